@@ -1,0 +1,1 @@
+"""HTTP: routes, who may call them, how bytes become requests and answers become bytes. Two dialects over the same rooms."""

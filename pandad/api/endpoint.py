@@ -1,0 +1,101 @@
+"""One route at work: from a received request to a sent reply. Nothing that happens here is cancelled when a client hangs up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.server import NOT_DONE_YET
+from twisted.web.static import File
+
+from pandad.api.decode import decoder_for, parameters
+from pandad.api.encode import FileReply, Reply
+from pandad.api.errors import ActivePortNeeded, TooLarge, WrongMethod, guarded
+from pandad.api.route import Route
+from pandad.spec.caller import ANONYMOUS, Caller
+from pandad.spec.errors import PandadError
+
+Identify = Callable[[Any], Awaitable[Caller]]
+
+
+class Endpoint:
+    """A route with the method that answers it, on one port.
+
+    :param active_url: where active calls go, if this is the port for reads; else None.
+    """
+
+    def __init__(
+        self, route: Route, handler: Callable[..., Awaitable[Any]], identify: Identify,
+        active_url: Callable[[], str] | None,
+    ) -> None:
+        self.route = route
+        self._handler, self._identify, self._active_url = handler, identify, active_url
+        self._encode = route.encode or route.dialect.encode
+        self._decode = decoder_for(route.takes, route.forgiving, route.legacy) if route.takes else None
+
+    def serve(self, request: Any, **variables: str) -> int:
+        """Answer a received request, now or later.
+
+        Klein would cancel the handler when the client hangs up, in the middle of a transaction: so it only finds us.
+        """
+        Deferred.fromCoroutine(self._serve(request, variables))
+        return NOT_DONE_YET
+
+    async def _serve(self, request: Any, variables: dict[str, str]) -> None:
+        wants_json = b"application/json" in (request.getHeader(b"accept") or b"")
+
+        def refuse(error: PandadError) -> Reply:
+            return self.route.dialect.refuse(error, wants_json)
+
+        reply = await guarded(self._answer(request, variables, wants_json), refuse, self.route.path)
+        send(request, reply)
+
+    async def _answer(self, request: Any, variables: dict[str, str], wants_json: bool) -> Reply | FileReply:
+        self._check_way(request)
+        route = self.route
+        body = request.content.read()  # before any await: when the client hangs up, its body is closed
+        if len(body) > route.body_limit_bytes:
+            raise TooLarge(route.body_limit_bytes)
+        caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        route.access.check(caller)
+        if self._decode is None:
+            return self._encode(await self._handler(caller), wants_json)
+        given = parameters(body, request.args, route.body_limit_bytes)
+        given.update(variables)
+        return self._encode(await self._handler(caller, self._decode(given)), wants_json)
+
+    def _check_way(self, request: Any) -> None:
+        if self._active_url is not None and not self.route.passive:
+            raise ActivePortNeeded(self._active_url() + self.route.path)
+        method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
+        if method not in self.route.methods:
+            raise WrongMethod(" or ".join(self.route.methods), method)
+
+
+class _StoredFile(File):
+    """Streams a file as it is. Twisted would call archive.tar.gz a gzip'd tar, and clients would unpack it on the way."""
+
+    isLeaf = True
+    contentEncodings: dict[str, str] = {}
+    contentTypes: dict[str, str] = {}
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, defaultType="application/octet-stream")
+
+
+def send(request: Any, reply: Reply | FileReply) -> None:
+    """Write the reply, unless the client has gone."""
+    if request.channel is None:
+        return
+    if isinstance(reply, FileReply):
+        request.render(_StoredFile(str(reply.path)))
+        return
+    request.setResponseCode(reply.status)
+    headers = request.responseHeaders
+    headers.setRawHeaders(b"content-type", [reply.content_type])
+    headers.setRawHeaders(b"content-length", [b"%d" % len(reply.body)])
+    for name, value in reply.headers:
+        headers.setRawHeaders(name, [value])
+    request.write(reply.body)
+    request.finish()

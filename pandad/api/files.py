@@ -1,0 +1,81 @@
+"""Files that pilots and payloads fetch without an identity: queue descriptions, endpoints, sandboxes, payload scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pandad.api import encode
+from pandad.api.access import PUBLIC
+from pandad.api.route import GET, PLAIN, Route
+from pandad.spec.caller import Caller
+from pandad.spec.errors import NotFound
+
+Description = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueName:
+    """Which queue."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Which file, below the directory of its kind."""
+
+    name: str
+
+
+class Files:
+    """All of them.
+
+    :param description: of a queue, as its pilots read it; raises NotFound.
+    :param endpoints: the storage endpoints by name, as pilots read them.
+    """
+
+    def __init__(
+        self, description: Callable[[str], Awaitable[Description]], endpoints: Callable[[], Description],
+        cache_dir: Path, trf_dir: Path,
+    ) -> None:
+        self._description, self._endpoints = description, endpoints
+        self._cache_dir, self._trf_dir = cache_dir, trf_dir
+
+    @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN,
+           access=PUBLIC, passive=True, takes=QueueName, encode=encode.as_json)
+    async def schedconfig(self, caller: Caller, asked: QueueName) -> Description:
+        """The description of one queue."""
+        return await self._description(asked.queue)
+
+    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, encode=encode.as_json)
+    async def ddmendpoints(self, caller: Caller) -> Description:
+        """All storage endpoints."""
+        return self._endpoints()
+
+    @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_file)
+    async def cached(self, caller: Caller, asked: FileName) -> Path:
+        """A sandbox or another uploaded file."""
+        return inside(self._cache_dir, asked.name)
+
+    @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_file)
+    async def transformation(self, caller: Caller, asked: FileName) -> Path:
+        """A payload script."""
+        return inside(self._trf_dir, asked.name)
+
+
+def inside(directory: Path, name: str) -> Path:
+    """The file of that name below the directory, wherever its name and the links on its way lead.
+
+    :raise NotFound: there is none, or it is not a plain file, or it lies elsewhere.
+    """
+    try:
+        root = directory.resolve(strict=True)
+        path = (root / name).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # missing, name too long, loops of links
+        raise NotFound("file", name) from None
+    if not path.is_relative_to(root) or not path.is_file():
+        raise NotFound("file", name)
+    return path

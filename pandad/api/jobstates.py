@@ -1,0 +1,106 @@
+"""The job states that panda-client submits: lists of values in attribute order, files last. Pure.
+
+Format (panda-client 2.2.0, Client.submitJobs): the JSON text of a list of jobs, each [v0 ... v125, [file, ...]], each file
+[v0 ... v17, owner] or, from servers, [v0 ... v21, owner]. "NULL" and null say nothing. Fewer values leave the rest unset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pandad.api import coerce
+from pandad.api.coerce import Unfit
+from pandad.spec.attribute import Attribute
+from pandad.spec.errors import BadRequest
+from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+
+MAX_JOBS = 5_000  # in one submission, as PanDA
+
+
+def job_specs(jobs: object) -> list[JobSpec]:
+    """The jobs of one submission, as their owner described them.
+
+    jobStatus is not taken over: a state belongs to the server.
+
+    :param jobs: the JSON text, or the list itself.
+    :raise BadRequest: names the job by its place in the list (from 0), and the attribute.
+    """
+    states = _states(jobs)
+    if not states:
+        raise BadRequest("jobs", "holds no job")
+    if len(states) > MAX_JOBS:
+        raise BadRequest("jobs", f"holds {len(states)} jobs; submit at most {MAX_JOBS} in one call")
+    return [_job(f"jobs[{place}]", state) for place, state in enumerate(states)]
+
+
+def _states(jobs: object) -> list[Any]:
+    if isinstance(jobs, str):
+        try:
+            jobs = coerce.json_value(jobs)
+        except Unfit as problem:
+            raise BadRequest("jobs", str(problem)) from None
+    if not isinstance(jobs, list):
+        raise BadRequest("jobs", "must be a list of job states, or JSON text of one")
+    return jobs
+
+
+def _job(where: str, state: object) -> JobSpec:
+    if not isinstance(state, list) or not state or not isinstance(state[-1], list):
+        raise BadRequest(where, "must be a list of attribute values with the list of files at its end")
+    values = _values(where, _JOB_SLOTS, state[:-1])
+    files = [_file(f"{where}.Files[{place}]", each) for place, each in enumerate(state[-1])]
+    return JobSpec(**values, Files=files)
+
+
+def _file(where: str, state: object) -> FileSpec:
+    if not isinstance(state, list):
+        raise BadRequest(where, "must be a list of attribute values")
+    file = FileSpec(**_values(where, _FILE_SLOTS, state[:-1]))
+    for name in ("lfn", "scope", "dataset", "GUID"):
+        if "," in (getattr(file, name) or ""):
+            raise BadRequest(f"{where}.{name}", "holds a comma, which would break the lists that pilots get")
+    return file
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    name: str
+    convert: Callable[[Any], Any]
+    limit: int  # characters; 0 = none
+
+
+_CONVERTERS: dict[type, Callable[[Any], Any]] = {
+    int: coerce.integer, float: coerce.number, str: coerce.text, datetime: coerce.moment}
+
+
+def _slots(attributes: Sequence[Attribute]) -> list[_Slot | None]:
+    """None for what is not the submitter's to say."""
+    return [_Slot(a.name, _CONVERTERS[a.kind], a.limit or 0) if a.kind in _CONVERTERS else None for a in attributes]
+
+
+_JOB_SLOTS = _slots(JOB_ATTRIBUTES)
+_FILE_SLOTS = _slots(FILE_ATTRIBUTES)
+
+
+def _values(where: str, slots: Sequence[_Slot | None], state: Sequence[Any]) -> dict[str, Any]:
+    """The attributes that say something; the others keep the defaults of the spec."""
+    values = {}
+    for slot, raw in zip(slots, state, strict=False):
+        if slot is not None and raw is not None and raw != "NULL" and raw != "":
+            try:
+                values[slot.name] = _value(slot, raw)
+            except Unfit as problem:
+                raise BadRequest(f"{where}.{slot.name}", str(problem)) from None
+    return values
+
+
+def _value(slot: _Slot, raw: object) -> Any:
+    """A text that is too long is refused: cut names and arguments would make another job of it."""
+    value = slot.convert(raw)
+    if slot.limit and len(value) > slot.limit:
+        raise Unfit(f"is {len(value)} characters long; the limit is {slot.limit}")
+    return value

@@ -1,0 +1,89 @@
+"""The legacy dialect, /server/panda/<method>: what released pilots speak. Behaviour: panda-server 0.8.1."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pandad.api import encode
+from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.jobdefinition import job_definition
+from pandad.api.route import ANY, GET, LEGACY, LEGACY_GETJOB, MIB, POST, Route
+from pandad.api.v1.pilot import NO_JOBS
+from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
+from pandad.spec.caller import Caller
+from pandad.spec.resourcetype import RESOURCE_TYPES
+
+if TYPE_CHECKING:
+    from pandad.jobdispatcher.dispatcher import Dispatcher
+    from pandad.jobdispatcher.harvester import Workers
+    from pandad.jobdispatcher.heartbeat import Heartbeat
+    from pandad.taskbuffer.jobs import JobState
+
+Answer = dict[str, Any]
+
+OK: Answer = {"StatusCode": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """Which jobs, by PandaID."""
+
+    ids: list[int]
+
+
+class Legacy:
+    """One method per call, under its name on the wire."""
+
+    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers) -> None:
+        self._dispatcher, self._heartbeat, self._workers = dispatcher, heartbeat, workers
+
+    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
+    async def getJob(self, caller: Caller, asked: AcquireJobs) -> Answer:
+        """One job, flat; a list of jobs for those who said how many."""
+        jobs = [job_definition(job) for job in await self._dispatcher.acquire(caller, asked)]
+        if not jobs:
+            return {"StatusCode": 20, "errorDialog": NO_JOBS}
+        return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
+
+    @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT, takes=JobUpdate, forgiving=True,
+           body_limit_bytes=16 * MIB)
+    async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
+        """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
+        return {**OK, "command": await self._heartbeat.update(caller, update)}
+
+    @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, passive=True, takes=Ids, encode=encode.as_form)
+    async def getStatus(self, caller: Caller, asked: Ids) -> Answer:
+        """States and attempts, joined by a plus."""
+        states = await self._dispatcher.statuses(asked.ids)
+        return {**OK, "status": "+".join(map(_status, states)), "attemptNr": "+".join(map(_attempt, states))}
+
+    @Route("/server/panda/isAlive", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.as_text)
+    async def isAlive(self, caller: Caller) -> str:
+        """Yes."""
+        return "alive=yes"
+
+    @Route("/server/panda/updateWorkerPilotStatus", POST, LEGACY, access=PILOT, takes=WorkerStatus, forgiving=True)
+    async def updateWorkerPilotStatus(self, caller: Caller, status: WorkerStatus) -> Answer:
+        """A pilot began or ended."""
+        await self._workers.update_status(caller, status)
+        return OK
+
+    @Route("/server/panda/get_access_token", GET, LEGACY, access=PILOT_OR_OWNER, encode=encode.as_json)
+    async def get_access_token(self, caller: Caller) -> Answer:
+        """No tokens are given out: the pilot keeps what it has. JSON always: a form crashes the pilot's monitor."""
+        said = "this server gives out no tokens"
+        return {"StatusCode": 70, "errorDialog": said, "ErrorDialog": said, "userProxy": ""}
+
+    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr)
+    async def getResourceTypes(self, caller: Caller) -> Answer:
+        """The classes of jobs; pilots evaluate the form's value as a Python literal."""
+        return {**OK, "ResourceTypes": [asdict(each) for each in RESOURCE_TYPES]}
+
+
+def _status(state: JobState | None) -> str:
+    return "notfound" if state is None else state.status
+
+
+def _attempt(state: JobState | None) -> str:
+    return "0" if state is None else str(state.attempt_nr)

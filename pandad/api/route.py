@@ -1,0 +1,89 @@
+"""The registry: what can be called, by whom, with what. A route without an access rule cannot be written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, TypeVar
+
+from pandad.api import encode
+from pandad.api.access import Access
+from pandad.api.encode import FileReply, Reply
+from pandad.api.errors import RESPONSES, refuse_legacy, refuse_v1
+from pandad.spec.errors import PandadError
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Encoder = Callable[[Any, bool], Reply | FileReply]
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a family of calls answers. ``name`` is its row in errors.RESPONSES.
+
+    ``encode`` and ``refuse`` also get whether the caller accepts JSON.
+    """
+
+    name: str
+    encode: Encoder
+    refuse: Callable[[PandadError, bool], Reply]
+
+
+V1 = Dialect("v1", encode.envelope, lambda error, _: refuse_v1(error, RESPONSES["v1"]))
+V1_ACQUIRE = Dialect("v1 acquire", encode.envelope, lambda error, _: refuse_v1(error, RESPONSES["v1 acquire"]))
+LEGACY = Dialect("legacy", encode.legacy, lambda error, json: refuse_legacy(error, RESPONSES["legacy"], json))
+LEGACY_GETJOB = Dialect(
+    "legacy getJob", encode.legacy, lambda error, json: refuse_legacy(error, RESPONSES["legacy getJob"], json))
+PLAIN = Dialect("plain", encode.as_text, lambda error, json: refuse_legacy(error, RESPONSES["plain"], json))
+
+GET, POST = ("GET",), ("POST",)
+ANY = GET + POST
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call, and the decorator of the method that answers it.
+
+    The method gets the Caller, then the decoded request if ``takes`` names its dataclass; what it returns is encoded.
+
+    ``path``: a Klein pattern; its variables join the parameters.
+    ``passive``: a read, also served on the port without TLS.
+    ``forgiving``: see decode.Decoder.
+    ``encode``: where the reply is not what the dialect has by default.
+    ``body_limit_bytes``: of the body, also after it was inflated.
+    """
+
+    path: str
+    methods: Sequence[str] = POST
+    dialect: Dialect = V1
+    _: KW_ONLY
+    access: Access
+    takes: type | None = None
+    forgiving: bool = False
+    passive: bool = False
+    encode: Encoder | None = None
+    body_limit_bytes: int = 64 * KIB
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.access, Access):
+            raise TypeError(f"{self.path}: {self.access!r} is not an access rule")
+        if self.passive and not self.access.anonymous:
+            raise TypeError(f"{self.path}: nobody has an identity on the passive port")
+
+    def __call__(self, handler: Handler) -> Handler:
+        handler.__dict__.setdefault("routes", []).append(self)
+        return handler
+
+    @property
+    def legacy(self) -> bool:
+        """Whether the caller spells names as the legacy dialect does."""
+        return self.dialect in (LEGACY, LEGACY_GETJOB)
+
+
+def declared(handlers: Sequence[object]) -> Iterator[tuple[Route, Callable[..., Any]]]:
+    """All routes of these handler objects, with the bound methods that answer them."""
+    for handler in handlers:
+        for name, function in vars(type(handler)).items():
+            for route in getattr(function, "routes", ()):
+                yield route, getattr(handler, name)

@@ -1,0 +1,96 @@
+"""API v1, module job: what users do with their jobs, and what Harvester asks about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pandad.api.access import IDENTIFIED, PUBLIC
+from pandad.api.jobstates import job_specs
+from pandad.api.route import ANY, GET, MIB, Route
+from pandad.api.v1.pilot import JobIds
+from pandad.spec.caller import Caller
+from pandad.spec.job import JobSpec
+
+if TYPE_CHECKING:
+    from pandad.jobdispatcher.dispatcher import Dispatcher
+    from pandad.taskbuffer.jobs import JobState
+    from pandad.userinterface.jobs import Jobs
+
+# Submitters of these learn the jobset of each job, others its name (PanDA's storeJobs).
+JOBSET_LABELS = frozenset({"user", "panda", "ptest", "rc_test", "rc_test2", "rc_alrb"})
+
+MANY_IDS_BYTES = 1 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """``jobs``: see jobstates."""
+
+    jobs: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """``code``: PanDA's kill code, None for an ordinary kill; what it may be is checked by the room."""
+
+    job_ids: list[int]
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobId:
+    """Which job."""
+
+    job_id: int
+
+
+class Job:
+    """One method per call."""
+
+    def __init__(self, jobs: Jobs, dispatcher: Dispatcher) -> None:
+        self._jobs, self._dispatcher = jobs, dispatcher
+
+    @Route("/api/v1/job/submit", access=IDENTIFIED, takes=Submission, body_limit_bytes=64 * MIB)
+    async def submit(self, caller: Caller, submission: Submission) -> list[list[Any]]:
+        """Store new jobs: their ids, in order."""
+        return [_stored(job) for job in await self._jobs.submit(caller, job_specs(submission.jobs))]
+
+    @Route("/api/v1/job/get_description", ANY, access=IDENTIFIED, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/get_description_incl_archive", ANY, access=IDENTIFIED, takes=JobIds,
+           body_limit_bytes=MANY_IDS_BYTES)
+    async def get_description(self, caller: Caller, asked: JobIds) -> list[JobSpec | None]:
+        """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
+        return await self._jobs.describe(caller, asked.job_ids)
+
+    @Route("/api/v1/job/get_status", GET, access=PUBLIC, passive=True, takes=JobIds)
+    async def get_status(self, caller: Caller, asked: JobIds) -> list[dict[str, str]]:
+        """State and command by PandaID, in the order asked."""
+        return [_status(state) for state in await self._dispatcher.statuses(asked.job_ids)]
+
+    @Route("/api/v1/job/kill", access=IDENTIFIED, takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
+    async def kill(self, caller: Caller, asked: Kill) -> list[bool]:
+        """Whether each job is being killed, in the order asked."""
+        return await self._jobs.kill(caller, asked.job_ids, asked.code)
+
+    @Route("/api/v1/job/why", GET, access=IDENTIFIED, takes=JobId)
+    async def why(self, caller: Caller, asked: JobId) -> dict[str, Any]:
+        """Why the job is where it is."""
+        return await self._jobs.why(caller, asked.job_id)
+
+    @Route("/api/v1/job/get_timeline", GET, access=IDENTIFIED, takes=JobId)
+    async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
+        """What happened to the job, oldest first."""
+        return await self._jobs.timeline(caller, asked.job_id)
+
+
+def _stored(job: JobSpec) -> list[Any]:
+    last = {"jobsetID": job.jobsetID} if job.prodSourceLabel in JOBSET_LABELS else job.jobName
+    return [job.PandaID, job.jobDefinitionID, last]
+
+
+def _status(state: JobState | None) -> dict[str, str]:
+    """Harvester ends the workers of jobs that PanDA does not know."""
+    if state is None:
+        return {"status": "unknown", "command": "tobekilled"}
+    return {"status": state.status, "command": state.command or "NULL"}

@@ -1,0 +1,87 @@
+"""API v1, module pilot: what pilots, and Harvester for them, ask and say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.decode import decoder_for
+from pandad.api.encode import Envelope
+from pandad.api.errors import guarded, refusal
+from pandad.api.jobdefinition import job_definition
+from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, Route
+from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
+from pandad.spec.caller import Caller
+
+if TYPE_CHECKING:
+    from pandad.jobdispatcher.dispatcher import Dispatcher
+    from pandad.jobdispatcher.harvester import Workers
+    from pandad.jobdispatcher.heartbeat import Heartbeat
+    from pandad.taskbuffer.jobs import JobState
+
+NO_JOBS = "no jobs in PanDA"  # pilots look for these words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUpdates:
+    """Many JobUpdates in one call."""
+
+    job_list: list[dict]  # type: ignore[type-arg]  # each is decoded on its own
+    harvester_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobIds:
+    """Which jobs."""
+
+    job_ids: list[int]
+
+
+class Pilot:
+    """One method per call."""
+
+    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers) -> None:
+        self._dispatcher, self._heartbeat, self._workers = dispatcher, heartbeat, workers
+
+    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
+    async def acquire_jobs(self, caller: Caller, asked: AcquireJobs) -> Envelope:
+        """Work for a pilot; no work is a refusal, as in PanDA."""
+        jobs = await self._dispatcher.acquire(caller, asked)
+        if not jobs:
+            return Envelope(False, NO_JOBS)
+        return Envelope(True, "", {"StatusCode": 0, "jobs": [job_definition(job) for job in jobs]})
+
+    @Route("/api/v1/pilot/update_job", access=PILOT, takes=JobUpdate, forgiving=True, body_limit_bytes=16 * MIB)
+    async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
+        """How one job is; the answer holds the command to the pilot."""
+        return {"StatusCode": 0, "command": await self._heartbeat.update(caller, update)}
+
+    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT, takes=JobUpdates, body_limit_bytes=64 * MIB)
+    async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
+        """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""
+        rows = [guarded(self._row(caller, row), refusal, "update_jobs_bulk") for row in updates.job_list]
+        return await gatherResults([Deferred.fromCoroutine(row) for row in rows])
+
+    async def _row(self, caller: Caller, row: dict[str, Any]) -> Envelope:
+        return Envelope(True, "", await self.update_job(caller, decoder_for(JobUpdate, forgiving=True)(row)))
+
+    @Route("/api/v1/pilot/get_job_status", GET, access=PUBLIC, passive=True, takes=JobIds)
+    async def get_job_status(self, caller: Caller, asked: JobIds) -> list[dict[str, Any]]:
+        """States by PandaID, in the order asked."""
+        states = await self._dispatcher.statuses(asked.job_ids)
+        return [_status(job_id, state) for job_id, state in zip(asked.job_ids, states, strict=True)]
+
+    @Route("/api/v1/pilot/update_worker_status", access=PILOT, takes=WorkerStatus, forgiving=True)
+    async def update_worker_status(self, caller: Caller, status: WorkerStatus) -> None:
+        """A pilot began or ended."""
+        await self._workers.update_status(caller, status)
+
+
+def _status(job_id: int, state: JobState | None) -> dict[str, Any]:
+    if state is None:
+        return {"job_id": job_id, "status": "notfound", "attempt_number": 0}
+    return {"job_id": job_id, "status": state.status, "attempt_number": state.attempt_nr}

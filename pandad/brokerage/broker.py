@@ -1,0 +1,81 @@
+"""Decide: for each job one queue, or none, with a verdict on every queue that was looked at. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pandad.brokerage import weights
+from pandad.brokerage.rules import No, is_pinned, refusal
+from pandad.brokerage.snapshot import Snapshot
+from pandad.spec.job import JobSpec
+from pandad.spec.site import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One queue's answer: the rule it fails, or its weight."""
+
+    queue: str
+    no: No | None
+    weight: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """As it is stored and shown."""
+        if self.no is None:
+            return {"queue": self.queue, "verdict": "ok", "weight": round(self.weight, 6), "text": "can take the job"}
+        return {"queue": self.queue, "verdict": "no", "criterion": self.no.criterion, "have": self.no.have,
+                "need": self.no.need, "text": self.no.text}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where a job goes; ``chosen`` is None when no queue takes it."""
+
+    job: JobSpec
+    chosen: Queue | None
+    verdicts: tuple[Verdict, ...]
+
+    @cached_property
+    def reason(self) -> str:
+        """One line for a person."""
+        if self.chosen is not None:
+            return f"best of {sum(v.no is None for v in self.verdicts)} queues that can take it"
+        if not self.verdicts:
+            return "there is no queue at all; add one with `pandad queue add FILE`"
+        if is_pinned(self.job):
+            own = [v for v in self.verdicts if v.queue == self.job.computingSite]
+            return f"{own[0].queue}: {own[0].no.text}" if own and own[0].no else f"there is no queue {self.job.computingSite}"
+        return "no queue takes it: " + "; ".join(f"{v.queue}: {v.no.text}" for v in self.verdicts[:3] if v.no) + (
+            f"; and {len(self.verdicts) - 3} more" if len(self.verdicts) > 3 else "")
+
+
+def decide(jobs: Iterable[JobSpec], snapshot: Snapshot) -> Iterator[Decision]:
+    """Decide on each job in turn; a queue that gets a job weighs less for the next one."""
+    given: Counter[str] = Counter()
+    seen: dict[tuple[object, ...], list[tuple[Queue, No | None]]] = {}
+    for job in jobs:
+        needs = _needs(job)
+        if needs not in seen:
+            seen[needs] = [(queue, refusal(job, queue)) for queue in snapshot.queues]
+        decision = _choose(job, seen[needs], snapshot, given)
+        if decision.chosen is not None:
+            given[decision.chosen.name] += 1
+        yield decision
+
+
+def _choose(job: JobSpec, answers: list[tuple[Queue, No | None]], snapshot: Snapshot, given: Counter[str]) -> Decision:
+    verdicts = tuple(
+        Verdict(queue.name, no, weights.generic(queue.name, snapshot, given[queue.name]) if no is None else 0.0)
+        for queue, no in answers)
+    able = [(verdict.weight, queue) for verdict, (queue, no) in zip(verdicts, answers, strict=True) if no is None]
+    chosen = max(able, key=lambda pair: pair[0])[1] if able else None
+    return Decision(job, chosen, verdicts)
+
+
+def _needs(job: JobSpec) -> tuple[object, ...]:
+    """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
+    return (job.computingSite if is_pinned(job) else None, job.prodSourceLabel, job.minRamCount, job.maxDiskCount,
+            job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig, bool(job.inputs), bool(job.outputs))

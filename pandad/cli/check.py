@@ -1,0 +1,172 @@
+"""``pandad check``: say whether a configuration would start, one line for each thing that must be right."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.cli.output import add_json, show, table
+from pandad.cli.store import add_config, in_reactor
+from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, TlsConfig, load, sample
+from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.taskbuffer import migrate
+from pandad.taskbuffer.store import Store
+
+
+class Level(StrEnum):
+    """How bad a finding is; an error keeps pandad from starting or from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of looking at one thing."""
+
+    level: Level
+    subject: str
+    text: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_config(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--sample", action="store_true", help="print a commented configuration and do nothing else"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 0 when none is an error."""
+    if args.sample:
+        print(sample(), end="")
+        return 0
+    findings = list(examine(args.config))
+    rows = [(f.level, f.subject, f.text) for f in findings]
+    show(args, [asdict(f) for f in findings], table(("result", "subject", "finding"), rows))
+    return 1 if any(f.level is Level.ERROR for f in findings) else 0
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """Everything there is to say about a configuration. Needs the process's reactor, once."""
+    try:
+        load(path)
+        yield Finding(Level.OK, "configuration", f"{path} can be used")
+    except ConfigError as e:
+        yield from (Finding(Level.ERROR, "configuration", str(problem)) for problem in e.problems)
+    try:
+        config = load(path, on_this_host=False)
+    except ConfigError:
+        return  # there is nothing to go on with, and it has been said why
+    yield from secrecy(path, config.database)
+    yield tls(config.tls)
+    yield from ports(config.server)
+    yield from identities(config)
+    yield from endpoints(config)
+    yield database(config.database)
+
+
+def secrecy(path: Path, config: DatabaseConfig) -> Iterator[Finding]:
+    """A password in the configuration is not for everybody."""
+    if "password" in config.dsn and path.stat().st_mode & stat.S_IROTH:
+        yield Finding(
+            Level.WARNING, "configuration", f"{path} holds a password and all may read it; chmod 0640 {path}"
+        )
+
+
+def tls(config: TlsConfig) -> Finding:
+    """Whether a TLS server can be made from the host certificate, its key and the CA folder."""
+    try:
+        GridContextFactory(config.host_certificate, config.host_key, config.ca_directory)
+    except TlsConfigError as e:
+        return Finding(Level.ERROR, "tls", str(e))
+    return Finding(
+        Level.OK, "tls", f"{config.host_certificate} and its key fit, {config.ca_directory} has CAs"
+    )
+
+
+def ports(config: ServerConfig) -> Iterator[Finding]:
+    """Whether the ports are free."""
+    for name in ("tls_port", "http_port"):
+        port = getattr(config, name)
+        if port:
+            yield _port(name, config.interface, port)
+
+
+def _port(name: str, interface: str, port: int) -> Finding:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        # As the daemon does it: connections of an earlier one that linger do not count.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((interface, port))
+            listener.listen()
+        except OSError as e:
+            return Finding(Level.ERROR, name, f"{port} {_refused(e)}")
+    return Finding(Level.OK, name, f"{port} is free")
+
+
+def _refused(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "is taken, by a running pandad or another program; stop that or set another port"
+    if error.errno == errno.EACCES:
+        return "may not be used by this user; set a port from 1024"
+    return f"cannot be used ({error.strerror}); see server.interface"
+
+
+def identities(config: Config) -> Iterator[Finding]:
+    """Roles that nobody has."""
+    without = {
+        "pilot": "no robot may fetch jobs of others",
+        "production": "nobody may submit production work",
+        "admin": "nobody may see and manage everything",
+    }
+    for role, consequence in without.items():
+        count = len(getattr(config.identity, role))
+        if count:
+            yield Finding(Level.OK, f"identity.{role}", f"{count} DN{'s' if count > 1 else ''}")
+        else:
+            yield Finding(Level.WARNING, f"identity.{role}", f"is empty: {consequence}")
+
+
+def endpoints(config: Config) -> Iterator[Finding]:
+    """Whether the folders of the local data service can be read."""
+    if not config.dataservice.endpoints:
+        yield Finding(Level.WARNING, "endpoints", "there are none: only jobs without files can run")
+    for name, folder in config.dataservice.endpoints.items():
+        if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK):
+            yield Finding(Level.OK, f"endpoint {name}", f"{folder} can be read")
+        else:
+            yield Finding(Level.ERROR, f"endpoint {name}", f"{folder} is no folder that this user may read")
+
+
+def database(config: DatabaseConfig) -> Finding:
+    """Whether the database answers, and what pandad would do to its schema."""
+
+    async def versions(store: Store) -> tuple[int, int]:
+        return await store.transact("check_versions", migrate.versions)
+
+    try:
+        applied, known = in_reactor(config, versions)
+    except (StoreUnavailable, StoreBusy) as e:
+        return Finding(Level.ERROR, "database", str(e))
+    if applied > known:
+        return Finding(
+            Level.ERROR, "database", f"has schema {applied}, this pandad knows {known}; install a newer one"
+        )
+    if applied < known:
+        return Finding(
+            Level.WARNING, "database", f"has schema {applied}; pandad will bring it to {known} when it starts"
+        )
+    return Finding(Level.OK, "database", f"answers, and has schema {known}")

@@ -1,0 +1,220 @@
+"""``pandad job``: submit, show, kill and explain jobs, through the API as their owner."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pandad.cli.client import Client, ClientError, Unreachable, connect, submission
+from pandad.cli.description import jobs_of
+from pandad.cli.output import add_json, cell, facts, show, table
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import FINAL, JobStatus
+from pandad.tomlsource import read
+
+POLL_S = 2
+PATIENCE_POLLS = 150  # this often may the server be out of reach in one go before --wait gives up
+
+Description = Mapping[str, Any]  # a job as job/get_description gives it: attributes by name, and Files
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sub-commands."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    submit = _command(commands, "submit", _submit, "submit the jobs of a description (TOML or JSON)")
+    submit.add_argument("file", type=Path, metavar="FILE")
+    submit.add_argument(
+        "--wait", action="store_true", help="until all have ended; success means all finished"
+    )
+    for name, act, text in (("show", _show, "show jobs"), ("kill", _kill, "end jobs")):
+        _command(commands, name, act, text).add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
+    for name, act, text in (
+        ("why", _why, "say why a job is where it is"),
+        ("timeline", _timeline, "list what happened to a job"),
+    ):
+        _command(commands, name, act, text).add_argument("id", type=_panda_id, metavar="ID")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked; 0 only on success."""
+    act: Callable[[argparse.Namespace, Client], int] = args.act
+    return act(args, connect())
+
+
+def _command(commands: Any, name: str, act: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(act=act)
+    add_json(parser)
+    return parser
+
+
+def _panda_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a PandaID, which is a whole number from 1")
+    return int(text)
+
+
+def _submit(args: argparse.Namespace, client: Client) -> int:
+    owner = os.environ.get("PANDA_NICKNAME") or getpass.getuser()
+    jobs = jobs_of(read(args.file), scope=f"user.{owner}", run=uuid.uuid4().hex[:8])
+    for job in jobs:
+        job.creationHost = socket.gethostname()
+    rows = accepted(jobs, client.post("job/submit", jobs=submission(jobs)))
+    ids = [row["PandaID"] for row in rows if row["PandaID"]]
+    taken = len(ids) == len(jobs)
+    if not args.wait:
+        show(args, rows, table(("PandaID", "name"), [(row["PandaID"], row["jobName"]) for row in rows]))
+        return 0 if taken else 1
+    found = wait(client, ids, time.sleep)
+    _present(args, ids, found)
+    return 0 if taken and all(job and job["jobStatus"] == JobStatus.FINISHED for job in found) else 1
+
+
+def accepted(jobs: Sequence[JobSpec], answer: Any) -> list[dict[str, Any]]:
+    """The answer of job/submit beside what was sent. PandaID None: that job was not taken.
+
+    :raise ClientError: the answer does not have one ``[PandaID, jobDefinitionID, ...]`` for each job.
+    """
+    if not isinstance(answer, list) or len(answer) != len(jobs) or not all(answer):
+        raise ClientError(f"the server's answer does not fit {len(jobs)} jobs: {cell(answer)[:200]}")
+    return [
+        {"PandaID": row[0], "jobDefinitionID": row[1], "jobName": job.jobName}
+        for job, row in zip(jobs, answer, strict=True)
+    ]
+
+
+def wait(client: Client, ids: Sequence[int], sleep: Callable[[float], object]) -> list[Description | None]:
+    """Poll until every job has ended, telling each change on stderr; the descriptions in the order of `ids`.
+
+    :raise ClientError: refused, or out of reach for too long.
+    """
+    known: dict[int, Description | None] = {}
+    misses = 0
+    while pending := [i for i in ids if i not in known or not ended(known[i])]:
+        try:
+            found = client.post("job/get_description", job_ids=pending)
+        except Unreachable as e:
+            misses += 1
+            if misses == PATIENCE_POLLS:
+                raise
+            if misses == 1:
+                print(f"pandad: {e}; trying on", file=sys.stderr)
+        else:
+            misses = 0
+            _tell(changes(pending, found, known))
+        sleep(POLL_S)
+    return [known[i] for i in ids]
+
+
+def ended(job: Description | None) -> bool:
+    """Whether nothing more will happen to a job; nothing will to one that is not there."""
+    return job is None or job["jobStatus"] in FINAL
+
+
+def changes(
+    ids: Sequence[int], found: Sequence[Description | None], known: dict[int, Description | None]
+) -> list[str]:
+    """What is new since `known`, which is brought up to date."""
+    news = []
+    for panda_id, job in zip(ids, found, strict=True):
+        before, known[panda_id] = known.get(panda_id), job
+        if job and (before is None or before["jobStatus"] != job["jobStatus"]):
+            news.append(f"job {panda_id}: {job['jobStatus']}")
+    return news
+
+
+def _tell(news: Sequence[str]) -> None:
+    for text in news:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _show(args: argparse.Namespace, client: Client) -> int:
+    found = client.post("job/get_description", job_ids=args.ids)
+    _present(args, args.ids, found)
+    return 1 if None in found else 0
+
+
+def _present(args: argparse.Namespace, ids: Sequence[int], found: Sequence[Description | None]) -> None:
+    jobs = [job for job in found if job is not None]
+    show(args, jobs, details(jobs[0]) if len(ids) == 1 and jobs else overview(jobs))
+    for panda_id in [i for i, job in zip(ids, found, strict=True) if job is None]:
+        print(f"pandad: there is no job {panda_id}", file=sys.stderr)
+
+
+def overview(jobs: Iterable[Description]) -> str:
+    """One line for each job."""
+    header = ("PandaID", "name", "state", "queue", "attempt", "changed", "error")
+    keys = ("PandaID", "jobName", "jobStatus", "computingSite", "attemptNr", "stateChangeTime")
+    return table(header, [(*(job.get(key) for key in keys), errors(job)) for job in jobs])
+
+
+def details(job: Description) -> str:
+    """One job with its files."""
+    header = ("file", "lfn", "status", "bytes", "checksum", "endpoint")
+    keys = ("type", "lfn", "status", "fsize", "checksum", "destinationSE")
+    files = [[file.get(key) for key in keys] for file in job.get("Files") or ()]
+    about = [*((key, job.get(key)) for key in _DETAILS), ("error", errors(job))]
+    return facts(about) + "\n\n" + table(header, files)
+
+
+_DETAILS = (
+    "PandaID", "jobName", "jobStatus", "jobSubStatus", "stateChangeTime", "computingSite", "modificationHost",
+    "attemptNr", "maxAttempt", "currentPriority", "prodSourceLabel", "prodUserName", "transformation",
+    "jobParameters", "coreCount", "minRamCount", "maxWalltime", "creationTime", "startTime", "endTime",
+    "commandToPilot", "pilotID", "batchID",
+)  # fmt: skip
+
+_COMPONENTS = ("pilot", "exe", "sup", "ddm", "brokerage", "jobDispatcher", "taskBuffer")
+
+
+def errors(job: Description) -> str:
+    """What went wrong, by component; "" when nothing did."""
+    code = job.get("transExitCode")
+    found = [] if code in (None, "", 0, "0", "NULL") else [f"payload exit code {code}"]
+    for component in _COMPONENTS:
+        if code := job.get(f"{component}ErrorCode"):
+            found.append(f"{component} {code}: {cell(job.get(f'{component}ErrorDiag'))}")
+    return "; ".join(found)
+
+
+def _kill(args: argparse.Namespace, client: Client) -> int:
+    answer = client.post("job/kill", job_ids=args.ids)
+    rows = [{"PandaID": i, "killed": bool(done)} for i, done in zip(args.ids, answer, strict=True)]
+    show(
+        args,
+        rows,
+        table(("PandaID", "kill"), [(r["PandaID"], "taken" if r["killed"] else "refused") for r in rows]),
+    )
+    return 0 if all(row["killed"] for row in rows) else 1
+
+
+def _why(args: argparse.Namespace, client: Client) -> int:
+    why = client.get("job/why", job_id=args.id)
+    show(args, why, explanation(why))
+    return 0
+
+
+def explanation(why: Mapping[str, Any]) -> str:
+    """The answer of job/why as a sentence, and what the broker thought of each queue."""
+    text = cell(why.get("summary")) + "\n"
+    text += facts(
+        (key.replace("_", " "), why.get(key)) for key in ("jobStatus", "since", "waits_for", "decided_at")
+    )
+    queues = why.get("queues") or []
+    keys = ("queue", "verdict", "criterion", "have", "need", "text")
+    return text + ("\n\n" + table(keys, [[q.get(key) for key in keys] for q in queues]) if queues else "")
+
+
+def _timeline(args: argparse.Namespace, client: Client) -> int:
+    events = client.get("job/get_timeline", job_id=args.id)
+    keys = ("at", "event", "from", "to", "attemptNr", "actor", "who", "why")
+    show(args, events, table(keys, [[event.get(key) for key in keys] for event in events]))
+    return 0

@@ -1,0 +1,87 @@
+"""`pandad sandbox DIR`: a whole PanDA to play with, until Ctrl-C or `--stop`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from pandad.cli.foreground import in_foreground
+from pandad.embedded.sandbox import QUEUE, USUAL_PORTS, Sandbox
+from pandad.spec.errors import PandadError
+
+STOP_LIMIT_S = 60.0
+
+
+class NotRunning(PandadError):
+    """There is no sandbox to stop."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command line of this verb."""
+    parser.add_argument("directory", type=Path, metavar="DIR", help="where everything lies; it may exist already")
+    parser.add_argument("--stop", action="store_true", help="stop the sandbox that runs on DIR")
+    parser.add_argument("--tls-port", type=int, default=USUAL_PORTS[0], help="wished; if it is taken, another is used")
+    parser.add_argument("--http-port", type=int, default=USUAL_PORTS[1], help="likewise")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run or stop a sandbox; returns when it is stopped."""
+    pid_file = args.directory / "sandbox.pid"
+    if args.stop:
+        return _stop(pid_file)
+    return in_foreground(lambda reactor, stopped: _serve(reactor, stopped, args, pid_file))
+
+
+async def _serve(reactor: Any, stopped: Deferred[None], args: argparse.Namespace, pid_file: Path) -> int:
+    sandbox = Sandbox(reactor, args.directory, (args.tls_port, args.http_port))
+    await sandbox.start()
+    pid_file.write_text(f"{os.getpid()}\n", "utf-8")
+    try:
+        print(_welcome(sandbox), flush=True)
+        await stopped
+    finally:
+        await sandbox.stop()
+        pid_file.unlink(missing_ok=True)
+    return 0
+
+
+def _welcome(sandbox: Sandbox) -> str:
+    server = sandbox.config.server
+    return f"""The sandbox is ready: TLS port {server.tls_port}, plain port {server.http_port}, queue {QUEUE}.
+In another terminal:
+  . {sandbox.directory}/env.sh
+  pandad queue ls
+  pandad job submit JOB.toml
+Its log: {sandbox.log_file}
+Stop it with Ctrl-C, or: pandad sandbox {sandbox.directory} --stop"""
+
+
+def _stop(pid_file: Path) -> int:
+    """Ask the sandbox to stop and wait until it is gone.
+
+    :raise NotRunning: there is none.
+    """
+    pid = _pid(pid_file)
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_LIMIT_S
+    while pid_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return 1 if pid_file.exists() else 0
+
+
+def _pid(pid_file: Path) -> int:
+    """The process of that sandbox; never another one that got its number."""
+    try:
+        pid = int(pid_file.read_text("utf-8"))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ValueError):
+        raise NotRunning(f"no sandbox runs on {pid_file.parent}") from None
+    if b"sandbox" not in command:
+        raise NotRunning(f"no sandbox runs on {pid_file.parent}; process {pid} is another program")
+    return pid

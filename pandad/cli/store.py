@@ -1,0 +1,85 @@
+"""Work on the store itself, for an operator on the host: the reactor runs until one coroutine is through."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.python.failure import Failure
+
+from pandad.config import DatabaseConfig, load
+from pandad.spec.errors import PandadError
+from pandad.taskbuffer import migrate
+from pandad.taskbuffer.store import Store
+
+T = TypeVar("T")
+USUAL_CONFIG = "/etc/pandad/pandad.toml"
+
+
+class WrongSchema(PandadError):
+    """The database's schema is not the one this command works with."""
+
+    def __init__(self, applied: int, known: int) -> None:
+        advice = "start the daemon once" if applied < known else "install a newer pandad"
+        super().__init__(f"the database has schema {applied}, this pandad wants {known}: {advice}")
+        self.applied, self.known = applied, known
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The ``--config`` option."""
+    usual = os.environ.get("PANDAD_CONFIG") or USUAL_CONFIG
+    text = "configuration of the daemon; else $PANDAD_CONFIG, else " + USUAL_CONFIG
+    parser.add_argument("--config", type=Path, default=Path(usual), metavar="FILE", help=text)
+
+
+def operator() -> str:
+    """Who is at work here, for the record: the login name and the host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def on_store(config: Path, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Run `work` on the store of a configuration. Once in a process: a reactor cannot start again.
+
+    :raise ConfigError: the configuration is wrong.
+    :raise WrongSchema: the database was made by another version of pandad.
+    """
+
+    async def checked(store: Store) -> T:
+        applied, known = await store.transact("cli_versions", migrate.versions)
+        if applied != known:
+            raise WrongSchema(applied, known)
+        return await work(store)
+
+    return in_reactor(load(config, on_this_host=False).database, checked)
+
+
+def in_reactor(database: DatabaseConfig, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Run `work` on a database whatever its schema; its result or its error."""
+    outcome: list[Any] = []
+
+    async def session(reactor: Any) -> None:
+        store = Store(reactor, database)
+        try:
+            outcome.append(await work(store))
+        finally:
+            await store.close()
+
+    def begin(reactor: Any) -> Deferred[Any]:
+        return Deferred.fromCoroutine(session(reactor)).addErrback(outcome.append)
+
+    with suppress(SystemExit):  # react always ends so; the outcome tells how it went
+        react(begin)
+    if not outcome:
+        raise KeyboardInterrupt
+    if isinstance(outcome[-1], Failure):
+        outcome[-1].raiseException()
+    result: T = outcome[-1]
+    return result

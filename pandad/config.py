@@ -1,0 +1,290 @@
+"""The configuration of a pandad: one TOML file, read once, into one frozen dataclass for each room.
+
+Every default, bound and sentence of explanation stands on a field below; ``etc/pandad.toml`` is `sample()`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from pandad.settings import Reader, render, setting
+from pandad.tomlsource import Problem, Source, SourceError, read
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+HIGHEST_PORT = 65535
+
+
+class ConfigError(SourceError):
+    """The configuration cannot be used; `problems` lists everything that is wrong with it."""
+
+
+def _address(value: str) -> str | None:
+    try:
+        if value:
+            ipaddress.ip_address(value)
+    except ValueError:
+        return f'is {value!r}; write an IP address such as "127.0.0.1", or "" for all'
+    return None
+
+
+def _dn(value: str) -> str | None:
+    if re.match(r"/[A-Za-z0-9.]+=.", value):
+        return None
+    return f'is {value!r}; write the DN in slash form, as "/DC=org/DC=example/CN=Some Name"'
+
+
+def _named(value: str) -> str | None:
+    return None if value.strip() else 'is empty; write, for example, "dbname=pandad"'
+
+
+def _file(path: Path) -> str | None:
+    if not path.is_file():
+        return f"there is no file {path}; put it there or name the right one"
+    return None if os.access(path, os.R_OK) else f"{path} cannot be read; let the user of the daemon read it"
+
+
+def _directory(path: Path) -> str | None:
+    if not path.is_dir():
+        return f"there is no folder {path}; make it or name the right one"
+    if not os.access(path, os.R_OK | os.X_OK):
+        return f"{path} cannot be entered; let the user of the daemon read it"
+    return None
+
+
+def _secret(path: Path) -> str | None:
+    if (refusal := _file(path)) is not None:
+        return refusal
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return f"{path} may be read by others (mode {mode:04o}); run: chmod 0400 {path}" if mode & 0o077 else None
+
+
+def _writable_place(path: Path) -> str | None:
+    if path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK):
+        return None
+    return f"{path} cannot be written; let the user of the daemon write in {path.parent}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """Where pandad listens: the TLS port takes every call, the plain port passive reads only."""
+
+    interface: str = setting('IP address to listen on; "" is all of them', "", check=_address)
+    tls_port: int = setting(
+        "Port of the HTTPS calls; 0 lets the system choose", 25443, low=0, high=HIGHEST_PORT
+    )
+    http_port: int = setting(
+        "Port of the passive HTTP reads; 0 lets the system choose", 25080, low=0, high=HIGHEST_PORT
+    )
+    ports_file: Path | None = setting(
+        'Where to write {"tls_port": n, "http_port": n} as soon as pandad listens; "" is nowhere',
+        None,
+        on_disk=_writable_place,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsConfig:
+    """The server's own certificate, and whose certificates it believes."""
+
+    host_certificate: Path = setting(
+        "Certificate of this host, PEM, its chain behind it",
+        Path("/etc/grid-security/hostcert.pem"),
+        on_disk=_file,
+    )
+    host_key: Path = setting(
+        "Its key, PEM; readable by the user of the daemon only",
+        Path("/etc/grid-security/hostkey.pem"),
+        on_disk=_secret,
+    )
+    ca_directory: Path = setting(
+        "Folder of the trusted CAs: hash links, *.r0, *.signing_policy",
+        Path("/etc/grid-security/certificates"),
+        on_disk=_directory,
+    )
+    reload_s: int = setting(
+        "How often these files are read again, for new revocation lists", 600, low=1, high=DAY_S
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseConfig:
+    """The one PostgreSQL."""
+
+    dsn: str = setting(
+        "How to reach it, in libpq's words; mandatory", check=_named, example='"dbname=pandad"'
+    )
+    connections: int = setting(
+        "Most connections at a time, the listening one not counted", 8, low=1, high=1000
+    )
+    connect_timeout_s: float = setting("How long opening a connection may take", 5.0, low=0.1, high=300)
+    wait_s: float = setting(
+        "How long a call waits for a connection before it is told to come again", 10.0, low=0.1, high=300
+    )
+    statement_timeout_s: float = setting("How long one statement may run", 30.0, low=0.1, high=HOUR_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityConfig:
+    """Who may do more than submit and manage own jobs: DNs in slash form, without the /CN= of proxies."""
+
+    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=_dn)
+    production: tuple[str, ...] = setting(
+        "May submit and manage production work, and do what a pilot does", (), check=_dn
+    )
+    admin: tuple[str, ...] = setting("May do everything", (), check=_dn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesConfig:
+    """Folders that pandad serves as they are."""
+
+    trf_directory: Path | None = setting(
+        'Payload scripts, served at /trf/; "" is none', None, on_disk=_directory
+    )
+    cache_directory: Path | None = setting(
+        'Sandboxes of users, served at /cache/; "" is none', None, on_disk=_directory
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatcherConfig:
+    """How long a job may go without a word from its pilot."""
+
+    sent_lease_s: int = setting(
+        "A job that was handed out and never started goes to the next pilot after this", 60, low=1, high=DAY_S
+    )
+    heartbeat_timeout_s: int = setting(
+        "A starting or running job without a heartbeat for this long is lost",
+        2 * HOUR_S,
+        low=1,
+        high=30 * DAY_S,
+    )
+    holding_timeout_s: int = setting(
+        "A job whose pilot promised to come back (holding) fails after this",
+        3 * HOUR_S,
+        low=1,
+        high=30 * DAY_S,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerageConfig:
+    """The choice of a queue for each job."""
+
+    batch: int = setting("Jobs in one round", 1000, low=1, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataServiceConfig:
+    """Input and output data."""
+
+    backend: str = setting(
+        "What keeps the data; local is folders that this host sees", "local", choices=("local",)
+    )
+    batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
+    missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
+    give_up_s: int = setting(
+        "A job whose input is still missing after this fails", DAY_S, low=1, high=365 * DAY_S
+    )
+    endpoints: Mapping[str, Path] = setting(
+        'Storage endpoints of the local backend: NAME = "/folder"',
+        lambda: MappingProxyType({}),
+        on_disk=_directory,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopsConfig:
+    """How often each loop looks for work; a notice from the database wakes it earlier."""
+
+    brokerage_s: float = setting("Gives defined jobs a queue", 10.0, low=0.05, high=HOUR_S)
+    activator_s: float = setting("Sees whether inputs are there, and activates", 10.0, low=0.05, high=HOUR_S)
+    adder_s: float = setting(
+        "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
+    )
+    watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """What pandad says about itself."""
+
+    level: str = setting(
+        "Least important level to write", "info", choices=("debug", "info", "warn", "error", "critical")
+    )
+    file: Path | None = setting(
+        'Log file; "" is standard error, which the journal keeps', None, on_disk=_writable_place
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All of it. A room gets its own section and nothing more."""
+
+    server: ServerConfig = field(default_factory=ServerConfig)
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    database: DatabaseConfig
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    files: FilesConfig = field(default_factory=FilesConfig)
+    dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
+    dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
+    loops: LoopsConfig = field(default_factory=LoopsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+def load(path: str | Path, *, on_this_host: bool = True) -> Config:
+    """The configuration in a file; relative paths in it are relative to the folder of the file.
+
+    :param on_this_host: also check that the files and folders it names can be used by this user.
+    :raise ConfigError: lists everything that is wrong.
+    """
+    path = Path(path).absolute()
+    try:
+        source = read(path)
+    except SourceError as e:
+        raise ConfigError(*e.problems) from None
+    return _config(source, path.parent, on_this_host)
+
+
+def parse(text: str, name: str = "pandad.toml", folder: Path = Path("/")) -> Config:
+    """The configuration in a text, without a look at the files it names.
+
+    :raise ConfigError: lists everything that is wrong.
+    """
+    try:
+        source = Source(text, name)
+    except SourceError as e:
+        raise ConfigError(*e.problems) from None
+    return _config(source, folder, on_this_host=False)
+
+
+def sample() -> str:
+    """A commented configuration that shows every key at its default."""
+    head = """\
+# pandad: every key with its default. A key that is left out has its default; [database] dsn has none.
+# Relative paths are relative to the folder of this file. Try it with: pandad check --config FILE
+"""
+    return head + render(Config(database=DatabaseConfig(dsn="dbname=pandad")))
+
+
+def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
+    reader = Reader(source, folder, on_this_host)
+    config = reader.table(Config, source.data, ())
+    if config is not None and 0 != config.server.tls_port == config.server.http_port:
+        reader.complain(("server", "http_port"), "is the same as tls_port; write another port")
+    if config is None or reader.problems:
+        raise ConfigError(*sorted(reader.problems, key=_place))
+    return config
+
+
+def _place(problem: Problem) -> int:
+    return problem.line

@@ -1,0 +1,1 @@
+"""Time: the loops that move jobs on when nobody calls."""

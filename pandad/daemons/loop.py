@@ -1,0 +1,98 @@
+"""One supervised periodic job: it never dies, never overlaps itself and always stops."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import uniform
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from pandad import metrics
+
+Body = Callable[[], Awaitable[bool]]
+"""One round of work. True: there is more to do at once."""
+
+BACKOFF_MAX_S = 300.0
+LATE_PERIODS = 3  # without a good run, then the process calls itself not ready
+
+
+class Loop(Service):
+    """Run `body` every `period_s` (jittered), sooner when woken, at once while it says there is more.
+
+    A failing body is logged and tried again after a pause that doubles up to BACKOFF_MAX_S; nothing else happens to the loop.
+    """
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, name: str, period_s: float, body: Body) -> None:
+        self.setName(f"loop {name}")
+        self.loop_name, self.period_s = name, period_s
+        self.failures = 0  # in a row
+        self.last_error: str | None = None
+        self._clock, self._body = clock, body
+        self._good_at = clock.seconds()
+        self._pause: Deferred[None] | None = None
+        self._woken = False
+        self._ended: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin; the first round runs at once."""
+        super().startService()
+        self._good_at = self._clock.seconds()
+        self._ended = Deferred.fromCoroutine(self._run())
+
+    def stopService(self) -> Deferred[None] | None:
+        """Stop after the round under way, if any; the result fires then."""
+        super().stopService()
+        self.wake()
+        return self._ended
+
+    def wake(self) -> None:
+        """Run the next round now; if one is under way, another follows it at once."""
+        self._woken = True
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def complaint(self) -> str | None:
+        """What is wrong with this loop, None if nothing."""
+        idle_s = self._clock.seconds() - self._good_at
+        if not self.running or idle_s <= LATE_PERIODS * max(self.period_s, 1.0):
+            return None
+        return f"loop {self.loop_name} had no good run for {idle_s:.0f} s: {self.last_error or 'its round takes too long'}"
+
+    async def _run(self) -> None:
+        while self.running:
+            self._woken = False
+            more = await self._round()
+            if self.running and not more and not (self._woken and not self.failures):
+                await self._sleep()
+
+    async def _round(self) -> bool:
+        started = self._clock.seconds()
+        try:
+            more = await self._body()
+        except Exception as error:  # a loop that dies silently is the worst that can happen to a hub
+            self.failures += 1
+            self.last_error = f"{type(error).__name__}: {error}"
+            self.log.failure("loop {name} failed, {n} in a row", name=self.loop_name, n=self.failures)
+            return False
+        self.failures, self.last_error, self._good_at = 0, None, self._clock.seconds()
+        metrics.timing(f"loop.{self.loop_name}", self._good_at - started)
+        return more
+
+    def _delay_s(self) -> float:
+        longest = max(BACKOFF_MAX_S, self.period_s)
+        return float(min(self.period_s * 2 ** min(self.failures, 30), longest)) * uniform(0.8, 1.2)
+
+    async def _sleep(self) -> None:
+        self._pause = deferLater(self._clock, self._delay_s(), lambda: None)
+        try:
+            await self._pause
+        except CancelledError:
+            pass
+        finally:
+            self._pause = None

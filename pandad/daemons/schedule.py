@@ -1,0 +1,35 @@
+"""The table of loops: name, body, period, and whether one process at a time runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from pandad.config import LoopsConfig
+from pandad.daemons.lease import Leases
+from pandad.daemons.loop import Body, Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """One round of each room's timed work."""
+
+    brokerage: Body
+    activator: Body
+    adder: Body
+    watcher: Body
+
+
+def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
+    """All loops that move jobs."""
+    table = (
+        # name         body               every               one process at a time
+        ("brokerage", bodies.brokerage, config.brokerage_s, True),
+        ("activator", bodies.activator, config.activator_s, True),
+        ("adder", bodies.adder, config.adder_s, True),
+        ("watcher", bodies.watcher, config.watcher_s, True),
+    )
+    return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
+            for name, body, period_s, exclusive in table]

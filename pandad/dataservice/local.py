@@ -1,0 +1,86 @@
+"""Data management by folders: each endpoint is a directory, as pilots with the `mv` copytool use it.
+
+A file lies at <directory>/<scope>/<md5[0:2]>/<md5[2:4]>/<lfn>, md5 of "scope:lfn", and a dot in the scope opens a folder
+(Rucio's deterministic path, which pilots use).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
+
+READ_BYTES = 1 << 20
+_PART = re.compile(r"[A-Za-z0-9._@+=-]+")  # of a scope or a file name: no way out of the directory
+
+
+def path_of(directory: Path, name: FileName) -> Path | None:
+    """Where a file lies, None for a name that could not lie anywhere below the directory."""
+    if not all(_PART.fullmatch(part) and part.strip(".") for part in (name.scope, name.lfn)):
+        return None
+    digest = md5(str(name).encode(), usedforsecurity=False).hexdigest()
+    return directory.joinpath(*name.scope.split("."), digest[:2], digest[2:4], name.lfn)
+
+
+class LocalDDM:
+    """Endpoints that are directories of this machine (or a shared file system)."""
+
+    def __init__(self, reactor: IReactorThreads, directories: Mapping[str, Path]) -> None:
+        self._reactor, self._directories = reactor, dict(directories)
+
+    async def replicas(self, endpoint: str, names: Sequence[FileName]) -> Mapping[FileName, Replica]:
+        """Look, and read the whole of each file for its checksum, in a thread."""
+        directory = self._directories.get(endpoint)
+        if directory is None:
+            raise UnknownEndpoint(f"there is no storage endpoint {endpoint}; add it to [dataservice.endpoints]")
+        found = await deferToThreadPool(
+            self._reactor, self._reactor.getThreadPool(), _look, directory, endpoint, tuple(names))
+        return {replica.name: replica for replica in found}
+
+    def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
+        """One description per directory, with the file protocol that the `mv` copytool asks for."""
+        return {name: describe(name, number, directory)
+                for number, (name, directory) in enumerate(sorted(self._directories.items()), 1)}
+
+
+def describe(name: str, number: int, directory: Path) -> dict[str, Any]:
+    """An endpoint as pilots want it described."""
+    protocol = ["file://localhost", 1, str(directory)]
+    activities = ("read_lan", "write_lan", "read_wan", "write_wan", "pr", "pw", "pl")
+    return {"id": number, "name": name, "type": "DATADISK", "state": "ACTIVE", "site": name, "token": name, "is_tape": False,
+            "resource": {"endpoint": "file://localhost"}, "arprotocols": {a: [protocol] for a in activities},
+            "rprotocols": {"1": {"endpoint": "file://localhost", "flavour": "POSIX", "path": str(directory)}}}
+
+
+def _look(directory: Path, endpoint: str, names: Sequence[FileName]) -> list[Replica]:
+    if not directory.is_dir():
+        raise DDMUnavailable(f"the directory of {endpoint}, {directory}, is not there (mounted?)")
+    copies = ((name, path_of(directory, name)) for name in names)
+    return [replica for name, path in copies if path is not None and (replica := _measured(endpoint, name, path))]
+
+
+def _measured(endpoint: str, name: FileName, path: Path) -> Replica | None:
+    checksum, size = 1, 0
+    try:
+        with open(path, "rb", opener=_regular) as stream:
+            while block := stream.read(READ_BYTES):
+                checksum, size = zlib.adler32(block, checksum), size + len(block)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise DDMUnavailable(f"{path} at {endpoint} cannot be read: {error.strerror}") from error
+    return Replica(name, endpoint, size, f"{checksum & 0xFFFFFFFF:08x}")
+
+
+def _regular(path: str, flags: int) -> int:
+    """Never wait on a pipe that somebody left where a file should be."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -1,0 +1,1 @@
+"""The pilot's side: hand out jobs, hear of them, notice silence."""

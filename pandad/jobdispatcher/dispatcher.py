@@ -1,0 +1,78 @@
+"""Hand out jobs: turn what a pilot says of itself into a capability, and claim what fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.spec.caller import Caller, Role
+from pandad.spec.errors import Forbidden, NotAuthenticated
+from pandad.spec.job import JobSpec
+from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer.claims import Capability
+from pandad.taskbuffer.jobs import JobState
+from pandad.taskbuffer.store import Store
+
+MAX_JOBS = 1000  # in one call
+
+# Labels that a pilot of a label may take (PanDA server, getJobs). A label that is not listed takes its own jobs only.
+_ANY = ("managed", "test", "prod_test", "install", "user", "panda", "ptest", "rc_test2")
+LABELS = {
+    None: ("managed", "test", "prod_test", "install"),
+    "managed": ("managed", "test", "prod_test", "install"),
+    "user": ("user", "panda"),
+    "test": ("test", "prod_test"),
+    "unified": _ANY,
+}
+
+
+def labels_for(label: str | None) -> tuple[str, ...]:
+    """The prodSourceLabels whose jobs a pilot with this one may take."""
+    return LABELS.get(label or None, (label or "",))
+
+
+class Dispatcher:
+    """Gives jobs to pilots, and to Harvester for its workers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def acquire(self, caller: Caller, wanted: AcquireJobs) -> list[JobSpec]:
+        """The best jobs that fit, now in the caller's hands; none if there is none.
+
+        A caller without the pilot role gets its own user jobs only.
+
+        :raise NotAuthenticated, Forbidden: who asks may not take such jobs.
+        :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
+        """
+        return await self._store.once("acquire_jobs", claims.claim, capability(caller, wanted))
+
+    async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
+        """The states of those jobs in the order asked for; None where there is no such job."""
+        return await self._store.once("job_states", jobs.states, ids)
+
+
+def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
+    """What this caller can be given. Pure.
+
+    :raise NotAuthenticated, Forbidden: it may not take such jobs.
+    """
+    if caller.identity is None:
+        raise NotAuthenticated("a job is only given to a pilot with a certificate or token, and none came with the call")
+    labels, owner = labels_for(wanted.prod_source_label), None
+    if not caller.has(Role.PILOT, Role.PRODUCTION):
+        if wanted.prod_source_label != "user":
+            raise Forbidden(f"{caller.identity.subject} has no pilot role, so it may take its own jobs of label user only, "
+                            f"and asked for {wanted.prod_source_label or 'managed'}")
+        owner = caller.identity
+    return Capability(
+        queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
+        disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),
+        labels=labels, resource_type=wanted.resource_type, task_id=wanted.task_id, working_group=wanted.working_group,
+        country_group=wanted.country_group, owner=owner, owner_name=wanted.prod_user_id, holder=caller.identity,
+        node=wanted.node, computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
+
+
+def _limit(value: float | None) -> int | None:
+    """A limit as pilots send it: 0 and nothing mean no limit."""
+    return int(value) if value else None

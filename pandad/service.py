@@ -1,0 +1,227 @@
+"""The daemon: reads the options, builds the rooms and joins them. The one file that knows every room, and the reactor."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from pandad import log, metrics
+from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.files import Files
+from pandad.api.health import Check, Health
+from pandad.api.legacy import Legacy
+from pandad.api.site import build_sites
+from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.v1.job import Job
+from pandad.api.v1.metaconfig import Metaconfig
+from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.system import System
+from pandad.brokerage.cycle import Cycle
+from pandad.config import Config, ConfigError, load
+from pandad.daemons.lease import Leases
+from pandad.daemons.loop import Loop
+from pandad.daemons.schedule import Bodies, schedule
+from pandad.dataservice.activator import Activator
+from pandad.dataservice.adder import Adder
+from pandad.dataservice.local import LocalDDM
+from pandad.jobdispatcher.dispatcher import Dispatcher
+from pandad.jobdispatcher.harvester import Workers
+from pandad.jobdispatcher.heartbeat import Heartbeat
+from pandad.jobdispatcher.watcher import Watcher
+from pandad.spec.caller import Role
+from pandad.spec.errors import Unavailable
+from pandad.taskbuffer import migrate, sites
+from pandad.taskbuffer.store import Store
+from pandad.userinterface.jobs import Jobs
+
+SCHEMA_RETRY_S = 1.0
+
+
+class Options(UsageOptions):
+    """Command line of `twistd pandad`."""
+
+    optParameters = [["config", "c", "/etc/pandad/pandad.toml", "configuration file; try it with `pandad check --config FILE`"]]
+
+    config: Config
+
+    def postOptions(self) -> None:
+        """Read the configuration while twistd can still refuse to start and say why."""
+        try:
+            self.config = load(self["config"])
+        except ConfigError as error:
+            raise UsageError(f"the configuration cannot be used:\n{error}") from None
+        if self.parent is not None and not self.parent.get("logger"):
+            log.choose(self.config.log)
+            self.parent["logger"] = log.OBSERVER_NAME
+
+
+def makeService(options: Options) -> MultiService:
+    """The daemon as a service, for twistd.
+
+    :raise UsageError: the certificates cannot be used.
+    """
+    from twisted.internet import reactor  # not before twistd had its say on which reactor
+
+    try:
+        return Pandad(reactor, options.config)
+    except TlsConfigError as error:
+        raise UsageError(str(error)) from None
+
+
+class Pandad(MultiService):
+    """All of it: the store, the rooms, the ports, the loops."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, config: Config) -> None:
+        super().__init__()
+        self._reactor, self._config = reactor, config
+        self._problem: str | None = "the database schema has not been looked at yet"
+        self._ports: list[IListeningPort] = []
+        self._store = Store(reactor, config.database)
+        self._leases = Leases(self._store)
+        self._ddm = LocalDDM(reactor, config.dataservice.endpoints)
+        self._loops = self._make_loops()
+        tls = config.tls
+        self._tls = GridContextFactory(tls.host_certificate, tls.host_key, tls.ca_directory)
+        self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor)
+
+    def _handlers(self) -> Sequence[object]:
+        dispatcher, heartbeat, workers = Dispatcher(self._store), Heartbeat(self._store), Workers(self._store)
+        files = self._config.files
+        return (
+            Pilot(dispatcher, heartbeat, workers),
+            Job(Jobs(self._store), dispatcher),
+            System(),
+            Metaconfig(),
+            Legacy(dispatcher, heartbeat, workers),
+            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Health(self._checks, metrics.text),
+        )
+
+    def _authenticators(self) -> Authenticators:
+        who = self._config.identity
+        roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
+        return Authenticators([X509Authenticator(roles, self._reactor)])
+
+    def _make_loops(self) -> Sequence[Loop]:
+        store, config = self._store, self._config
+        bodies = Bodies(
+            brokerage=Cycle(store, config.brokerage).run_once,
+            activator=Activator(store, self._ddm, config.dataservice).run_once,
+            adder=Adder(store, self._ddm, config.dataservice).run_once,
+            watcher=Watcher(store, config.dispatcher).run_once)
+        loops = schedule(self._reactor, bodies, self._leases, config.loops)
+        for loop in loops:
+            if loop.loop_name in ("brokerage", "activator", "adder"):
+                store.listen(loop.loop_name, loop.wake)
+        return loops
+
+    async def _queue_description(self, name: str) -> dict[str, Any]:
+        return dict((await self._store.once("queue_description", sites.find, name)).description)
+
+    def active_url(self) -> str:
+        """Where active calls go."""
+        port = _number(self._ports[0]) if self._ports else self._config.server.tls_port
+        return f"https://{socket.getfqdn()}:{port}"
+
+    def startService(self) -> None:
+        """Listen at once; calls that need the database are told to come again until it is there."""
+        super().startService()
+        self._listen()
+        Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._reload).setServiceParent(self)
+        Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
+
+    def stopService(self) -> Deferred[None]:
+        """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
+        closed = [port.stopListening() for port in self._ports]
+        return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
+
+    async def _close(self, ending: Sequence[Deferred[Any]]) -> None:
+        await gatherResults(ending, consumeErrors=True)
+        if self._problem is None:
+            with suppress(Unavailable):  # then the leases run out by themselves
+                await self._leases.release()
+        await self._store.close()
+
+    def _listen(self) -> None:
+        server = self._config.server
+        factory = TLSMemoryBIOFactory(self._tls, False, self._sites.active)
+        self._ports = [self._reactor.listenTCP(server.tls_port, factory, interface=server.interface),
+                       self._reactor.listenTCP(server.http_port, self._sites.passive, interface=server.interface)]
+        tls_port, http_port = map(_number, self._ports)
+        self.log.info("listening: TLS {tls}, plain {plain}", tls=tls_port, plain=http_port)
+        if server.ports_file is not None:
+            _write_whole(server.ports_file, json.dumps({"tls_port": tls_port, "http_port": http_port}))
+
+    async def _open(self) -> None:
+        """Bring the schema up to date, however long the database takes to appear; then start the loops."""
+        while self.running and self._problem is not None:
+            try:
+                applied = await self._store.transact("upgrade", migrate.upgrade)
+            except (Unavailable, migrate.SchemaError) as error:
+                self._complain(str(error))
+                await deferLater(self._reactor, SCHEMA_RETRY_S)
+            else:
+                self._problem = None
+                self.log.info("the database is ready, {n} migrations applied", n=applied)
+        if self.running:
+            self._store.start()
+            for loop in self._loops:
+                loop.setServiceParent(self)
+            _tell_systemd("READY=1")
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            self.log.error("not ready: {problem}", problem=problem)
+        self._problem = problem
+
+    async def _reload(self) -> bool:
+        self._tls.reload()
+        return False
+
+    def _checks(self) -> Sequence[Check]:
+        return (lambda: self._problem, self._database_complaint, *(loop.complaint for loop in self._loops))
+
+    async def _database_complaint(self) -> str | None:
+        try:
+            await self._store.once("ready", migrate.ping)
+        except Unavailable as error:
+            return str(error)
+        return None
+
+
+def _number(port: IListeningPort) -> int:
+    address = port.getHost()
+    assert isinstance(address, (IPv4Address, IPv6Address))
+    return address.port
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Who waits for this file finds all of it or nothing."""
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
+
+
+def _tell_systemd(message: str) -> None:
+    """Readiness for `Type=notify` units (sd_notify(3)); nothing where systemd did not ask."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(message.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)

@@ -1,0 +1,56 @@
+"""Who is calling. An identity is (trust anchor, DN) or (issuer, subject); names are labels and decide nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an identity may act as, beyond itself."""
+
+    PILOT = "pilot"            # may take and report any job
+    PRODUCTION = "production"  # may submit and manage production work; may do what a pilot does
+    ADMIN = "admin"            # may do everything, and see everything
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The anchor that vouches (root CA subject, or token issuer) and the name it vouches for (DN, or token subject)."""
+
+    anchor: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One authenticated (or anonymous) peer.
+
+    ``limited``: came with a limited proxy, which may do a pilot's work only (RFC 3820 delegation by a job).
+    """
+
+    identity: Identity | None
+    roles: frozenset[Role] = frozenset()
+    limited: bool = False
+    host: str = ""
+
+    @property
+    def name(self) -> str:
+        """Compact label for display, as PanDA makes it; never compare it."""
+        return compact_name(self.identity.subject) if self.identity else "anonymous"
+
+    def has(self, *roles: Role) -> bool:
+        """Whether one of the roles, or admin, is held."""
+        return not self.roles.isdisjoint((*roles, Role.ADMIN))
+
+
+ANONYMOUS = Caller(None)
+
+_CN = re.compile(r"/CN=([^/]*)")
+
+
+def compact_name(subject: str) -> str:
+    """PanDA's user label: the last common name that is neither a number nor a proxy's. Two people may share it."""
+    names = [n for n in _CN.findall(subject) if not n.isdigit() and n not in ("proxy", "limited proxy")]
+    return names[-1] if names else subject

@@ -1,0 +1,27 @@
+"""Input and output files of jobs: what became known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from pandad.spec.file import FileSpec
+from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.store import Transaction
+
+_KNOWN = ("guid", "status", "dispatchdblocktoken", "destinationse", "fsize", "checksum")
+
+_UPDATE = sql("files.update", f"""
+    UPDATE file f SET {", ".join(f"{c} = coalesce(n.{c}, f.{c})" for c in _KNOWN)}
+    FROM jsonb_populate_recordset(NULL::file, %(files)s::jsonb) n
+    WHERE f.row_id = n.row_id AND f.pandaid = n.pandaid""")
+
+
+async def update(txn: Transaction, files: Sequence[FileSpec]) -> int:
+    """Store GUID, status, endpoints, size and checksum of these files where they are set; how many rows were written."""
+    if not files:
+        return 0
+    rows = [{"row_id": f.row_ID, "pandaid": f.PandaID, "guid": f.GUID, "status": f.status, "fsize": f.fsize, "checksum": f.checksum,
+             "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE} for f in files]
+    return await txn.run(_UPDATE, files=orjson.dumps(rows).decode())

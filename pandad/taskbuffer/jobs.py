@@ -1,0 +1,289 @@
+"""Jobs: insert, move and find them. `move` here and `claim` in claims.py are the only writers of a status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pandad.spec.caller import Identity
+from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.taskbuffer.pool import Row
+from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.store import Transaction
+
+# Attributes in tables of their own: job_text, or the files' rows.
+_TEXT = ("jobparameters", "metadata")
+_JOB_COLUMNS = tuple(a.column for a in JOB_ATTRIBUTES if a.column not in _TEXT)
+_FILE_COLUMNS = tuple(a.column for a in FILE_ATTRIBUTES)
+_NAME_OF_COLUMN = {a.column: a.name for a in JOB_ATTRIBUTES}
+_FILE_NAMES = tuple(a.name for a in FILE_ATTRIBUTES)
+_STATUS_INDEX = [a.name for a in JOB_ATTRIBUTES].index("jobStatus")
+_NAMES = tuple(a.name for a in JOB_ATTRIBUTES)
+
+# What an event may change beside the status. The job's identity, its owner and its birth never change.
+_BIRTH = {"creationtime", "modificationtime", "statechangetime"}  # the database's clock sets them
+_FIXED = _BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime"}
+_CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus")
+
+# A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
+JOB_ROW = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + (
+    ", (SELECT jsonb_agg(jsonb_build_array(" + ", ".join(f"f.{c}" for c in _FILE_COLUMNS)
+    + ") ORDER BY f.row_id) FROM file f WHERE f.pandaid = j.pandaid)")
+
+
+def job_from_row(row: Row) -> JobSpec:
+    """The job of a JOB_ROW."""
+    job = JobSpec(**dict(zip(_NAMES, row[:-1], strict=True)))
+    job.jobStatus = JobStatus(row[_STATUS_INDEX])
+    job.Files = [FileSpec(**dict(zip(_FILE_NAMES, values, strict=True))) for values in row[-1] or ()]
+    return job
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """The little that most questions about a job need."""
+
+    panda_id: int
+    status: JobStatus
+    attempt_nr: int
+    command: str | None
+    batch_id: str | None
+    holder: Identity | None
+    owner: Identity
+    reported: JobStatus | None
+
+
+_IDS = sql("jobs.ids", "SELECT nextval('job_pandaid') FROM generate_series(1, %(count)s)")
+
+_INSERT = sql("jobs.insert", f"""
+    WITH spec AS (SELECT * FROM jsonb_populate_recordset(NULL::job, %(jobs)s::jsonb)),
+    stored AS (
+        INSERT INTO job ({", ".join(_JOB_COLUMNS)}, owneranchor, ownersubject, nextcheck)
+        SELECT {", ".join("now()" if c in _BIRTH else c for c in _JOB_COLUMNS)}, %(anchor)s, %(subject)s, now() FROM spec),
+    logged AS (
+        INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who, why)
+        SELECT pandaid, 'submitted', jobstatus, attemptnr, %(actor)s, %(who)s, NULL FROM spec)
+    SELECT count(*) FROM spec""")
+
+_INSERT_TEXTS = sql("jobs.insert_texts", """
+    INSERT INTO job_text (pandaid, jobparameters, metadata)
+    SELECT * FROM unnest(%(ids)s::bigint[], %(jobparameters)s::text[], %(metadata)s::text[])""")
+
+_INSERT_FILES = sql("jobs.insert_files", f"""
+    INSERT INTO file ({", ".join(_FILE_COLUMNS[1:])})
+    SELECT {", ".join(_FILE_COLUMNS[1:])} FROM jsonb_populate_recordset(NULL::file, %(files)s::jsonb) WITH ORDINALITY AS f
+    ORDER BY ordinality""")
+
+
+async def new_ids(txn: Transaction, count: int) -> list[int]:
+    """That many new PandaIDs, ascending."""
+    return [row[0] for row in await txn.many(_IDS, count=count)]
+
+
+async def insert(txn: Transaction, jobs: Sequence[JobSpec], owner: Identity, actor: Actor) -> None:
+    """Store new jobs with their files; their PandaID and jobStatus are set by the caller. Any number at once."""
+    await txn.run(_INSERT, jobs=_json(_columns(job) for job in jobs), anchor=owner.anchor, subject=owner.subject,
+                  actor=actor, who=owner.subject)
+    await txn.run(_INSERT_TEXTS, ids=[j.PandaID for j in jobs], jobparameters=[j.jobParameters for j in jobs],
+                  metadata=[j.metadata for j in jobs])
+    files = [{a.column: getattr(f, a.name) for a in FILE_ATTRIBUTES[1:]} for j in jobs for f in j.Files]
+    if files:
+        await txn.run(_INSERT_FILES, files=_json(files))
+    txn.hint("brokerage")
+
+
+def _columns(job: JobSpec) -> dict[str, object]:
+    values = {a.column: getattr(job, a.name) for a in JOB_ATTRIBUTES if a.column not in _TEXT}
+    return {column: value for column, value in values.items() if value is not None}
+
+
+def _json(value: Iterable[object]) -> str:
+    return orjson.dumps(list(value)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one job's event brings with it.
+
+    :param values: JobSpec attributes (and reportedstatus, holder columns) to their new values.
+    :param attempt_nr: the fence: the job is touched only in this attempt. None: in any.
+    :param batch_id: a second fence: not if another batch job has it. Mere numbers are no fence, workers reuse them.
+    :param check_in_s: when a loop should look at the job again, from now.
+    :param report: the pilot's output report, kept for the attempt.
+    :param metadata, stdout: long texts that the pilot sent.
+    """
+
+    panda_id: int
+    values: Mapping[str, object] = field(default_factory=dict)
+    attempt_nr: int | None = None
+    batch_id: str | None = None
+    why: str | None = None
+    check_in_s: float = 0.0
+    report: str | None = None
+    metadata: str | None = None
+    stdout: str | None = None
+
+    def as_row(self) -> dict[str, object]:
+        """The row that the statement reads; names folded to columns."""
+        return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why, "check_in_s": self.check_in_s, "report": self.report,
+                "metadata": self.metadata, "stdout": self.stdout, "new": {k.lower(): v for k, v in self.values.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job that an event moved, or only touched. ``was``: its state before."""
+
+    panda_id: int
+    was: JobStatus
+    attempt_nr: int
+    command: str | None
+
+
+# Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored
+# final report accepts no second one (`unreported`): the first report counts.
+_MOVE = sql("jobs.move", f"""
+    WITH asked AS (
+        SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
+            c(pandaid bigint, attempt integer, batch text, why text, check_in_s float, report text, metadata text, stdout text, new jsonb)),
+    found AS (
+        SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::job_status[]) AS happens
+        FROM job j JOIN asked c ON c.pandaid = j.pandaid
+        WHERE (j.jobstatus = ANY (%(sources)s::job_status[]) OR j.jobstatus = ANY (%(touched)s::job_status[]))
+          AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
+          AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '^[0-9]+$' OR j.batchid ~ '^[0-9]+$')
+          AND (j.reportedstatus IS NULL OR NOT %(unreported)s)
+        ORDER BY j.pandaid FOR UPDATE OF j),
+    moved AS (
+        UPDATE job j SET
+            jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
+            modificationtime = now(),
+            statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
+            nextcheck = now() + make_interval(secs => f.check_in_s),
+            starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
+            endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
+            ({", ".join(_CHANGEABLE)}) = (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
+        FROM found f WHERE j.pandaid = f.pandaid
+        RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout, j.reportedstatus),
+    logged AS (
+        INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
+        SELECT pandaid, %(event)s, was, jobstatus, attemptnr, %(actor)s, %(who)s, why FROM moved
+        WHERE happens OR %(noted)s ORDER BY pandaid),
+    reported AS (
+        INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport)
+        SELECT pandaid, attemptnr, reportedstatus, report FROM moved WHERE report IS NOT NULL
+        ON CONFLICT DO NOTHING),
+    texts AS (
+        UPDATE job_text t SET metadata = coalesce(m.metadata, t.metadata), stdout = coalesce(m.stdout, t.stdout)
+        FROM moved m WHERE t.pandaid = m.pandaid AND (m.metadata IS NOT NULL OR m.stdout IS NOT NULL))
+    SELECT pandaid, was, attemptnr, commandtopilot FROM moved""")
+
+
+async def move(txn: Transaction, event: Event, changes: Iterable[Change], *, actor: Actor, who: str,
+               only: AbstractSet[JobStatus] | None = None, also_in: AbstractSet[JobStatus] = frozenset()) -> list[Moved]:
+    """Something happened to these jobs: move those that it may happen to, write their events, say which moved. One statement.
+
+    :param who: the identity or the part of pandad behind the actor.
+    :param only: narrow the states in which it may happen.
+    :param also_in: states in which the job is touched (values, modificationTime) and keeps its state; used for heartbeats.
+    """
+    row = TRANSITIONS[event]
+    assert actor in row.actors, f"{actor} may not cause {event}"
+    sources = row.sources & only if only is not None else row.sources
+    return await _move(txn, sources, changes, target=row.target, touched=also_in, event=event, actor=actor, who=who,
+                       unreported=event is Event.REPORTED)
+
+
+async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: AbstractSet[JobStatus], *,
+                actor: Actor, who: str) -> list[Moved]:
+    """Change attributes of jobs in those states, without an event of the table; `note` goes to their history."""
+    return await _move(txn, (), changes, target=None, touched=states, event=note, actor=actor, who=who, noted=True)
+
+
+async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterable[Change], *, target: JobStatus | None,
+                touched: Iterable[JobStatus], event: str, actor: Actor, who: str, unreported: bool = False,
+                noted: bool = False) -> list[Moved]:
+    rows = await txn.many(
+        _MOVE, changes=_json(c.as_row() for c in changes), sources=sorted(sources), target=target, touched=sorted(touched), event=event,
+        actor=actor, who=who, unreported=unreported, noted=noted, final=target in FINAL, started=target is JobStatus.RUNNING)
+    return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
+
+
+
+_DEFER = sql("jobs.defer", """
+    UPDATE job SET nextcheck = now() + make_interval(secs => %(check_in_s)s)
+    WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = %(status)s::job_status""")
+
+_RECHECK = sql("jobs.recheck", """
+    UPDATE job SET nextcheck = now() WHERE jobstatus = %(status)s::job_status AND nextcheck > now()""")
+
+
+async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_in_s: float) -> None:
+    """Nothing new about these jobs: look again later."""
+    await txn.run(_DEFER, ids=list(ids), status=status, check_in_s=check_in_s)
+
+
+async def recheck(txn: Transaction, status: JobStatus) -> None:
+    """Something changed that may concern every job in that state: look at all of them now."""
+    await txn.run(_RECHECK, status=status)
+
+_STATES = sql("jobs.states", """
+    SELECT pandaid, jobstatus, attemptnr, commandtopilot, batchid, holderanchor, holdersubject, owneranchor, ownersubject, reportedstatus
+    FROM job WHERE pandaid = ANY (%(ids)s::bigint[])""")
+
+_FIND = sql("jobs.find", f"""
+    SELECT {JOB_ROW} FROM job j LEFT JOIN job_text t USING (pandaid) WHERE j.pandaid = ANY (%(ids)s::bigint[])""")
+
+
+async def states(txn: Transaction, ids: Sequence[int]) -> list[JobState | None]:
+    """The states of those jobs, in the order asked for; None where there is no such job."""
+    found = {row[0]: _state(row) for row in await txn.many(_STATES, ids=list(ids))}
+    return [found.get(panda_id) for panda_id in ids]
+
+
+def _state(row: Row) -> JobState:
+    panda_id, status, attempt_nr, command, batch_id, h_anchor, h_subject, o_anchor, o_subject, reported = row
+    return JobState(panda_id, JobStatus(status), attempt_nr, command, batch_id,
+                    Identity(h_anchor, h_subject) if h_subject is not None else None,
+                    Identity(o_anchor, o_subject), JobStatus(reported) if reported else None)
+
+
+async def find(txn: Transaction, ids: Sequence[int]) -> list[JobSpec | None]:
+    """Those jobs with their files, in the order asked for; None where there is no such job."""
+    found = {row[0]: job_from_row(row) for row in await txn.many(_FIND, ids=list(ids))}
+    return [found.get(panda_id) for panda_id in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One line of a job's history."""
+
+    panda_id: int
+    at: datetime
+    event: str
+    was: JobStatus | None
+    became: JobStatus
+    attempt_nr: int
+    actor: str
+    who: str
+    why: str | None
+
+
+_EVENTS = sql("jobs.events", """
+    SELECT pandaid, at, event, fromstatus, tostatus, attemptnr, actor, who, why FROM job_event
+    WHERE pandaid = %(panda_id)s ORDER BY id""")
+
+
+async def events(txn: Transaction, panda_id: int) -> list[JobEvent]:
+    """The history of a job, oldest first."""
+    return [_event(*row) for row in await txn.many(_EVENTS, panda_id=panda_id)]
+
+
+def _event(panda_id: int, at: datetime, event: str, was: str | None, became: str, *rest: Any) -> JobEvent:
+    return JobEvent(panda_id, at, event, JobStatus(was) if was else None, JobStatus(became), *rest)

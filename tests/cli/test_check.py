@@ -1,0 +1,121 @@
+"""``pandad check``: each thing that keeps a daemon from starting is found."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pandad.cli.check import Level, endpoints, identities, ports, secrecy, tls
+from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, ServerConfig, TlsConfig
+from pandad.embedded.pki import SandboxPki
+from pandad.settings import render
+
+LOOPBACK = "127.0.0.1"
+
+
+def check(file: Path) -> tuple[int, dict[str, str]]:
+    """The exit code, and the level of each subject."""
+    words = [sys.executable, "-m", "pandad.cli", "check", "--json", "--config", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, {f["subject"]: f["level"] for f in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def good(database: DatabaseConfig, pki: SandboxPki, tmp_path: Path) -> Config:
+    """A configuration that would start."""
+    (tmp_path / "disk").mkdir()
+    return Config(
+        server=ServerConfig(interface=LOOPBACK, tls_port=0, http_port=0),
+        tls=TlsConfig(host_certificate=pki.host_certificate, host_key=pki.host_key, ca_directory=pki.ca_directory),
+        database=replace(database, wait_s=1.0),
+        identity=IdentityConfig(pilot=("/CN=p",), production=("/CN=q",), admin=("/CN=a",)),
+        dataservice=DataServiceConfig(endpoints={"DISK": tmp_path / "disk"}),
+    )
+
+
+def test_a_good_configuration_passes(good: Config, tmp_path: Path) -> None:
+    """Nothing but ok, and exit code 0."""
+    file = tmp_path / "pandad.toml"
+    file.write_text(render(good))
+    code, findings = check(file)
+    assert code == 0 and set(findings.values()) == {"ok"}
+    assert {"configuration", "tls", "database", "endpoint DISK", "identity.pilot"} <= findings.keys()
+
+
+Spoil = Callable[[Config, Path], Config]
+SPOILT: dict[str, Spoil] = {
+    "database": lambda good, tmp: replace(good, database=replace(good.database, dsn=f"host={tmp}")),
+    "endpoint DISK": lambda good, tmp: replace(good, dataservice=DataServiceConfig(endpoints={"DISK": tmp / "none"})),
+    "tls": lambda good, tmp: replace(good, tls=replace(good.tls, ca_directory=tmp)),
+}
+
+
+@pytest.mark.parametrize("subject", SPOILT)
+def test_a_fault_is_found_beside_what_is_right(good: Config, tmp_path: Path, subject: str) -> None:
+    """One fault is an error of its subject and the exit code 1, and the rest is still looked at."""
+    file = tmp_path / "pandad.toml"
+    file.write_text(render(SPOILT[subject](good, tmp_path)))
+    code, findings = check(file)
+    assert (code, findings[subject]) == (1, "error")
+    others = {name: level for name, level in findings.items() if name not in (subject, "configuration")}
+    assert len(others) >= 5 and set(others.values()) == {"ok"}
+
+
+def test_an_empty_database_is_a_warning(good: Config, postgres: object, tmp_path: Path) -> None:
+    """The daemon makes the schema when it starts, so that is not an error."""
+    file = tmp_path / "pandad.toml"
+    file.write_text(render(replace(good, database=DatabaseConfig(dsn=postgres.dsn))))  # type: ignore[attr-defined]
+    assert check(file)[1]["database"] == "warning"
+
+
+def test_an_unreadable_configuration_is_the_only_finding(tmp_path: Path) -> None:
+    """Without a configuration there is nothing else to look at."""
+    assert check(tmp_path / "none.toml") == (1, {"configuration": "error"})
+
+
+def test_a_taken_port_is_an_error() -> None:
+    """A port somebody listens on is told with its number; a free one passes; 0 needs no check."""
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        number = taken.getsockname()[1]
+        [finding] = ports(ServerConfig(interface=LOOPBACK, tls_port=number, http_port=0))
+        assert finding.level is Level.ERROR and finding.text.startswith(f"{number} is taken")
+    [finding] = ports(ServerConfig(interface=LOOPBACK, tls_port=number, http_port=0))
+    assert finding.level is Level.OK
+
+
+def test_an_address_of_another_host_is_an_error() -> None:
+    """An interface that this host does not have cannot be listened on."""
+    [finding] = ports(ServerConfig(interface="192.0.2.1", tls_port=0, http_port=1025))
+    assert finding.level is Level.ERROR and "server.interface" in finding.text
+
+
+def test_roles_that_nobody_has_are_warnings(good: Config) -> None:
+    """An empty list is allowed, and seldom meant."""
+    empty = replace(good, identity=IdentityConfig(admin=("/CN=a",)), dataservice=DataServiceConfig())
+    assert [f.level for f in identities(empty)] == [Level.WARNING, Level.WARNING, Level.OK]
+    assert [f.level for f in endpoints(empty)] == [Level.WARNING]
+
+
+def test_a_password_for_everybody_is_a_warning(tmp_path: Path) -> None:
+    """A configuration with a password should not be readable by all."""
+    file = tmp_path / "x"
+    file.touch()
+    file.chmod(0o644)
+    assert [f.level for f in secrecy(file, DatabaseConfig(dsn="password=x"))] == [Level.WARNING]
+    assert not list(secrecy(file, DatabaseConfig(dsn="dbname=x")))
+    file.chmod(0o640)
+    assert not list(secrecy(file, DatabaseConfig(dsn="password=x")))
+
+
+def test_a_wrong_key_is_an_error(pki: SandboxPki) -> None:
+    """A key that is not the certificate's is found."""
+    wrong = TlsConfig(host_certificate=pki.host_certificate, host_key=pki.credential("bob"), ca_directory=pki.ca_directory)
+    assert tls(wrong).level is Level.ERROR

@@ -1,0 +1,183 @@
+"""``pandad job`` against a server with canned answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pandad.cli import job
+from pandad.cli.client import Client, ClientError, Unreachable
+from pandad.cli.main import main
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+
+from .conftest import Panda
+
+
+def described(panda_id: int, status: str, **attributes: Any) -> dict[str, Any]:
+    """A job as job/get_description gives it."""
+    return {**{a.name: None for a in JOB_ATTRIBUTES}, "PandaID": panda_id, "jobStatus": status, "Files": [], **attributes}
+
+
+def numbered(asked: dict[str, Any]) -> list[list[Any]]:
+    return [[i, 1, {"jobsetID": 1}] for i, _ in enumerate(json.loads(asked["jobs"]), 11)]
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> str:
+    """A description of two jobs."""
+    file = tmp_path / "hello.toml"
+    file.write_text('transformation = "hello.sh"\ncount = 2\n')
+    return str(file)
+
+
+def test_submit_sends_the_jobs_and_prints_their_ids(panda: Panda, hello: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the description means is sent in wire form; the PandaIDs come back."""
+    panda.answers["job/submit"] = numbered
+    assert main(["job", "submit", hello]) == 0
+    assert capsys.readouterr().out.split() == ["PandaID", "name", "11", "hello.1", "12", "hello.2"]
+    [(_, _, body)] = panda.asked
+    names = [a.name for a in JOB_ATTRIBUTES]
+    state = dict(zip(names, json.loads(body["jobs"])[0], strict=False))
+    assert state["transformation"] == "hello.sh" and state["creationHost"] != "NULL"
+    assert json.loads(body["jobs"])[0][-1][0][17] == "user.alice"
+    assert main(["job", "submit", hello, "--json"]) == 0
+    assert [row["PandaID"] for row in json.loads(capsys.readouterr().out)] == [11, 12]
+
+
+def test_submit_fails_when_a_job_was_not_taken(panda: Panda, hello: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job without a PandaID makes the exit code 1."""
+    panda.answers["job/submit"] = lambda asked: [[11, 1, {}], [None, None, None]]
+    assert main(["job", "submit", hello]) == 1
+    assert "hello.2" in capsys.readouterr().out
+
+
+def test_a_wrong_description_is_never_sent(panda: Panda, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistake is told with its line, and no call is made."""
+    (tmp_path / "x.toml").write_text("count = 2\n")
+    assert main(["job", "submit", str(tmp_path / "x.toml")]) == 1
+    assert f"{tmp_path}/x.toml:1: transformation: is missing" in capsys.readouterr().err
+    assert panda.asked == []
+
+
+@pytest.mark.parametrize(("last", "code"), [("finished", 0), ("failed", 1), ("cancelled", 1)])
+def test_wait_succeeds_only_if_all_finished(
+    panda: Panda, hello: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: str, code: int
+) -> None:
+    """Waiting ends when every job has ended, asks no more about those that have, and tells each change once."""
+    monkeypatch.setattr(job, "POLL_S", 0)
+    rounds = iter([("defined", "running"), ("running", "finished"), (last,)])
+
+    def describe(asked: dict[str, Any]) -> list[Any]:
+        return [described(i, status) for i, status in zip(asked["job_ids"], next(rounds), strict=True)]
+
+    panda.answers = {"job/submit": numbered, "job/get_description": describe}
+    assert main(["job", "submit", hello, "--wait", "--json"]) == code
+    out, err = capsys.readouterr()
+    assert [row["jobStatus"] for row in json.loads(out)] == [last, "finished"]
+    assert err.splitlines() == [
+        "job 11: defined", "job 12: running", "job 11: running", "job 12: finished", f"job 11: {last}",
+    ]
+
+
+class Broken(Client):
+    """Out of reach for the first `misses` calls."""
+
+    def __init__(self, misses: int) -> None:
+        self.misses = misses
+
+    def post(self, method: str, **body: object) -> Any:
+        self.misses -= 1
+        if self.misses >= 0:
+            raise Unreachable("no answer")
+        return [described(5, "finished")]
+
+
+def test_waiting_outlives_a_server_that_restarts(capsys: pytest.CaptureFixture[str]) -> None:
+    """Calls without an answer are repeated, which is told once; only a long silence is an error."""
+    pauses: list[float] = []
+    assert job.wait(Broken(3), [5], pauses.append)[0] == described(5, "finished")
+    assert len(pauses) == 4
+    assert capsys.readouterr().err.splitlines() == ["pandad: no answer; trying on", "job 5: finished"]
+    with pytest.raises(Unreachable):
+        job.wait(Broken(job.PATIENCE_POLLS), [5], pauses.append)
+
+
+def test_show_one_job_with_its_files(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """One job is shown in full, with what went wrong and its files."""
+    files = [{"type": "output", "lfn": "o.1", "status": "ready", "fsize": 12, "checksum": "ad:00", "destinationSE": "D"}]
+    failed = described(5, "failed", pilotErrorCode=1305, pilotErrorDiag="bad", transExitCode="3", Files=files)
+    panda.answers["job/get_description"] = lambda asked: [failed]
+    assert main(["job", "show", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "payload exit code 3; pilot 1305: bad" in out
+    assert out.splitlines()[-1].split() == ["output", "o.1", "ready", "12", "ad:00", "D"]
+
+
+def test_show_tells_which_jobs_are_not_there(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Jobs that exist are shown; one that does not is told and makes the exit code 1."""
+    panda.answers["job/get_description"] = lambda asked: [described(5, "running"), None]
+    assert main(["job", "show", "5", "6"]) == 1
+    out, err = capsys.readouterr()
+    assert "running" in out and err == "pandad: there is no job 6\n"
+
+
+def test_kill_fails_if_one_was_refused(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each job's outcome is printed."""
+    panda.answers["job/kill"] = lambda asked: [True, False]
+    assert main(["job", "kill", "5", "6"]) == 1
+    assert capsys.readouterr().out.split() == ["PandaID", "kill", "5", "taken", "6", "refused"]
+    panda.answers["job/kill"] = lambda asked: [True]
+    assert main(["job", "kill", "5"]) == 0
+
+
+WHY = {
+    "PandaID": 5,
+    "jobStatus": "defined",
+    "summary": "no queue has 9000 MB",
+    "since": {"__datetime__": "2025-01-02T03:04:05+00:00"},
+    "queues": [{"queue": "Q1", "verdict": "no", "criterion": "-lowmemory", "have": 4000, "need": 9000, "text": "too small"}],
+}
+
+
+def test_why_gives_the_sentence_and_each_queue(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary comes first, then what each queue lacks."""
+    panda.answers["job/why"] = lambda asked: WHY
+    assert main(["job", "why", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "no queue has 9000 MB"
+    assert lines[2].split() == ["since", "2025-01-02", "03:04:05"]
+    assert lines[-1].split() == ["Q1", "no", "-lowmemory", "4000", "9000", "too", "small"]
+
+
+def test_timeline_is_one_line_for_each_event(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Events are shown in the order in which the server gives them, and as they are with --json."""
+    events = [{"at": {"__datetime__": "2025-01-02T03:04:05+00:00"}, "event": e} for e in ("submitted", "brokered")]
+    panda.answers["job/get_timeline"] = lambda asked: events
+    assert main(["job", "timeline", "5"]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:]] == ["submitted", "brokered"]
+    assert main(["job", "timeline", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["at"] == "2025-01-02T03:04:05+00:00"
+
+
+def test_the_servers_refusal_is_the_error(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """success=false prints the server's message and nothing else."""
+    panda.answers["job/why"] = lambda asked: (200, b'{"success": false, "message": "there is no job 5"}')
+    assert main(["job", "why", "5"]) == 1
+    assert capsys.readouterr() == ("", "pandad: there is no job 5\n")
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "x", "1.5", "\u0665"])
+def test_a_panda_id_is_a_whole_number_from_1(word: str) -> None:
+    """Anything else is wrong usage."""
+    with pytest.raises(SystemExit):
+        main(["job", "show", word])
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], [[1, 1], [2, 2]], [[]]])
+def test_an_answer_that_does_not_fit_is_an_error(answer: object) -> None:
+    """Nothing is guessed about which job got which id."""
+    with pytest.raises(ClientError):
+        job.accepted([JobSpec()], answer)

@@ -1,0 +1,93 @@
+"""The command as a whole: verbs, exit codes and the one line of an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from pandad.cli import main as cli
+from pandad.cli.main import INTERRUPTED, VERBS, main
+from pandad.spec.errors import NotFound
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A verb of the test's own; its `run` is to be set."""
+    module = ModuleType("a_verb")
+    module.add_arguments = lambda parser: parser.add_argument("--json", action="store_true")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "a_verb", module)
+    monkeypatch.setattr(cli, "VERBS", {**VERBS, "do": ("a_verb", "do something")})
+    return module
+
+
+def raiser(error: BaseException) -> object:
+    def run(args: object) -> int:
+        raise error
+
+    return run
+
+
+def test_help_lists_every_verb_and_loads_none() -> None:
+    """Help is there at once: no verb's module, and nothing of Twisted, is imported for it."""
+    script = (
+        "import sys; from pandad.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as e: assert e.code == 0\n"
+        "loaded = {m for m in sys.modules if m.startswith(('pandad.cli.', 'twisted', 'psycopg2'))}\n"
+        "assert loaded == {'pandad.cli.main'}, loaded"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert all(name in shown for name in VERBS)
+
+
+def test_the_verb_decides_the_exit_code(verb: ModuleType) -> None:
+    """0 is success only because the verb says so."""
+    verb.run = lambda args: 3 if args.json else 0  # type: ignore[attr-defined]
+    assert (main(["do"]), main(["do", "--json"])) == (0, 3)
+
+
+@pytest.mark.parametrize("words", [[], ["bogus"], ["do", "--bogus"]])
+def test_wrong_usage_is_exit_code_2(verb: ModuleType, words: list[str]) -> None:
+    """As for every command of the system."""
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+def test_a_refusal_is_one_line(verb: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deliberate error is its own sentence on stderr, nothing on stdout, and exit code 1."""
+    verb.run = raiser(NotFound("queue", "Q"))  # type: ignore[attr-defined]
+    assert main(["do"]) == 1
+    assert capsys.readouterr() == ("", "pandad: there is no queue Q\n")
+
+
+def test_an_unexpected_error_is_an_incident(verb: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fault of pandad's own is one line that says how to see more; the traceback comes with --debug only."""
+    verb.run = raiser(KeyError("x\ny"))  # type: ignore[attr-defined]
+    assert main(["do", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith("pandad: incident ") and err.endswith("run: pandad --debug do --json\n")
+    assert main(["--debug", "do"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_not_a_failure(verb: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C ends the command as a shell expects it."""
+    verb.run = raiser(KeyboardInterrupt())  # type: ignore[attr-defined]
+    assert main(["do"]) == INTERRUPTED
+    assert capsys.readouterr().err == "pandad: interrupted\n"
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """`pandad ... | head` ends without a complaint."""
+    script = "from pandad.cli.main import main; import sys; sys.exit(main(['check', '--sample']))"
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout and child.stderr
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    child.stderr.close()
+    assert child.wait() == 1

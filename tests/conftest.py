@@ -1,0 +1,94 @@
+"""What many tests share: one PostgreSQL and one certificate authority for the whole session."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_twisted import async_yield_fixture, blockon
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from pandad.config import DatabaseConfig
+from pandad.embedded.pki import SandboxPki, make_sandbox_pki
+from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.taskbuffer import migrate
+from pandad.taskbuffer.pool import connect
+from pandad.taskbuffer.store import Store
+
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""Nobody pulls the plug of a test machine; crashes of processes lose nothing with these."""
+
+
+@pytest.fixture(scope="session")
+def open_directory() -> Iterator[Path]:
+    """A directory that other accounts may enter: pytest's own are closed, and as root PostgreSQL runs as another."""
+    directory = Path(tempfile.mkdtemp(prefix="pandad-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres(open_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL; `postgres.dsn` names its database, `await postgres.create_database(name)` makes another.
+
+    Not an async fixture: pytest-twisted has those for single tests only."""
+    server = EmbeddedPostgres(reactor, open_directory / "postgres", settings=UNSAFE_BUT_FAST)
+    blockon(Deferred.fromCoroutine(server.start()))
+    yield server
+    blockon(Deferred.fromCoroutine(server.stop("immediate")))
+
+
+TEMPLATE = "pandad_template"
+
+
+async def _sql(dsn: str, *statements: str) -> None:
+    link = await connect(reactor, DatabaseConfig(dsn=dsn), "pandad tests")
+    for statement in statements:
+        await link.execute(statement)
+    link.close()
+
+
+async def _make_template(server: EmbeddedPostgres) -> None:
+    await server.create_database(TEMPLATE)
+    store = Store(reactor, DatabaseConfig(dsn=server.dsn_of(TEMPLATE)))
+    await store.transact("upgrade", migrate.upgrade)
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated, empty database to clone."""
+    blockon(Deferred.fromCoroutine(_make_template(postgres)))
+    return TEMPLATE
+
+
+_numbers = itertools.count()
+
+
+@async_yield_fixture
+async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[DatabaseConfig]:
+    """A migrated, empty database of the test's own, as a configuration names it."""
+    name = f"test_{next(_numbers)}"
+    await _sql(postgres.dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield DatabaseConfig(dsn=postgres.dsn_of(name))
+    await _sql(postgres.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@async_yield_fixture
+async def store(database: DatabaseConfig) -> AsyncIterator[Store]:
+    """A store on that database."""
+    opened = Store(reactor, database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
+    """The sandbox's certificate authority, host certificate and users. Shared: tests that revoke make their own."""
+    return make_sandbox_pki(tmp_path_factory.mktemp("pki"))

@@ -1,0 +1,153 @@
+"""The configuration file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pandad.config import Config, ConfigError, DatabaseConfig, IdentityConfig, LoopsConfig, load, parse, sample
+from pandad.settings import render
+
+SAMPLE = Path(__file__).parents[1] / "etc" / "pandad.toml"
+DEFAULTS = Config(database=DatabaseConfig(dsn="dbname=pandad"))
+DATABASE = '[database]\ndsn = "dbname=pandad"\n'
+
+
+def keys_of(settings: Any) -> set[tuple[str, ...]]:
+    """Every key, with its section, that a dataclass of settings has."""
+    found = set()
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        inner = keys_of(value) if is_dataclass(value) else {()}
+        found |= {(f.name, *key) for key in inner}
+    return found
+
+
+def test_the_sample_shows_every_key_and_no_other() -> None:
+    """Each key of the sample is a setting, and each setting is a key of the sample."""
+    written = tomllib.loads(SAMPLE.read_text())
+    assert {(section, key) for section, table in written.items() for key in table} == keys_of(DEFAULTS)
+
+
+def test_the_sample_is_the_defaults() -> None:
+    """Loading the sample as it is equals leaving every key out, and its prose is that of the settings."""
+    assert load(SAMPLE, on_this_host=False) == DEFAULTS == parse(DATABASE)
+    assert SAMPLE.read_text() == sample(), "write `pandad check --sample` into it"
+
+
+def test_every_setting_is_explained() -> None:
+    """Each setting has a sentence, and each number has bounds."""
+    for section in fields(DEFAULTS):
+        for f in fields(getattr(DEFAULTS, section.name)):
+            rule = f.metadata["rule"]
+            assert rule.doc
+            assert (rule.low is not None) == (f.type in ("int", "float")), f.name
+
+
+@given(
+    st.integers(0, 65535),
+    st.floats(0.05, 3600),
+    st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1), max_size=3),
+)
+def test_any_configuration_reads_back(port: int, period_s: float, names: list[str]) -> None:
+    """A written configuration loads as the same one, whatever its texts."""
+    given_config = replace(
+        DEFAULTS,
+        server=replace(DEFAULTS.server, tls_port=port, http_port=0),
+        loops=LoopsConfig(watcher_s=period_s),
+        identity=IdentityConfig(pilot=tuple(f"/CN={name}" for name in names)),
+    )
+    assert parse(render(given_config)) == given_config
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 'c:1: database.dsn: is missing; write dsn = "dbname=pandad"'),
+        ("[database]\ndsn=' '", 'c:2: database.dsn: is empty; write, for example, "dbname=pandad"'),
+        (DATABASE + "[servr]", "c:3: servr: is not a known key; did you mean server?"),
+        (DATABASE + "[server]\nport=1", "c:4: server.port: is not a known key; did you mean tls_port?"),
+        (DATABASE + "[server]\ntls_port=70000", "c:4: server.tls_port: is 70000; write a number 0 to 65535"),
+        (
+            DATABASE + "[server]\ninterface='localhost'",
+            "c:4: server.interface: is 'localhost'; write an IP address such as \"127.0.0.1\", or \"\" for all",
+        ),
+        (
+            DATABASE + "[server]\ntls_port=8000\nhttp_port=8000",
+            "c:5: server.http_port: is the same as tls_port; write another port",
+        ),
+        (
+            DATABASE + "[identity]\nadmin=['CN=x']",
+            "c:4: identity.admin[1]: is 'CN=x'; write the DN in slash form, as \"/DC=org/DC=example/CN=Some Name\"",
+        ),
+        (DATABASE + "[log]\nlevel='warning'", "c:4: log.level: is 'warning'; did you mean warn?"),
+    ],
+)
+def test_mistakes_name_line_and_remedy(text: str, expected: str) -> None:
+    """A wrong value is refused with file, line, key, what is wrong and what to write instead."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "c")
+    assert str(caught.value) == expected
+
+
+def test_ports_may_both_be_chosen_by_the_system() -> None:
+    """0 twice is not the same port twice."""
+    assert parse(DATABASE + "[server]\ntls_port=0\nhttp_port=0").server.http_port == 0
+
+
+def usable(folder: Path) -> Path:
+    """A configuration whose files are all there."""
+    for name in ("hostcert.pem", "hostkey.pem"):
+        (folder / name).write_text("")
+        (folder / name).chmod(0o400)
+    (folder / "certificates").mkdir()
+    (folder / "disk").mkdir()
+    file = folder / "pandad.toml"
+    file.write_text(
+        DATABASE + '[tls]\nhost_certificate = "hostcert.pem"\nhost_key = "hostkey.pem"\nca_directory = "certificates"\n'
+        '[dataservice.endpoints]\nDISK = "disk"\n[server]\nports_file = "ports.json"\n'
+    )
+    return file
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """A configuration can be moved together with what it names."""
+    config = load(usable(tmp_path))
+    assert config.tls.host_key == tmp_path / "hostkey.pem"
+    assert config.dataservice.endpoints == {"DISK": tmp_path / "disk"}
+
+
+def test_missing_files_are_all_told(tmp_path: Path) -> None:
+    """What a configuration names must be there, and all that is missing is told at once."""
+    file = usable(tmp_path)
+    (tmp_path / "hostcert.pem").unlink()
+    (tmp_path / "certificates").rmdir()
+    (tmp_path / "disk").rmdir()
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert [p.key for p in caught.value.problems] == ["tls.host_certificate", "tls.ca_directory", "dataservice.endpoints.DISK"]
+    assert load(file, on_this_host=False)
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o404, 0o644])
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """The host's key is the daemon's alone."""
+    file = usable(tmp_path)
+    (tmp_path / "hostkey.pem").chmod(mode)
+    with pytest.raises(ConfigError, match=r"may be read by others .*chmod 0400"):
+        load(file)
+
+
+def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
+    """The file itself may be missing, or not be TOML."""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[log]\nlevel = info")
+    with pytest.raises(ConfigError, match=r'bad.toml:2: .*level = "info"'):
+        load(tmp_path / "bad.toml")
