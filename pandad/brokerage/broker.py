@@ -13,6 +13,8 @@ from pandad.brokerage.snapshot import Snapshot
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 
+LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -48,8 +50,13 @@ class Decision:
         if is_pinned(self.job):
             own = [v for v in self.verdicts if v.queue == self.job.computingSite]
             return f"{own[0].queue}: {own[0].no.text}" if own and own[0].no else f"there is no queue {self.job.computingSite}"
-        return "no queue takes it: " + "; ".join(f"{v.queue}: {v.no.text}" for v in self.verdicts[:3] if v.no) + (
-            f"; and {len(self.verdicts) - 3} more" if len(self.verdicts) > 3 else "")
+        nearest = sorted(self._refused, key=lambda pair: -pair[1].passed)
+        more = f"; and {len(nearest) - LISTED} more" if len(nearest) > LISTED else ""
+        return "no queue takes it: " + "; ".join(f"{queue}: {no.text}" for queue, no in nearest[:LISTED]) + more
+
+    @property
+    def _refused(self) -> list[tuple[str, No]]:
+        return [(v.queue, v.no) for v in self.verdicts if v.no is not None]
 
 
 def decide(jobs: Iterable[JobSpec], snapshot: Snapshot) -> Iterator[Decision]:

@@ -7,7 +7,7 @@ criteria: PanDA generic and production brokers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue, QueueStatus
@@ -15,12 +15,13 @@ from pandad.spec.site import Queue, QueueStatus
 
 @dataclass(frozen=True, slots=True)
 class No:
-    """Why a queue cannot take a job."""
+    """Why a queue cannot take a job; ``passed``: how many rules it passes before, so how near it comes."""
 
     criterion: str
     have: object
     need: object
     text: str
+    passed: int = 0
 
 
 Rule = Callable[[JobSpec, Queue], No | None]
@@ -89,7 +90,8 @@ RULES: Sequence[Rule] = (pinned, status, memory, disk, cores, walltime, platform
 
 def refusal(job: JobSpec, queue: Queue) -> No | None:
     """The first rule that the queue fails for this job, None if it can take it."""
-    return next((no for rule in RULES if (no := rule(job, queue)) is not None), None)
+    answers = ((passed, rule(job, queue)) for passed, rule in enumerate(RULES))
+    return next((replace(no, passed=passed) for passed, no in answers if no is not None), None)
 
 
 def is_pinned(job: JobSpec) -> bool:

@@ -18,6 +18,7 @@ from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "activator"
 LISTED = 3  # names in a message; the rest is counted
+DIAG_LENGTH = 500  # of ddmErrorDiag
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,22 @@ class Activator:
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
-        retry_s = self._config.missing_retry_s
-        news = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING]
+        """Say on each job what it waits for, in its history only when that is new."""
+        first = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING]
+        again = [o for o in missing if o.job.jobStatus is JobStatus.WAITING]
+        news = [o for o in again if o.why[:DIAG_LENGTH] != o.job.ddmErrorDiag]
+        same = [_id(o.job) for o in again if o.why[:DIAG_LENGTH] == o.job.ddmErrorDiag]
+        if first:
+            await jobs.move(txn, Event.INPUT_MISSING, self._changes(first), actor=Actor.DATASERVICE, who=WHO)
         if news:
-            changes = [jobs.Change(_id(o.job), {"ddmErrorCode": o.code, "ddmErrorDiag": o.why[:500]}, why=o.why, check_in_s=retry_s)
-                       for o in news]
-            await jobs.move(txn, Event.INPUT_MISSING, changes, actor=Actor.DATASERVICE, who=WHO)
-        same = [_id(o.job) for o in missing if o.job.jobStatus is JobStatus.WAITING]
+            await jobs.touch(txn, "still waiting", self._changes(news), frozenset({JobStatus.WAITING}),
+                             actor=Actor.DATASERVICE, who=WHO)
         if same:
-            await jobs.defer(txn, same, JobStatus.WAITING, retry_s)
+            await jobs.defer(txn, same, JobStatus.WAITING, self._config.missing_retry_s)
+
+    def _changes(self, missing: Sequence[Missing]) -> list[jobs.Change]:
+        return [jobs.Change(_id(o.job), {"ddmErrorCode": o.code, "ddmErrorDiag": o.why[:DIAG_LENGTH]}, why=o.why,
+                            check_in_s=self._config.missing_retry_s) for o in missing]
 
 
 async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], dict[str, Queue]]:

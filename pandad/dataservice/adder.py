@@ -99,7 +99,12 @@ def _failed(job: JobSpec, seen: Sequence[FileSpec], why: str) -> Outcome:
 
 
 def _parsed(report: str) -> Mapping[str, Mapping[str, Any]]:
-    """The output report: {lfn: {guid, fsize, adler32 or md5sum, surl, endpoint}}; an empty text is an empty report."""
+    """The output report: {lfn: {guid, fsize, adler32 or md5sum, surl, endpoint}}; an empty text is an empty report.
+
+    A NUL would be refused by the database when the files are stored, and one job must not stop the others.
+    """
+    if "\\u0000" in report:
+        raise ValueError("it holds a NUL character")
     said = orjson.loads(report) if report.strip() else {}
     if not isinstance(said, dict) or not all(isinstance(entry, dict) for entry in said.values()):
         raise ValueError("not a table of file entries")
@@ -115,7 +120,7 @@ def _checked(file: FileSpec, entry: Mapping[str, Any] | None, here: Copies | Exc
         missing = "the pilot did not report it, and it" if entry is None else "it"
         return replace(file, status="failed"), f"{file.lfn}: {missing} is not at {file.destinationSE or 'any endpoint'}"
     claimed = _claimed(file, entry or {})
-    problem = differs(claimed, copy)
+    problem = differs(claimed, copy) if claimed.fsize is not None else f"{file.lfn}: the pilot did not report its size"
     status = "failed" if problem else "ready"
     return replace(claimed, status=status, fsize=copy.size_bytes, checksum=f"ad:{copy.adler32}"), problem
 

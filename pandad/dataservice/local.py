@@ -6,8 +6,10 @@ A file lies at <directory>/<scope>/<md5[0:2]>/<md5[2:4]>/<lfn>, md5 of "scope:lf
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import zlib
 from collections.abc import Mapping, Sequence
 from hashlib import md5
@@ -20,6 +22,8 @@ from twisted.internet.threads import deferToThreadPool
 from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
 
 READ_BYTES = 1 << 20
+# Faults of one file, which must not hide the others: they mean that no copy can be had under its name.
+_NO_COPY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EACCES})
 _PART = re.compile(r"[A-Za-z0-9._@+=-]+")  # of a scope or a file name: no way out of the directory
 
 
@@ -54,16 +58,17 @@ class LocalDDM:
 
 def describe(name: str, number: int, directory: Path) -> dict[str, Any]:
     """An endpoint as pilots want it described."""
-    protocol = ["file://localhost", 1, str(directory)]
-    activities = ("read_lan", "write_lan", "read_wan", "write_wan", "pr", "pw", "pl")
-    return {"id": number, "name": name, "type": "DATADISK", "state": "ACTIVE", "site": name, "token": name, "is_tape": False,
-            "resource": {"endpoint": "file://localhost"}, "arprotocols": {a: [protocol] for a in activities},
-            "rprotocols": {"1": {"endpoint": "file://localhost", "flavour": "POSIX", "path": str(directory)}}}
+    protocol = {"endpoint": "file://localhost", "path": f"{directory}/", "flavour": "MV"}
+    activities = ("pr", "pw", "pl", "read_lan", "write_lan", "read_wan", "write_wan")
+    return {"id": number, "name": name, "site": name, "type": "DATADISK", "state": "ACTIVE", "token": "", "is_deterministic": True,
+            "arprotocols": {activity: [protocol] for activity in activities}, "rprotocols": {}}
 
 
 def _look(directory: Path, endpoint: str, names: Sequence[FileName]) -> list[Replica]:
     if not directory.is_dir():
         raise DDMUnavailable(f"the directory of {endpoint}, {directory}, is not there (mounted?)")
+    if not os.access(directory, os.R_OK | os.X_OK):
+        raise DDMUnavailable(f"the directory of {endpoint}, {directory}, may not be entered")
     copies = ((name, path_of(directory, name)) for name in names)
     return [replica for name, path in copies if path is not None and (replica := _measured(endpoint, name, path))]
 
@@ -74,13 +79,17 @@ def _measured(endpoint: str, name: FileName, path: Path) -> Replica | None:
         with open(path, "rb", opener=_regular) as stream:
             while block := stream.read(READ_BYTES):
                 checksum, size = zlib.adler32(block, checksum), size + len(block)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in _NO_COPY:
+            return None
         raise DDMUnavailable(f"{path} at {endpoint} cannot be read: {error.strerror}") from error
     return Replica(name, endpoint, size, f"{checksum & 0xFFFFFFFF:08x}")
 
 
 def _regular(path: str, flags: int) -> int:
-    """Never wait on a pipe that somebody left where a file should be."""
-    return os.open(path, flags | os.O_NONBLOCK)
+    """Never wait on a pipe, nor read a device without end, that somebody left where a file should be."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise FileNotFoundError(errno.ENOENT, "is not a regular file", path)

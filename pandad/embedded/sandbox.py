@@ -30,9 +30,9 @@ QUEUE = "SANDBOX"
 SITE = "SANDBOX_SITE"
 ENDPOINT = "SANDBOX_DISK"
 HELLO = """#!/bin/sh
-# The payload of the sandbox: copy the input to the output, or fail on purpose.
+# The payload of the sandbox: write the input to the output in capital letters, then end with the exit code asked for.
 # usage: hello.sh INPUT OUTPUT [EXIT_CODE]
-cat "$1" > "$2" && echo "seen by $(hostname)" && exit "${3:-0}"
+tr '[:lower:]' '[:upper:]' < "$1" > "$2" && exit "${3:-0}"
 """
 
 
@@ -169,6 +169,9 @@ production = [{production}]
 [files]
 trf_directory = "{directory}/trf"
 cache_directory = "{directory}/cache"
+
+[dataservice]
+missing_retry_s = 5
 
 [dataservice.endpoints]
 {endpoint} = "{directory}/storage"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pandad.jobdispatcher.requests import AcquireJobs
-from pandad.spec.caller import Caller, Role
+from pandad.spec.caller import Caller, Role, compact_name
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
 from pandad.taskbuffer import claims, jobs
@@ -14,6 +14,7 @@ from pandad.taskbuffer.jobs import JobState
 from pandad.taskbuffer.store import Store
 
 MAX_JOBS = 1000  # in one call
+NAME_LENGTH = 60  # of prodUserName
 
 # Labels that a pilot of a label may take (PanDA server, getJobs). A label that is not listed takes its own jobs only.
 _ANY = ("managed", "test", "prod_test", "install", "user", "panda", "ptest", "rc_test2")
@@ -69,8 +70,13 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
         queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
         disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),
         labels=labels, resource_type=wanted.resource_type, task_id=wanted.task_id, working_group=wanted.working_group,
-        country_group=wanted.country_group, owner=owner, owner_name=wanted.prod_user_id, holder=caller.identity,
+        country_group=wanted.country_group, owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity,
         node=wanted.node, computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
+
+
+def _label(subject: str | None) -> str | None:
+    """The compact name that stands on jobs; a pilot sends the whole DN."""
+    return compact_name(subject)[:NAME_LENGTH] if subject else None
 
 
 def _limit(value: float | None) -> int | None:

@@ -59,7 +59,8 @@ class Watcher:
         found = await worklists.silent(txn, JobStatus.HOLDING, timeout_s, BATCH)
         diag = f"job recovery failed for {timeout_s / HOUR_S:g} hours"
         values = {"jobDispatcherErrorCode": errorcodes.DISPATCHER_RECOVERY_FAILED, "jobDispatcherErrorDiag": diag}
-        await _moved(txn, Event.TIMED_OUT, [_change(s, values, diag) for s in found])
+        await _moved(txn, Event.TIMED_OUT, [_change(s, values, diag) for s in found if s.command != "tobekilled"])
+        await _killed(txn, found)
         return len(found) == BATCH
 
 

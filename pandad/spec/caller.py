@@ -48,9 +48,13 @@ class Caller:
 ANONYMOUS = Caller(None)
 
 _CN = re.compile(r"/CN=([^/]*)")
+_SERIAL = re.compile(r" \d+")
 
 
 def compact_name(subject: str) -> str:
-    """PanDA's user label: the last common name that is neither a number nor a proxy's. Two people may share it."""
-    names = [n for n in _CN.findall(subject) if not n.isdigit() and n not in ("proxy", "limited proxy")]
-    return names[-1] if names else subject
+    """PanDA's user label: the last common name that is neither a number nor a proxy's, without numbers behind the name.
+
+    Two people may share it.
+    """
+    names = [n for n in _CN.findall(subject) if n and not n.isdigit() and n not in ("proxy", "limited proxy")]
+    return _SERIAL.sub("", names[-1]) or names[-1] if names else subject

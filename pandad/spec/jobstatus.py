@@ -53,7 +53,7 @@ class Event(StrEnum):
     UNBROKERED = "unbrokered"            # its queue was taken away again: broker anew
     REFUSED = "refused"                  # no queue can ever take it, or its description is wrong
     INPUT_MISSING = "input missing"
-    INPUT_ARRIVED = "input arrived"      # what was missing is there: broker anew, locality may have changed
+    INPUT_ARRIVED = "input arrived"      # what was missing is somewhere: broker anew, locality has changed
     INPUT_READY = "input ready"          # all inputs are at the chosen queue
     THROTTLE = "throttle"
     UNTHROTTLE = "unthrottle"
@@ -105,7 +105,8 @@ TRANSITIONS: Mapping[Event, Transition] = {
     E.REFUSED: _row({S.DEFINED, S.WAITING, S.ASSIGNED}, S.FAILED, A.BROKERAGE, A.DATASERVICE),
     E.INPUT_MISSING: _row({S.ASSIGNED}, S.WAITING, A.DATASERVICE),
     E.INPUT_ARRIVED: _row({S.WAITING}, S.DEFINED, A.DATASERVICE),
-    E.INPUT_READY: _row({S.ASSIGNED}, S.ACTIVATED, A.DATASERVICE),
+    # From waiting too: what was missing came to the queue that the job was placed at.
+    E.INPUT_READY: _row({S.ASSIGNED, S.WAITING}, S.ACTIVATED, A.DATASERVICE),
     E.THROTTLE: _row({S.ACTIVATED}, S.THROTTLED, A.WATCHER),
     E.UNTHROTTLE: _row({S.THROTTLED}, S.ACTIVATED, A.WATCHER),
     E.CLAIMED: _row({S.ACTIVATED}, S.SENT, A.PILOT),

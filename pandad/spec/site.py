@@ -17,7 +17,7 @@ class QueueStatus(StrEnum):
     TEST = "test"            # test jobs only
     BROKEROFF = "brokeroff"  # pinned jobs only
     OFFLINE = "offline"
-    PAUSED = "paused"        # as brokeroff, and nothing new is dispatched
+    PAUSED = "paused"        # nothing for now; its pilots may go on
 
 
 @dataclass(frozen=True, slots=True)

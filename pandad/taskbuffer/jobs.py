@@ -115,7 +115,7 @@ class Change:
     :param values: JobSpec attributes (and reportedstatus, holder columns) to their new values.
     :param attempt_nr: the fence: the job is touched only in this attempt. None: in any.
     :param batch_id: a second fence: not if another batch job has it. Mere numbers are no fence, workers reuse them.
-    :param check_in_s: when a loop should look at the job again, from now.
+    :param check_in_s: when a loop should look at the job again, from now. 0 on a job that is only touched: as planned before.
     :param report: the pilot's output report, kept for the attempt.
     :param metadata, stdout: long texts that the pilot sent.
     """
@@ -147,7 +147,8 @@ class Moved:
 
 
 # Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored
-# final report accepts no second one (`unreported`): the first report counts.
+# final report accepts no second one (`unreported`): the first report counts. A mere heartbeat must leave every indexed column
+# (nextcheck too) as it is: then PostgreSQL writes no index entry (a HOT update).
 _MOVE = sql("jobs.move", f"""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
@@ -165,7 +166,7 @@ _MOVE = sql("jobs.move", f"""
             jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
             modificationtime = now(),
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
-            nextcheck = now() + make_interval(secs => f.check_in_s),
+            nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s) ELSE j.nextcheck END,
             starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
             endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
             ({", ".join(_CHANGEABLE)}) = (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
-from pandad.spec.job import JobSpec
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
 from pandad.spec.resourcetype import resource_type_of
 from pandad.taskbuffer import jobs, users
@@ -21,6 +21,7 @@ USER_PRIORITY = 1000
 DEFAULT_VO = "atlas"  # PanDA's own default
 PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 OFFICIAL_LABEL = "managed"
+_ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "ErrorDiag")))  # a copied job may carry old ones
 
 
 class Jobs:
@@ -84,7 +85,9 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
                         f"{', '.join(sorted(caller.roles)) or 'no role'}; submit with label user")
     assert caller.identity is not None
     job.jobStatus = JobStatus.DEFINED
-    job.PandaID = job.startTime = job.endTime = job.commandToPilot = None
+    job.PandaID = job.startTime = job.endTime = job.commandToPilot = job.transExitCode = None
+    for attribute in _ERRORS:
+        setattr(job, attribute.name, None if attribute.nullable else 0)
     job.prodUserID, job.prodUserName = caller.identity.subject[:250], caller.name[:60]
     job.creationHost = job.creationHost or caller.host
     job.VO = job.VO or DEFAULT_VO

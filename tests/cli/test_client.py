@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from pandad.api.jobstates import job_specs
 from pandad.cli.client import NotSetUp, Refused, Unreachable, connect, credential, submission, unwrap
+from pandad.cli.description import jobs_of
 from pandad.embedded.pki import SandboxPki
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.tomlsource import Source
 
 from .conftest import Panda
 
@@ -113,3 +116,10 @@ def test_a_submission_is_in_wire_order() -> None:
     [file] = state[-1]
     assert len(file) == 19
     assert (file[0], file[3], file[14], file[18]) == ("NULL", "f", 3, None)
+
+
+def test_the_server_reads_what_is_submitted() -> None:
+    """A description's jobs arrive at the server as the same jobs."""
+    text = 'transformation = "x"\narguments = "a"\nqueue = "Q"\ninputs = [{lfn = "i", size_bytes = 1}]\ncount = 2'
+    jobs = jobs_of(Source(text, "j.toml"), scope="user.alice", run="r")
+    assert job_specs(submission(jobs)) == jobs

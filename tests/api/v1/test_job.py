@@ -1,0 +1,77 @@
+"""API v1, module job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pandad.spec.errors import Forbidden, StoreUnavailable
+from pandad.spec.job import JOB_ATTRIBUTES
+
+
+def job_state(**values: Any) -> list[Any]:
+    return [values.get(a.name, "NULL") for a in JOB_ATTRIBUTES] + [[]]
+
+
+def test_submit(api: Any, alice: str) -> None:
+    """Every job gets its ids; the third is the jobset for users' labels and the name for others. Text or list will do."""
+    jobs = [job_state(prodSourceLabel="user"), job_state(prodSourceLabel="managed", jobName="n")]
+    got = api.active.post("/api/v1/job/submit", json={"jobs": jobs}, dn=alice)
+    assert got.json["data"] == [[101, 7, {"jobsetID": 8}], [102, 7, "n"]]
+    (caller, _), = api.jobs.asked
+    assert caller.identity.subject == alice
+
+
+def test_submit_refused(api: Any, alice: str) -> None:
+    """A mistake is named by job and attribute; the room's own refusals and troubles get through."""
+    bad = api.active.post("/api/v1/job/submit", json={"jobs": [job_state(maxWalltime="long")]}, dn=alice)
+    assert bad.json["message"].startswith("jobs[0].maxWalltime: 'long'")
+    assert api.active.post("/api/v1/job/submit", json={}, dn=alice).json["message"] == "jobs: is missing"
+    assert "no identity" in api.active.post("/api/v1/job/submit", json={"jobs": [job_state()]}).json["message"]
+    assert not api.jobs.asked
+    api.jobs.trouble = Forbidden("managed jobs need the production role")
+    assert api.active.post("/api/v1/job/submit", json={"jobs": [job_state()]}, dn=alice).json["message"] == str(api.jobs.trouble)
+    api.jobs.trouble = StoreUnavailable("no database")
+    assert api.active.post("/api/v1/job/submit", json={"jobs": [job_state()]}, dn=alice).status == 503
+
+
+@pytest.mark.parametrize("method", ["get_description", "get_description_incl_archive"])
+def test_description(api: Any, alice: str, method: str) -> None:
+    """Descriptions can be asked for with GET and POST."""
+    by_get = api.active.get(f"/api/v1/job/{method}?job_ids=1&job_ids=200", dn=alice).json
+    by_post = api.active.post(f"/api/v1/job/{method}", json={"job_ids": [1, 200]}, dn=alice).json
+    assert by_get == by_post
+    assert by_get["data"][0]["PandaID"] == 1
+    assert by_get["data"][0]["Files"][0]["lfn"] == "in.root"
+    assert by_get["data"][1] is None
+
+
+@pytest.mark.parametrize("port", ["active", "passive"])
+def test_status(api: Any, port: str) -> None:
+    """Harvester reads states and commands; of what is not known it ends the workers."""
+    got = getattr(api, port).get("/api/v1/job/get_status?job_ids=1&job_ids=2&job_ids=9")
+    assert got.json["data"] == [
+        {"status": "running", "command": "NULL"}, {"status": "cancelled", "command": "tobekilled"},
+        {"status": "unknown", "command": "tobekilled"}]
+
+
+def test_kill(api: Any, alice: str) -> None:
+    """Each job has its own answer; the code is optional."""
+    assert api.active.post("/api/v1/job/kill", json={"job_ids": [1, 200]}, dn=alice).json["data"] == [True, False]
+    api.active.post("/api/v1/job/kill", json={"job_ids": ["1"], "code": "9", "kill_options": []}, dn=alice)
+    assert [asked[1:] for asked in api.jobs.asked] == [([1, 200], None), ([1], 9)]
+
+
+def test_kill_refused(api: Any, alice: str) -> None:
+    """Ids that are none are named; nobody kills without an identity."""
+    assert api.active.post("/api/v1/job/kill", json={"job_ids": ["x"]}, dn=alice).json["message"].startswith("job_ids: 'x'")
+    assert not api.active.post("/api/v1/job/kill", json={"job_ids": [1]}).json["success"]
+    assert not api.jobs.asked
+
+
+def test_why_and_timeline(api: Any, alice: str) -> None:
+    """Why a job is where it is, and how it got there."""
+    assert api.active.get("/api/v1/job/why?job_id=5", dn=alice).json["data"]["reason"] == "no queue has enough memory"
+    assert api.active.get("/api/v1/job/get_timeline?job_id=5", dn=alice).json["data"] == [{"event": "submitted"}]
+    assert not api.active.get("/api/v1/job/why?job_id=5").json["success"]

@@ -1,0 +1,155 @@
+"""What every authenticator keeps to. A new one is one function that makes its Stand, and one line in STANDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+
+from pandad.api.auth import IAuthenticator, X509Authenticator
+from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
+from pandad.embedded.proxies import INDEPENDENT, make_proxy
+from pandad.spec.caller import Caller, Role
+from pandad.spec.errors import NotAuthenticated
+
+
+@dataclass(frozen=True)
+class Stand:
+    """An authenticator, and makers of requests for it; each request comes on a connection of its own.
+
+    ``good`` and ``bad`` go by the name of a user; the authenticator gives alice no role and pilot the pilot's.
+    """
+
+    authenticator: IAuthenticator
+    without: Callable[[], Any]
+    good: Callable[[str], Any]
+    bad: Mapping[str, Callable[[str], Any]]
+
+
+class ConnectionStandIn:
+    """What is asked of a TLS connection after its handshake."""
+
+    def __init__(self, chain: list[x509.Certificate]) -> None:
+        self._chain = chain
+
+    def getHandle(self) -> ConnectionStandIn:
+        return self
+
+    def get_verified_chain(self, as_cryptography: bool) -> list[x509.Certificate]:
+        return self._chain
+
+
+class RequestStandIn:
+    """What an authenticator may look at. It has no content: reading the body would be an error."""
+
+    def __init__(self, transport: object, headers: Mapping[str, str] | None = None) -> None:
+        self.transport, self._headers = transport, headers or {}
+
+    def isSecure(self) -> bool:
+        return True
+
+    def getHeader(self, name: str) -> str | None:
+        return self._headers.get(name.lower())
+
+    def getClientAddress(self) -> IPv4Address:
+        return IPv4Address("TCP", "192.0.2.1", 4711)
+
+
+def x509_stand(pki: SandboxPki) -> Stand:
+    now = datetime.now(UTC)
+    clock = Clock()
+    clock.advance(now.timestamp())
+
+    def chain(user: str, **how: Any) -> RequestStandIn:
+        proxy = make_proxy(pki.users[user], now, **how)
+        return RequestStandIn(ConnectionStandIn([proxy.certificate, *proxy.chain, pki.authority.credential.certificate]))
+
+    return Stand(
+        X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, clock),
+        without=lambda: RequestStandIn(ConnectionStandIn([])),
+        good=chain,
+        bad={
+            "expired while the connection was open": lambda user: chain(user, lifetime=timedelta(seconds=-1)),
+            "independent proxy": lambda user: chain(user, policy=INDEPENDENT),
+        },
+    )
+
+
+STANDS: Mapping[str, Callable[[SandboxPki], Stand]] = {"x509": x509_stand}
+
+
+@pytest.fixture(params=STANDS)
+def stand(request: pytest.FixtureRequest, pki: SandboxPki) -> Stand:
+    """Each authenticator in turn."""
+    return STANDS[request.param](pki)
+
+
+def run(work: Coroutine[Any, Any, Caller | None]) -> Caller | None:
+    """The result of a coroutine that waits for nothing."""
+    with pytest.raises(StopIteration) as done:
+        work.send(None)
+    result: Caller | None = done.value.value
+    return result
+
+
+def asked(stand: Stand, request: Any) -> Caller | None:
+    return run(stand.authenticator.authenticate(request))
+
+
+def test_name(stand: Stand) -> None:
+    """It has a name for messages."""
+    assert stand.authenticator.name
+
+
+def test_no_credential(stand: Stand) -> None:
+    """Without its kind of credential it has nothing to say, and leaves the request to others."""
+    assert asked(stand, stand.without()) is None
+
+
+def test_identity(stand: Stand) -> None:
+    """A credential gives an identity with an anchor, and the peer's address."""
+    caller = asked(stand, stand.good("alice"))
+    assert caller is not None
+    assert caller.identity is not None
+    assert caller.identity.anchor
+    assert "alice" in caller.identity.subject
+    assert caller.host == "192.0.2.1"
+
+
+def test_same_credential_same_identity(stand: Stand) -> None:
+    """Who comes again, on the same connection or another, is the same."""
+    request = stand.good("alice")
+    assert asked(stand, request) == asked(stand, request) == asked(stand, stand.good("alice"))
+
+
+def test_two_people(stand: Stand) -> None:
+    """Two people are never one."""
+    alice, bob = asked(stand, stand.good("alice")), asked(stand, stand.good("bob"))
+    assert alice is not None
+    assert bob is not None
+    assert alice.identity != bob.identity
+
+
+def test_roles(stand: Stand) -> None:
+    """A role is given to whom it belongs, and to nobody else."""
+    alice, pilot = asked(stand, stand.good("alice")), asked(stand, stand.good("pilot"))
+    assert alice is not None
+    assert pilot is not None
+    assert alice.roles == frozenset()
+    assert pilot.roles == {Role.PILOT}
+
+
+def test_bad_credentials(stand: Stand) -> None:
+    """A bad credential is refused with a reason; it never counts as none, and never as good at a second try."""
+    for name, bad in stand.bad.items():
+        request = bad("pilot")
+        for _ in range(2):
+            with pytest.raises(NotAuthenticated) as refused:
+                asked(stand, request)
+            assert len(str(refused.value)) > 20, name
