@@ -22,7 +22,7 @@ from pandad.api.route import KIB, declared
 IDLE_TIMEOUT_S = 75  # longer than the 60 s for which clients keep a connection in their pool
 BODY_LIMIT_ELSEWHERE_BYTES = 64 * KIB
 
-_AUTHORITY = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
+_AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 _CALL = re.compile(r"/(?:server/panda|api/[^/]*(?:/[^/]*)?)/(.*)", re.DOTALL)
 
 

@@ -45,13 +45,14 @@ children would be orphans to it, and process 1 does not get signals that it has 
 
 PROBE = """
 import ctypes, importlib.util, json, ssl, sys
+from pandad.spec.errors import PandadError
 wanted = sys.argv[1:]
 print(json.dumps([name for name in wanted if importlib.util.find_spec(name) is None]))
 """
 PROBE_DEADLINE_S = 60
 
 
-class ContainmentError(Exception):
+class ContainmentError(PandadError):
     """A program cannot be run contained, and so was not run; `remedy` says what to do about it."""
 
     def __init__(self, reason: str, remedy: str) -> None:

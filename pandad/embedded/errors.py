@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pandad.spec.errors import PandadError
 
-class PostgresError(Exception):
+
+class PostgresError(PandadError):
     """The embedded PostgreSQL could not do what was asked; `log_tail` holds the last lines it wrote, oldest
     first."""
 

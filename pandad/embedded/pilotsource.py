@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pandad.spec.errors import PandadError
+
 PILOT_VERSION = "3.7.0.36"
 SDIST_SHA256 = "8b5b754fa9fbea835b14215c2957a59a393988113c5209f5c826e6c67b46f03e"
 """Checked by pip before it does anything with the file (it runs the setup.py of what it downloads)."""
@@ -19,7 +21,7 @@ TREE = f"panda-pilot-{PILOT_VERSION}"
 DOWNLOAD_DEADLINE_S = 300
 
 
-class PilotUnavailable(Exception):
+class PilotUnavailable(PandadError):
     """The pilot's source could not be had; `output` is what pip said."""
 
     def __init__(self, reason: str, output: str) -> None:

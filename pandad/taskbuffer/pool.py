@@ -173,7 +173,7 @@ class Pool:
         self._clock, self._config = clock, config
         self._turn = DeferredSemaphore(config.connections)
         self._idle: list[Link] = []
-        self._closed = False
+        self._ending = self._closed = False
 
     async def take(self, deadline: float) -> Link:
         """A usable link, ours until given back.
@@ -197,6 +197,10 @@ class Pool:
         elif link.usable:
             self._idle.append(link)
         self._turn.release()
+
+    def end(self) -> None:
+        """The process stops: nobody waits any longer for a server that is away."""
+        self._ending = True
 
     def close(self) -> None:
         """Close what is idle now, and the others as they come back."""
@@ -226,7 +230,7 @@ class Pool:
                 return await connect(self._clock, self._config, "pandad")
             except StoreUnavailable:
                 pause = CONNECT_PAUSE_S * uniform(0.5, 1.5)
-                if self._closed or self._clock.seconds() + pause > deadline:
+                if self._ending or self._clock.seconds() + pause > deadline:
                     raise
                 await deferLater(self._clock, pause)
 

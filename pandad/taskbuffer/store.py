@@ -113,6 +113,7 @@ class Store:
         """Let what runs finish, then close every connection."""
         if self._listener is not None:
             await self._listener.stop()
+        self._pool.end()
         if self._running:
             self._drained = Deferred()
             await self._drained
@@ -128,10 +129,10 @@ class Store:
 
         def finish(value: Any) -> None:
             self._running -= 1
+            result.callback(value)  # first: what the caller does next in the store belongs to what must finish
             if not self._running and self._drained is not None:
                 drained, self._drained = self._drained, None
                 drained.callback(None)
-            result.callback(value)
 
         Deferred.fromCoroutine(work).addBoth(finish)
         return result

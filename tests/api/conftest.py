@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from treq.testing import StubTreq
+from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -199,9 +200,28 @@ class Port:
         headers = dict(more.pop("headers", {}))
         if dn is not None:
             headers.update({"x-dn": dn, "x-roles": roles})
-        response = self._result(self._treq.request(method, f"{self.scheme}://panda.test{path}", headers=headers, **more))
+        reply = Deferred.fromCoroutine(self._reply(method, path, headers=headers, **more))
+        results: list[Any] = []
+        reply.addBoth(results.append)
+        self._treq.flush()
+        assert results, "no reply yet"
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        got: Got = results[0]
+        return got
+
+    async def fetch(self, path: str, **more: Any) -> Got:
+        """Reply to a GET of a file, which Twisted streams piece by piece in turns of the reactor."""
+        reply = Deferred.fromCoroutine(self._reply("GET", path, **more))
+        while not reply.called:
+            self._treq.flush()
+            await deferLater(reactor, 0)  # type: ignore[arg-type]  # the installed reactor
+        return await reply
+
+    async def _reply(self, method: str, path: str, **more: Any) -> Got:
+        response = await self._treq.request(method, f"{self.scheme}://panda.test{path}", **more)
         found = {k.decode().lower(): v[0].decode() for k, v in response.headers.getAllRawHeaders()}
-        return Got(response.code, found, self._result(self._treq.content(response)))
+        return Got(response.code, found, await self._treq.content(response))
 
     def get(self, path: str, **more: Any) -> Got:
         return self.call("GET", path, **more)
@@ -211,15 +231,6 @@ class Port:
 
     def as_pilot(self, path: str, json: Any = None, **more: Any) -> Got:
         return self.post(path, dn="/CN=pilot", roles="pilot", json=json or {}, **more)
-
-    def _result(self, deferred: Any) -> Any:
-        results: list[Any] = []
-        deferred.addBoth(results.append)
-        self._treq.flush()
-        assert results, "no reply yet"
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]
 
 
 @dataclass

@@ -15,12 +15,15 @@ PILOTS = [Caller(ALICE, frozenset({role})) for role in Role]
 LIMITED_PILOT = Caller(ALICE, frozenset({Role.PILOT}), limited=True)
 
 
-@pytest.mark.parametrize(("rule", "callers"), [
-    (PUBLIC, [ANONYMOUS, USER, LIMITED, *PILOTS]),
-    (IDENTIFIED, [USER, *PILOTS]),
-    (PILOT, [*PILOTS, LIMITED_PILOT]),
-    (PILOT_OR_OWNER, [USER, LIMITED, *PILOTS, LIMITED_PILOT]),
-])
+@pytest.mark.parametrize(
+    ("rule", "callers"),
+    [
+        (PUBLIC, [ANONYMOUS, USER, LIMITED, *PILOTS]),
+        (IDENTIFIED, [USER, *PILOTS]),
+        (PILOT, [*PILOTS, LIMITED_PILOT]),
+        (PILOT_OR_OWNER, [USER, LIMITED, *PILOTS, LIMITED_PILOT]),
+    ],
+)
 def test_let_in(rule: Access, callers: list[Caller]) -> None:
     """Those a rule is for are let in."""
     for caller in callers:
@@ -34,7 +37,9 @@ def test_anonymous(rule: Access) -> None:
         rule.check(ANONYMOUS)
 
 
-@pytest.mark.parametrize(("rule", "caller"), [(IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED)])
+@pytest.mark.parametrize(
+    ("rule", "caller"), [(IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED)]
+)
 def test_kept_out(rule: Access, caller: Caller) -> None:
     """A refusal says who the server thinks the caller is, with which roles, and what the rule wants."""
     with pytest.raises(Forbidden) as refused:

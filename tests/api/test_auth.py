@@ -85,10 +85,10 @@ def attributes(port: int, ca_directory: Path, credential: Path | None) -> list[d
 @ensureDeferred
 async def test_over_tls(pki: SandboxPki) -> None:
     """Over real TLS a proxy stands for its user at each request of its connection; without one there is no identity."""
-    authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, reactor)  # type: ignore[arg-type]
-    sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)  # type: ignore[arg-type]
+    authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, reactor)
+    sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
-    port = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, sites.active), interface="127.0.0.1")  # type: ignore[attr-defined]
+    port = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, sites.active), interface="127.0.0.1")  # type: ignore[arg-type]
     try:
         number = port.getHost().port
         for reply in await deferToThread(attributes, number, pki.ca_directory, pki.proxy("pilot")):

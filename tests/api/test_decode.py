@@ -25,10 +25,16 @@ def read(body: bytes = b"", query: dict[bytes, list[bytes]] | None = None, limit
     return parameters(body, query or {}, limit)
 
 
-@pytest.mark.parametrize("body", [
-    json.dumps(SAID).encode(), b"\r\n " + json.dumps(SAID).encode(), urlencode(SAID).encode(), gzip.compress(json.dumps(SAID).encode()),
-    gzip.compress(urlencode(SAID).encode()),
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(SAID).encode(),
+        b"\r\n " + json.dumps(SAID).encode(),
+        urlencode(SAID).encode(),
+        gzip.compress(json.dumps(SAID).encode()),
+        gzip.compress(urlencode(SAID).encode()),
+    ],
+)
 def test_encodings(body: bytes) -> None:
     """JSON or form, compressed or not: the same parameters, and no header is asked."""
     assert read(body) == SAID
@@ -40,10 +46,18 @@ def test_query() -> None:
     assert read(b'{"siteName": "Q"}', query) == {"job_ids": ["1", "2"], "siteName": "Q"}
 
 
-@pytest.mark.parametrize("body", [
-    b'{"a": ', b"[1, 2]", b"{" * 10_000, b"\x1f\x8bnot gzip", gzip.compress(b"{}" * 1000)[:-9], b"&".join([b"a=b"] * 2000),
-    gzip.compress(b" " * (LIMIT + 1)),
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": ',
+        b"[1, 2]",
+        b"{" * 10_000,
+        b"\x1f\x8bnot gzip",
+        gzip.compress(b"{}" * 1000)[:-9],
+        b"&".join([b"a=b"] * 2000),
+        gzip.compress(b" " * (LIMIT + 1)),
+    ],
+)
 def test_bad_bodies(body: bytes) -> None:
     """A body that is not what it begins like is refused, naming the body."""
     with pytest.raises(BadRequest, match="^body: "):
@@ -78,7 +92,7 @@ class Thing:
 
 
 STRICT, FORGIVING = Decoder(Thing), Decoder(Thing, forgiving=True)
-GOOD = {"job_id": 5, "name": "a"}
+GOOD: dict[str, Any] = {"job_id": 5, "name": "a"}
 
 
 @pytest.mark.parametrize("key", ["job_id", "jobId"])
@@ -151,22 +165,45 @@ def test_camel_case() -> None:
 
 def test_harvester_row() -> None:
     """Harvester's rows: values as text from the pilot's files, times without a zone, keys of API v1."""
-    update = decoder_for(JobUpdate, forgiving=True)({
-        "job_id": "7", "job_status": "failed", "trans_exit_code": 1, "pilot_error_code": "1305", "max_rss": "1000.0", "token": "x",
-        "start_time": "2026-11-23 12:00:00", "core_count": "8", "attempt_nr": "2"})
-    assert (update.trans_exit_code, update.pilot_error_code, update.max_rss, update.core_count, update.attempt_nr) == ("1", 1305, 1000, 8, 2)
+    update = decoder_for(JobUpdate, forgiving=True)(
+        {
+            "job_id": "7",
+            "job_status": "failed",
+            "trans_exit_code": 1,
+            "pilot_error_code": "1305",
+            "max_rss": "1000.0",
+            "token": "x",
+            "start_time": "2026-11-23 12:00:00",
+            "core_count": "8",
+            "attempt_nr": "2",
+        }
+    )
+    assert (update.trans_exit_code, update.pilot_error_code, update.max_rss, update.core_count, update.attempt_nr) == (
+        "1",
+        1305,
+        1000,
+        8,
+        2,
+    )
     assert update.start_time is not None
     assert update.start_time.isoformat() == "2026-11-23T12:00:00+00:00"
 
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5)
-KEYS = st.sampled_from(["jobId", "job_id", "state", "startTime", "coreCount", "xml", "siteName", "mem", "workerID", "status", "harvesterID"])
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(
+    ["jobId", "job_id", "state", "startTime", "coreCount", "xml", "siteName", "mem", "workerID", "status", "harvesterID"]
+)
 
 
-@given(st.binary(max_size=200) | st.dictionaries(KEYS, VALUES).map(json.dumps).map(str.encode),
-       st.dictionaries(KEYS.map(str.encode), st.lists(st.binary(max_size=9), min_size=1, max_size=2), max_size=3), st.booleans())
+@given(
+    st.binary(max_size=200) | st.dictionaries(KEYS, VALUES).map(json.dumps).map(str.encode),
+    st.dictionaries(KEYS.map(str.encode), st.lists(st.binary(max_size=9), min_size=1, max_size=2), max_size=3),
+    st.booleans(),
+)
 def test_a_dataclass_or_a_bad_request(body: bytes, query: dict[bytes, list[bytes]], zipped: bool) -> None:
     """Whatever bytes come, there is a request dataclass or a BadRequest."""
     for takes in (AcquireJobs, JobUpdate, WorkerStatus):

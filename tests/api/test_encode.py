@@ -43,15 +43,25 @@ def test_forms_survive(values: dict[str, str]) -> None:
 def test_structures_in_forms() -> None:
     """In a form a list is JSON text, and for resource types a Python literal; nothing is the word NULL."""
     answer = {"jobs": [{"PandaID": 1}], "none": None, "yes": True}
-    assert dict(parse_qsl(encode.as_form(answer, False).body.decode())) == {"jobs": '[{"PandaID":1}]', "none": "NULL", "yes": "True"}
+    assert dict(parse_qsl(encode.as_form(answer, False).body.decode())) == {
+        "jobs": '[{"PandaID":1}]',
+        "none": "NULL",
+        "yes": "True",
+    }
     literal = dict(parse_qsl(encode.legacy_repr({"ResourceTypes": [{"maxcore": None}]}, False).body.decode()))["ResourceTypes"]
     assert ast.literal_eval(literal) == [{"maxcore": None}]
 
 
-@pytest.mark.parametrize(("value", "wire"), [
-    (datetime(2026, 11, 23, 1, tzinfo=timezone(timedelta(hours=1))), {"__datetime__": "2026-11-23T00:00:00"}),
-    (Decimal("5"), 5), (Decimal("5.5"), 5.5), (MappingProxyType({"a": 1}), {"a": 1}), (frozenset({"b", "a"}), ["a", "b"]),
-])
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        (datetime(2026, 11, 23, 1, tzinfo=timezone(timedelta(hours=1))), {"__datetime__": "2026-11-23T00:00:00"}),
+        (Decimal("5"), 5),
+        (Decimal("5.5"), 5.5),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (frozenset({"b", "a"}), ["a", "b"]),
+    ],
+)
 def test_panda_json(value: Any, wire: Any) -> None:
     """Times are naive and in UTC, as PanDA's clients read them."""
     assert json.loads(encode.json_bytes(value)) == wire

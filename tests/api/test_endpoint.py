@@ -14,8 +14,10 @@ UPDATE = b"jobId=1&state=running"
 
 
 def update_request(body: bytes = UPDATE) -> bytes:
-    return (b"POST /server/panda/updateJob HTTP/1.1\r\nHost: x\r\nx-dn: /CN=pilot\r\nx-roles: pilot\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    return (
+        b"POST /server/panda/updateJob HTTP/1.1\r\nHost: x\r\nx-dn: /CN=pilot\r\nx-roles: pilot\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body) + body
+    )
 
 
 @pytest.fixture
@@ -101,7 +103,9 @@ def test_bad_credential(api: Any) -> None:
 def test_limited_proxy(api: Any) -> None:
     """A limited proxy does a pilot's work, and no user's."""
     limited = {"x-limited": "yes"}
-    assert api.active.as_pilot("/api/v1/pilot/update_job", {"job_id": 1, "job_status": "running"}, headers=limited).json["success"]
+    assert api.active.as_pilot("/api/v1/pilot/update_job", {"job_id": 1, "job_status": "running"}, headers=limited).json[
+        "success"
+    ]
     refused = api.active.post("/api/v1/job/kill", json={"job_ids": [1]}, dn="/CN=alice", headers=limited).json
     assert not refused["success"]
     assert "limited proxy" in refused["message"]

@@ -9,11 +9,30 @@ import pytest
 from twisted.logger import globalLogPublisher
 
 from pandad.api.errors import RESPONSES, ActivePortNeeded, Incident, TooLarge, WrongMethod, guarded, refuse_legacy, refuse_v1
-from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, StoreBusy, StoreUnavailable
+from pandad.spec.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotAuthenticated,
+    NotFound,
+    PandadError,
+    StoreBusy,
+    StoreUnavailable,
+)
 
 ALL: list[PandadError] = [
-    BadRequest("mem", "is not a number"), NotAuthenticated("who?"), Forbidden("no"), NotFound("job", 5), Conflict("too late"),
-    StoreUnavailable("no database"), StoreBusy("too busy"), WrongMethod("POST", "GET"), ActivePortNeeded("https://x"), TooLarge(5), Incident()]
+    BadRequest("mem", "is not a number"),
+    NotAuthenticated("who?"),
+    Forbidden("no"),
+    NotFound("job", 5),
+    Conflict("too late"),
+    StoreUnavailable("no database"),
+    StoreBusy("too busy"),
+    WrongMethod("POST", "GET"),
+    ActivePortNeeded("https://x"),
+    TooLarge(5),
+    Incident(),
+]
 # In the order of ALL.
 PLAIN = [400, 403, 403, 404, 409, 503, 503, 405, 403, 413, 500]
 V1 = [200, 200, 200, 200, 200, 503, 503, 200, 200, 413, 500]

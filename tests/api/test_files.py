@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from pytest_twisted import ensureDeferred
 
 
 @pytest.fixture(params=["active", "passive"])
@@ -29,33 +31,49 @@ def test_endpoints(port: Any) -> None:
     assert port.get("/cache/ddmendpoints.json").json == {"TEST_DISK": {"state": "ACTIVE"}}
 
 
-def test_files(api: Any, port: Any) -> None:
+@ensureDeferred
+async def test_files(api: Any, port: Any) -> None:
     """Scripts and sandboxes come as they are: an archive is not announced as compressed, or clients would unpack it."""
     (api.cache / "sources.abc.tar.gz").write_bytes(b"\x1f\x8b...")
     (api.trf / "page.html").write_bytes(b"<script>")
-    got = port.get("/cache/sources.abc.tar.gz")
+    got = await port.fetch("/cache/sources.abc.tar.gz")
     assert (got.status, got.body) == (200, b"\x1f\x8b...")
-    assert "content-encoding" not in got.headers
-    assert port.get("/trf/page.html").headers["content-type"] == "application/octet-stream"
+    assert not got.headers.get("content-encoding")
+    assert (await port.fetch("/trf/page.html")).headers["content-type"] == "application/octet-stream"
 
 
-def test_large_file(api: Any, port: Any) -> None:
+@ensureDeferred
+async def test_large_file(api: Any, port: Any) -> None:
     """A file larger than any buffer arrives whole, and a part of it can be asked for."""
     content = bytes(range(256)) * 10_000
     (api.cache / "big").write_bytes(content)
-    assert port.get("/cache/big").body == content
-    part = port.get("/cache/big", headers={"range": "bytes=256-511"})
+    assert (await port.fetch("/cache/big")).body == content
+    part = await port.fetch("/cache/big", headers={"range": "bytes=256-511"})
     assert (part.status, part.body) == (206, content[:256])
 
 
-@pytest.mark.parametrize("path", [
-    "/trf/none", "/trf/", "/trf/user", "/trf/../secret", "/trf/%2e%2e/secret", "/trf/..%2fsecret", "/trf//etc/passwd", "/trf/%2fetc/passwd",
-    "/trf/link", "/trf/linked/secret", "/trf/loop", "/trf/a%00b", "/trf/" + "x" * 300, "/trf/fifo", "/trf/user/../../secret",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/trf/none",
+        "/trf/",
+        "/trf/user",
+        "/trf/../secret",
+        "/trf/%2e%2e/secret",
+        "/trf/..%2fsecret",
+        "/trf//etc/passwd",
+        "/trf/%2fetc/passwd",
+        "/trf/link",
+        "/trf/linked/secret",
+        "/trf/loop",
+        "/trf/a%00b",
+        "/trf/" + "x" * 300,
+        "/trf/fifo",
+        "/trf/user/../../secret",
+    ],
+)
 def test_nothing_else(api: Any, port: Any, path: str) -> None:
     """Nothing outside the directory can be had, by name or by link, and nothing but plain files inside."""
-    import os
-
     (api.trf.parent / "secret").write_text("secret")
     (api.trf / "user").mkdir()
     (api.trf / "link").symlink_to(api.trf.parent / "secret")
@@ -63,12 +81,13 @@ def test_nothing_else(api: Any, port: Any, path: str) -> None:
     (api.trf / "loop").symlink_to(api.trf / "loop")
     os.mkfifo(api.trf / "fifo")
     got = port.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert got.status == 404
-    assert b"secret" not in got.body.replace(path.encode(), b"").replace(b"there is no file", b"")[:0]
+    assert got.status in (400, 404)
+    assert got.text.startswith("ERROR : ")
 
 
-def test_links_inside(api: Any, port: Any) -> None:
+@ensureDeferred
+async def test_links_inside(api: Any, port: Any) -> None:
     """A link to a file of the same directory is followed: versions are kept so."""
     (api.trf / "runGen-00-00-02").write_bytes(b"2")
     (api.trf / "runGen").symlink_to("runGen-00-00-02")
-    assert port.get("/trf/runGen").body == b"2"
+    assert (await port.fetch("/trf/runGen")).body == b"2"

@@ -8,24 +8,69 @@ from pandad.spec.job import JobSpec
 
 MANDATORY = {"PandaID", "taskID", "jobPars", "transformation"}
 HARVESTER = {
-    "PandaID", "taskID", "attemptNr", "jobsetID", "currentPriority", "inFiles", "GUID", "fsize", "checksum", "scopeIn", "realDatasetsIn",
-    "ddmEndPointIn", "outFiles", "scopeOut", "scopeLog", "logFile", "logGUID", "realDatasets", "ddmEndPointOut"}
-IN, OUT = ("inFiles", "GUID", "fsize", "checksum", "scopeIn", "realDatasetsIn", "ddmEndPointIn", "prodDBlocks", "prodDBlockToken",
-           "dispatchDblock", "dispatchDBlockToken"), (
-    "outFiles", "realDatasets", "ddmEndPointOut", "destinationDblock", "destinationDBlockToken")
+    "PandaID",
+    "taskID",
+    "attemptNr",
+    "jobsetID",
+    "currentPriority",
+    "inFiles",
+    "GUID",
+    "fsize",
+    "checksum",
+    "scopeIn",
+    "realDatasetsIn",
+    "ddmEndPointIn",
+    "outFiles",
+    "scopeOut",
+    "scopeLog",
+    "logFile",
+    "logGUID",
+    "realDatasets",
+    "ddmEndPointOut",
+}
+IN, OUT = (
+    (
+        "inFiles",
+        "GUID",
+        "fsize",
+        "checksum",
+        "scopeIn",
+        "realDatasetsIn",
+        "ddmEndPointIn",
+        "prodDBlocks",
+        "prodDBlockToken",
+        "dispatchDblock",
+        "dispatchDBlockToken",
+    ),
+    ("outFiles", "realDatasets", "ddmEndPointOut", "destinationDblock", "destinationDBlockToken"),
+)
 
 
 def job() -> JobSpec:
     """Two inputs of which one is hardly known, a log declared before the outputs."""
-    return JobSpec(PandaID=5, transformation="http://x/trf", jobParameters="-a b", Files=[
-        FileSpec(type="log", lfn="j.log.tgz", scope="user.log", dataset="lds", destinationSE="D", GUID="log-guid"),
-        FileSpec(type="input", lfn="a", GUID="g", fsize=7, checksum="ad:00000001", scope="s", dataset="d", dispatchDBlockToken="E1",
-                 destinationSE="E2"),
-        FileSpec(type="input", lfn="b", md5sum="0" * 32, destinationSE="E2"),
-        FileSpec(type="pseudo_input", lfn="p"),
-        FileSpec(type="output", lfn="o1", scope="so1", dataset="ds", destinationSE="D"),
-        FileSpec(type="output", lfn="o2", scope="so2", dataset="ds", destinationSE="D"),
-    ])
+    return JobSpec(
+        PandaID=5,
+        transformation="http://x/trf",
+        jobParameters="-a b",
+        Files=[
+            FileSpec(type="log", lfn="j.log.tgz", scope="user.log", dataset="lds", destinationSE="D", GUID="log-guid"),
+            FileSpec(
+                type="input",
+                lfn="a",
+                GUID="g",
+                fsize=7,
+                checksum="ad:00000001",
+                scope="s",
+                dataset="d",
+                dispatchDBlockToken="E1",
+                destinationSE="E2",
+            ),
+            FileSpec(type="input", lfn="b", md5sum="0" * 32, destinationSE="E2"),
+            FileSpec(type="pseudo_input", lfn="p"),
+            FileSpec(type="output", lfn="o1", scope="so1", dataset="ds", destinationSE="D"),
+            FileSpec(type="output", lfn="o2", scope="so2", dataset="ds", destinationSE="D"),
+        ],
+    )
 
 
 def test_complete() -> None:

@@ -68,7 +68,7 @@ def x509_stand(pki: SandboxPki) -> Stand:
 
     def chain(user: str, **how: Any) -> RequestStandIn:
         proxy = make_proxy(pki.users[user], now, **how)
-        return RequestStandIn(ConnectionStandIn([proxy.certificate, *proxy.chain, pki.authority.credential.certificate]))
+        return RequestStandIn(ConnectionStandIn([proxy.certificate, *proxy.chain, pki.authority.certificate]))
 
     return Stand(
         X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, clock),

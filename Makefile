@@ -1,0 +1,26 @@
+# `make demo` and `make test` set up all they need in .venv; see README.md.
+
+VENV := .venv
+EXTRAS := test
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/ready
+	$(VENV)/bin/pandad demo --cache $(VENV)/pilot
+
+test: $(VENV)/ready lint
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check pandad tests twisted setup.py
+	$(VENV)/bin/mypy pandad
+
+bench: $(VENV)/ready
+	$(VENV)/bin/python -m tests.benchmarks
+
+$(VENV)/ready: setup.py tools/prepare
+	sh tools/prepare $(VENV) $(EXTRAS)
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

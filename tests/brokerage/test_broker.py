@@ -1,0 +1,106 @@
+"""The decision: one queue or none for each job, and a verdict on every queue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+from factories import QUEUE, a_file, a_job, a_queue
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pandad.brokerage.broker import Decision, decide
+from pandad.brokerage.rules import refusal
+from pandad.brokerage.snapshot import Snapshot
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus as S
+from pandad.spec.site import Queue
+
+queues = st.builds(
+    a_queue, status=st.sampled_from(["online", "online", "test", "brokeroff", "offline"]), maxrss=st.sampled_from([0, 1000, 4000]),
+    corecount=st.sampled_from([1, 8]), cmtconfig=st.sampled_from(["", "el9"]), astorages=st.sampled_from([{}, {"pr": ["D"]}]))
+jobs = st.builds(
+    a_job, minRamCount=st.sampled_from([0, 2000, 8000]), coreCount=st.sampled_from([None, 1, 8]), cmtConfig=st.sampled_from([None, "el8"]),
+    prodSourceLabel=st.sampled_from(["user", "test"]), relocationFlag=st.sampled_from([0, 1]),
+    computingSite=st.sampled_from([None, "Q0", "Q1", "gone"]), Files=st.sampled_from([[], [a_file(type="input")], [a_file()]]))
+
+
+def named(made: list[Queue]) -> list[Queue]:
+    return [a_queue(**{**queue.description, "nickname": f"Q{number}"}) for number, queue in enumerate(made)]
+
+
+def one(job: JobSpec, *at: Queue, counts: dict[str, Any] | None = None) -> Decision:
+    (decision,) = decide([job], Snapshot(at, counts or {}))
+    return decision
+
+
+@given(st.lists(jobs, max_size=8), st.lists(queues, max_size=4).map(named))
+def test_decisions_follow_the_rules(wanted: list[JobSpec], at: list[Queue]) -> None:
+    """Every job gets an answer in its turn, with a verdict for every queue that is the rules' own; it goes to a queue that can
+    take it, the heaviest one, and stays only if there is none."""
+    decisions = list(decide(wanted, Snapshot(at, {})))
+    assert [d.job for d in decisions] == wanted
+    for decision in decisions:
+        assert [(v.queue, v.no) for v in decision.verdicts] == [(q.name, refusal(decision.job, q)) for q in at]
+        able = {v.queue: v.weight for v in decision.verdicts if v.no is None}
+        assert (decision.chosen is None) == (not able)
+        assert decision.chosen is None or able[decision.chosen.name] == max(able.values())
+        assert decision.reason
+        orjson.dumps([v.as_dict() for v in decision.verdicts])
+
+
+def test_alike_jobs_spread() -> None:
+    """Jobs of one round are spread: each weighs on the queue it was given, so equal queues get equal shares."""
+    at = [a_queue(nickname=name) for name in "ABC"]
+    shares = Counter(d.chosen.name for d in decide([a_job() for _ in range(30)], Snapshot(at, {})) if d.chosen)
+    assert shares == {"A": 10, "B": 10, "C": 10}
+
+
+def test_busy_queues_get_more() -> None:
+    """A queue that runs ten times the jobs gets more of the new ones, the other still some."""
+    at = [a_queue(nickname=name) for name in "AB"]
+    counts = {"A": {S.RUNNING: 100}, "B": {S.RUNNING: 10}}
+    shares = Counter(d.chosen.name for d in decide([a_job() for _ in range(40)], Snapshot(at, counts)) if d.chosen)
+    assert shares["A"] > shares["B"] > 0
+
+
+def test_pinned_jobs_go_nowhere_else() -> None:
+    """A pinned job waits for its queue rather than take a better one, and says what is wrong with its own."""
+    at = [a_queue(nickname="A"), a_queue(nickname="B", maxrss=1000)]
+    decision = one(a_job(computingSite="B", relocationFlag=1, minRamCount=2000), *at)
+    assert decision.chosen is None
+    assert decision.reason == "B: the job needs 2000 MB of memory, the queue has 1000"
+    assert one(a_job(computingSite="gone", relocationFlag=1), *at).reason == "there is no queue gone"
+
+
+def test_no_queue_at_all() -> None:
+    """Without queues the reason says what to do."""
+    decision = one(a_job())
+    assert (decision.chosen, decision.verdicts) == (None, ())
+    assert "there is no queue at all" in decision.reason
+
+
+def test_the_nearest_queues_are_named_first() -> None:
+    """When many queues refuse, the reason names those that come nearest and counts the rest."""
+    at = [a_queue(nickname=f"OFF{number}", status="offline") for number in range(5)]
+    near = [a_queue(nickname="SMALL", maxrss=1000), a_queue(nickname="ZLACKS", maxrss=0, cmtconfig="el8")]
+    reason = one(a_job(minRamCount=2000, cmtConfig="el9"), *at, *near).reason
+    assert reason.startswith("no queue takes it: ZLACKS: the queue has el8, the job needs el9; SMALL: the job needs 2000 MB")
+    assert reason.endswith("OFF0: the queue is offline; and 4 more")
+
+
+@pytest.mark.parametrize("able", [1, 2])
+def test_the_reason_for_a_choice(able: int) -> None:
+    """A choice says among how many it was made."""
+    at = [a_queue(nickname=f"Q{number}") for number in range(able)] + [a_queue(nickname="OFF", status="offline")]
+    assert one(a_job(), *at).reason == f"best of {able} queues that can take it"
+
+
+def test_verdicts_as_stored() -> None:
+    """A verdict is stored with the criterion, what the queue has and what the job needs; a yes with its weight."""
+    yes, no = (v.as_dict() for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
+    assert yes == {"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}
+    assert no == {"queue": "SMALL", "verdict": "no", "criterion": "lowmemory", "have": 1000, "need": 2000,
+                  "text": "the job needs 2000 MB of memory, the queue has 1000"}

@@ -1,0 +1,170 @@
+"""A round of brokerage on the real store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from factories import QUEUE, a_job
+from pytest_twisted import ensureDeferred
+from stages import Stage
+
+from pandad.brokerage import cycle as cycle_module
+from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.snapshot import Snapshot
+from pandad.config import BrokerageConfig
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.site import QueueStatus
+from pandad.taskbuffer import decisions, sites
+
+WORDS = "no queue takes it: TEST_QUEUE: the queue is offline"
+
+
+def rounds(stage: Stage, batch: int = 100) -> Cycle:
+    return Cycle(stage.store, BrokerageConfig(batch=batch))
+
+
+async def switch(stage: Stage, status: QueueStatus) -> None:
+    await stage.store.transact("test_switch", sites.set_status, QUEUE, status, "a test", "test")
+
+
+async def decision(stage: Stage, panda_id: int) -> Any:
+    return await stage.store.once("test_decision", decisions.find, panda_id)
+
+
+@ensureDeferred
+async def test_a_defined_job_is_assigned(stage: Stage) -> None:
+    """A job that fits gets a queue, an event that says why, and its verdicts are kept."""
+    await stage.queue()
+    await stage.queue(nickname="SMALL", maxrss=100)
+    panda_id = await stage.job(minRamCount=2000, brokerageErrorDiag="no queue yet")
+    await rounds(stage).run_once()
+    job = await stage.look(panda_id)
+    assert (job.jobStatus, job.computingSite, job.brokerageErrorDiag) == (JobStatus.ASSIGNED, QUEUE, None)
+    last = (await stage.history(panda_id))[-1]
+    assert (last.event, last.actor, last.who) == (Event.BROKERED, Actor.BROKERAGE, "brokerage")
+    assert last.why == f"{QUEUE}: best of 1 queues that can take it"
+    kept = await decision(stage, panda_id)
+    assert kept.chosen == QUEUE
+    assert [(v["queue"], v["verdict"], v.get("criterion")) for v in kept.verdicts] == [
+        ("SMALL", "no", "lowmemory"), (QUEUE, "ok", None)]
+
+
+@ensureDeferred
+async def test_no_queue_is_said_once(stage: Stage) -> None:
+    """A job that no queue takes stays and says why; however many rounds pass, its history has one line for one reason."""
+    await stage.queue(status="offline")
+    panda_id = await stage.job()
+    for _ in range(4):
+        await rounds(stage).run_once()
+        await stage.due()
+    job = await stage.look(panda_id)
+    assert (job.jobStatus, job.computingSite, job.brokerageErrorDiag) == (JobStatus.DEFINED, None, WORDS)
+    assert [(e.event, e.why) for e in (await stage.history(panda_id))[1:]] == [("not brokered", WORDS)]
+    assert (await decision(stage, panda_id)).chosen is None
+
+
+@ensureDeferred
+async def test_a_new_reason_is_a_new_line(stage: Stage) -> None:
+    """When the reason changes, the job says the new one, and the history both."""
+    await stage.queue(status="offline")
+    panda_id = await stage.job(minRamCount=9000)
+    await rounds(stage).run_once()
+    await switch(stage, QueueStatus.ONLINE)
+    await rounds(stage).run_once()
+    reasons = [e.why for e in (await stage.history(panda_id))[1:]]
+    assert reasons == [WORDS, "no queue takes it: TEST_QUEUE: the job needs 9000 MB of memory, the queue has 4000"]
+    assert (await stage.look(panda_id)).brokerageErrorDiag == reasons[-1]
+
+
+@ensureDeferred
+async def test_long_reasons_fit(stage: Stage) -> None:
+    """A reason longer than its column is cut there, kept whole in the history, and is still one line."""
+    for number in range(4):
+        await stage.queue(nickname=f"Q{number}", cmtconfig="a-platform-with-a-very-long-name-" * 4)
+    panda_id = await stage.job(cmtConfig="el9")
+    for _ in range(2):
+        await rounds(stage).run_once()
+        await stage.due()
+    assert len((await stage.look(panda_id)).brokerageErrorDiag or "") == 250
+    (line,) = (await stage.history(panda_id))[1:]
+    assert line.why is not None and line.why.endswith("and 1 more")
+
+
+@ensureDeferred
+async def test_refused_jobs_pause(stage: Stage) -> None:
+    """A job that no queue took is not looked at again at once: it does not crowd out those behind it."""
+    await stage.queue(status="offline")
+    first, second = await stage.jobs(a_job(currentPriority=2000), a_job())
+    one_at_a_time = rounds(stage, batch=1)
+    assert await one_at_a_time.run_once()
+    assert await one_at_a_time.run_once()
+    assert not await one_at_a_time.run_once()
+    assert [(await stage.events(i)) for i in (first, second)] == [["not brokered"], ["not brokered"]]
+
+
+@ensureDeferred
+async def test_a_new_queue_is_looked_at_at_once(stage: Stage) -> None:
+    """A queue that is added takes the jobs that waited for one in the next round, without their pause."""
+    panda_id = await stage.job()
+    await rounds(stage).run_once()
+    assert "there is no queue at all" in ((await stage.look(panda_id)).brokerageErrorDiag or "")
+    await stage.queue()
+    await rounds(stage).run_once()
+    assert await stage.status(panda_id) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_a_queue_switched_online_is_looked_at_at_once(stage: Stage) -> None:
+    """So does a queue that is switched online."""
+    await stage.queue(status="offline")
+    panda_id = await stage.job()
+    await rounds(stage).run_once()
+    await switch(stage, QueueStatus.ONLINE)
+    await rounds(stage).run_once()
+    assert await stage.status(panda_id) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_the_most_urgent_first(stage: Stage) -> None:
+    """A round takes the highest priorities first, and says whether there may be more."""
+    await stage.queue()
+    low, high, middle = await stage.jobs(*(a_job(currentPriority=p) for p in (1, 9, 5)))
+    assert await rounds(stage, batch=2).run_once()
+    assert [await stage.status(i) for i in (high, middle, low)] == [JobStatus.ASSIGNED, JobStatus.ASSIGNED, JobStatus.DEFINED]
+    assert not await rounds(stage, batch=2).run_once()
+    assert await stage.status(low) is JobStatus.ASSIGNED
+
+
+def after_deciding(act: Callable[[], Any]) -> Callable[..., Any]:
+    """decide(), with something done when the deciding is over and nothing is written yet."""
+
+    def slow(jobs: list[JobSpec], snapshot: Snapshot) -> Any:
+        made = list(decide(jobs, snapshot))
+        act()
+        return made
+
+    decide = cycle_module.decide
+    return slow
+
+
+@ensureDeferred
+async def test_a_job_killed_meanwhile_stays_killed(stage: Stage, monkeypatch: Any) -> None:
+    """A job that is killed between the reading and the writing of a round is not moved; the others are."""
+    await stage.queue()
+    killed, kept = await stage.jobs(a_job(), a_job())
+    pending: list[Any] = []
+    monkeypatch.setattr(cycle_module, "decide", after_deciding(
+        lambda: pending.append(stage.store.transact("test_kill", _kill, killed))))
+    # One connection serves the transactions in turn: the kill is asked for before the write, so it comes first.
+    await rounds(Stage(stage.store)).run_once()
+    await pending[0]
+    assert await stage.status(kept) is JobStatus.ASSIGNED
+    assert await stage.status(killed) is JobStatus.CANCELLED
+
+
+async def _kill(txn: Any, panda_id: int) -> None:
+    from pandad.taskbuffer import jobs
+
+    await jobs.move(txn, Event.KILLED, [jobs.Change(panda_id)], actor=Actor.USER, who="test")
