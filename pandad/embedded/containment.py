@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pandad.embedded.account import Account
+from pandad.spec.errors import PandadError
 
 UNPRIVILEGED_ID = 65534
 """uid and gid of nobody, which owns no file and, outside the namespace, no process that matters here."""
@@ -45,7 +46,6 @@ children would be orphans to it, and process 1 does not get signals that it has 
 
 PROBE = """
 import ctypes, importlib.util, json, ssl, sys
-from pandad.spec.errors import PandadError
 wanted = sys.argv[1:]
 print(json.dumps([name for name in wanted if importlib.util.find_spec(name) is None]))
 """
