@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from factories import ALICE, PILOT, QUEUE, a_job, a_pilot, a_queue, stored
+from twisted.internet.defer import Deferred
 
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.job import JobSpec
@@ -108,6 +109,30 @@ class Stage:
             *await self.sql("SELECT to_jsonb(f) FROM file f ORDER BY row_id")]
 
 
+class Meanwhile(Store):
+    """The store, in which something happens once, just before the transaction of that name begins."""
+
+    def __init__(self, store: Store, name: str, act: Callable[[], Awaitable[None]]) -> None:
+        self._inner, self._name = store, name
+        self._act: Callable[[], Awaitable[None]] | None = act
+
+    def transact(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the store's."""
+        if name != self._name or self._act is None:
+            return self._inner.transact(name, body, *args, **kwargs)
+        return Deferred.fromCoroutine(self._after_act(name, body, *args, **kwargs))
+
+    def once(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the store's."""
+        return self._inner.once(name, body, *args, **kwargs)
+
+    async def _after_act(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Any:
+        act, self._act = self._act, None
+        assert act is not None
+        await act()
+        return await self._inner.transact(name, body, *args, **kwargs)
+
+
 async def _move(txn: Transaction, event: Event, panda_id: int, actor: Actor, values: dict[str, object]) -> list[jobs.Moved]:
     return await jobs.move(txn, event, [Change(panda_id, values)], actor=actor, who="test")
 
@@ -115,5 +140,3 @@ async def _move(txn: Transaction, event: Event, panda_id: int, actor: Actor, val
 async def _sql(txn: Transaction, text: str, parameters: dict[str, Any]) -> list[Row]:
     return await txn.many(Statement("test", text), **parameters)
 
-
-__all__ = ["ALICE", "PILOT", "PILOT_CALLER", "QUEUE", "Stage"]

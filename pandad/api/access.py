@@ -50,5 +50,5 @@ IDENTIFIED = Access(name="IDENTIFIED", says="anybody with an identity")
 PILOT = Access(
     name="PILOT", says="pilots (role pilot, production or admin)", limited=True,
     roles=frozenset({Role.PILOT, Role.PRODUCTION}))
-# The dispatcher hands a caller without a role nothing but his own user jobs.
+# The rooms see to it that without a role one gets nothing but his own user jobs, and updates only what he got.
 PILOT_OR_OWNER = Access(name="PILOT_OR_OWNER", says="pilots, and users who run their own pilots", limited=True)

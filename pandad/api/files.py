@@ -35,11 +35,13 @@ class Files:
 
     :param description: of a queue, as its pilots read it; raises NotFound.
     :param endpoints: the storage endpoints by name, as pilots read them.
+    :param cache_dir: sandboxes; None if this server keeps none.
+    :param trf_dir: payload scripts; None if this server has none.
     """
 
     def __init__(
         self, description: Callable[[str], Awaitable[Description]], endpoints: Callable[[], Description],
-        cache_dir: Path, trf_dir: Path,
+        cache_dir: Path | None, trf_dir: Path | None,
     ) -> None:
         self._description, self._endpoints = description, endpoints
         self._cache_dir, self._trf_dir = cache_dir, trf_dir
@@ -66,11 +68,13 @@ class Files:
         return inside(self._trf_dir, asked.name)
 
 
-def inside(directory: Path, name: str) -> Path:
+def inside(directory: Path | None, name: str) -> Path:
     """The file of that name below the directory, wherever its name and the links on its way lead.
 
     :raise NotFound: there is none, or it is not a plain file, or it lies elsewhere.
     """
+    if directory is None:
+        raise NotFound("file", name)
     try:
         root = directory.resolve(strict=True)
         path = (root / name).resolve(strict=True)

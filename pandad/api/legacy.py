@@ -46,7 +46,7 @@ class Legacy:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
-    @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT, takes=JobUpdate, forgiving=True,
+    @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""

@@ -152,7 +152,7 @@ class Moved:
 _MOVE = sql("jobs.move", f"""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
-            c(pandaid bigint, attempt integer, batch text, why text, check_in_s float, report text, metadata text, stdout text, new jsonb)),
+            c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text, new jsonb)),
     found AS (
         SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::job_status[]) AS happens
         FROM job j JOIN asked c ON c.pandaid = j.pandaid

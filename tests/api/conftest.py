@@ -163,7 +163,7 @@ class Connection:
             hostAddress=IPv4Address("TCP", "127.0.0.1", 25443), peerAddress=IPv4Address("TCP", "192.0.2.1", 4711))
         channel = site.buildProtocol(self.transport.getPeer())
         assert channel is not None
-        self.channel: HTTPChannel = channel  # type: ignore[assignment]  # a wrapper of one
+        self.channel: HTTPChannel = channel
         self.channel.makeConnection(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -183,7 +183,7 @@ class Port:
 
     def __init__(self, site: PandaSite, scheme: str) -> None:
         self.site, self.scheme = site, scheme
-        self._treq = StubTreq(site.resource)
+        self._treq: Any = StubTreq(site.resource)
         self._treq._agent._serverFactory = site  # the stub would make a plain Site of its own
 
     def connect(self) -> Connection:
@@ -215,7 +215,7 @@ class Port:
         reply = Deferred.fromCoroutine(self._reply("GET", path, **more))
         while not reply.called:
             self._treq.flush()
-            await deferLater(reactor, 0)  # type: ignore[arg-type]  # the installed reactor
+            await deferLater(reactor, 0)
         return await reply
 
     async def _reply(self, method: str, path: str, **more: Any) -> Got:

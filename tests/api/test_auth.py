@@ -88,7 +88,7 @@ async def test_over_tls(pki: SandboxPki) -> None:
     authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, reactor)
     sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
-    port = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, sites.active), interface="127.0.0.1")  # type: ignore[arg-type]
+    port: Any = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, sites.active), interface="127.0.0.1")  # type: ignore[arg-type]
     try:
         number = port.getHost().port
         for reply in await deferToThread(attributes, number, pki.ca_directory, pki.proxy("pilot")):

@@ -29,9 +29,10 @@ def errors() -> Any:
         if "log_failure" in event:
             seen.append(event)
 
-    globalLogPublisher.addObserver(see)
+    observer: Any = see
+    globalLogPublisher.addObserver(observer)
     yield seen
-    globalLogPublisher.removeObserver(see)
+    globalLogPublisher.removeObserver(observer)
 
 
 def test_client_hangs_up(api: Any, errors: list[Any]) -> None:

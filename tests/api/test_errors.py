@@ -93,11 +93,12 @@ def test_guarded() -> None:
 def test_incident() -> None:
     """An unforeseen error tells the caller an id and nothing else; under that id the log has the traceback."""
     logged: list[Any] = []
-    globalLogPublisher.addObserver(logged.append)
+    observer: Any = logged.append
+    globalLogPublisher.addObserver(observer)
     try:
         said = str(result_of(guarded(fail(KeyError("secret")), lambda error: error, "a test")))
     finally:
-        globalLogPublisher.removeObserver(logged.append)
+        globalLogPublisher.removeObserver(observer)
     assert "secret" not in said
     event = next(event for event in logged if event.get("what") == "a test")
     assert event["id"] in said

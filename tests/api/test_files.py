@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
+from pandad.api.files import inside
+from pandad.spec.errors import NotFound
+
 
 @pytest.fixture(params=["active", "passive"])
 def port(request: pytest.FixtureRequest, api: Any) -> Any:
@@ -91,3 +94,9 @@ async def test_links_inside(api: Any, port: Any) -> None:
     (api.trf / "runGen-00-00-02").write_bytes(b"2")
     (api.trf / "runGen").symlink_to("runGen-00-00-02")
     assert (await port.fetch("/trf/runGen")).body == b"2"
+
+
+def test_no_directory() -> None:
+    """A server that keeps no files of a kind says so of each."""
+    with pytest.raises(NotFound, match="there is no file x"):
+        inside(None, "x")

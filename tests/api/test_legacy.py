@@ -68,7 +68,7 @@ def test_update_not_stored(api: Any) -> None:
 
 
 @pytest.mark.parametrize(("dn", "roles", "body", "status"), [
-    (None, "", {"jobId": 1, "state": "running"}, 403), ("/CN=alice", "", {"jobId": 1, "state": "running"}, 403),
+    (None, "", {"jobId": 1, "state": "running"}, 403), ("forged", "", {"jobId": 1, "state": "running"}, 403),
     ("/CN=p", "pilot", {"state": "running"}, 400), ("/CN=p", "pilot", {"jobId": "x", "state": "running"}, 400),
     ("/CN=p", "pilot", {"jobId": 1, "state": "running", "attemptNr": "x"}, 400),
 ])
@@ -80,9 +80,16 @@ def test_update_refused(api: Any, dn: str | None, roles: str, body: dict[str, An
     assert not api.heartbeat.asked
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_who_may_update(api: Any, role: Role) -> None:
-    """Pilots, production and admins may report."""
+def test_update_of_a_stranger(api: Any, alice: str) -> None:
+    """Whether a job is the caller's to report, its room says; that is a 403."""
+    api.heartbeat.trouble = Forbidden("job 1 was not given to it")
+    got = api.active.post("/server/panda/updateJob", dn=alice, json={"jobId": 1, "state": "running"})
+    assert (got.status, got.text) == (403, "ERROR : job 1 was not given to it")
+
+
+@pytest.mark.parametrize("role", ["", *Role])
+def test_who_may_update(api: Any, role: str) -> None:
+    """Pilots, production and admins may report, and a user's own pilot."""
     assert api.active.post("/server/panda/updateJob", dn="/CN=x", roles=role, json={"jobId": 1, "state": "running"}).status == 200
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from factories import QUEUE, a_job
 from pytest_twisted import ensureDeferred
-from stages import Stage
+from stages import Meanwhile, Stage
 
-from pandad.brokerage import cycle as cycle_module
 from pandad.brokerage.cycle import Cycle
-from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
-from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import QueueStatus
 from pandad.taskbuffer import decisions, sites
@@ -137,34 +133,16 @@ async def test_the_most_urgent_first(stage: Stage) -> None:
     assert await stage.status(low) is JobStatus.ASSIGNED
 
 
-def after_deciding(act: Callable[[], Any]) -> Callable[..., Any]:
-    """decide(), with something done when the deciding is over and nothing is written yet."""
-
-    def slow(jobs: list[JobSpec], snapshot: Snapshot) -> Any:
-        made = list(decide(jobs, snapshot))
-        act()
-        return made
-
-    decide = cycle_module.decide
-    return slow
-
-
 @ensureDeferred
-async def test_a_job_killed_meanwhile_stays_killed(stage: Stage, monkeypatch: Any) -> None:
+async def test_a_job_killed_meanwhile_stays_killed(stage: Stage) -> None:
     """A job that is killed between the reading and the writing of a round is not moved; the others are."""
     await stage.queue()
     killed, kept = await stage.jobs(a_job(), a_job())
-    pending: list[Any] = []
-    monkeypatch.setattr(cycle_module, "decide", after_deciding(
-        lambda: pending.append(stage.store.transact("test_kill", _kill, killed))))
-    # One connection serves the transactions in turn: the kill is asked for before the write, so it comes first.
-    await rounds(Stage(stage.store)).run_once()
-    await pending[0]
+
+    async def kill() -> None:
+        assert await stage.event(Event.KILLED, killed, actor=Actor.USER)
+
+    await Cycle(Meanwhile(stage.store, "brokerage_write", kill), BrokerageConfig()).run_once()
     assert await stage.status(kept) is JobStatus.ASSIGNED
     assert await stage.status(killed) is JobStatus.CANCELLED
-
-
-async def _kill(txn: Any, panda_id: int) -> None:
-    from pandad.taskbuffer import jobs
-
-    await jobs.move(txn, Event.KILLED, [jobs.Change(panda_id)], actor=Actor.USER, who="test")
+    assert await stage.events(killed) == [Event.KILLED]

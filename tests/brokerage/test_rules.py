@@ -25,10 +25,10 @@ AT_MOST = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "criterion", "attribute", "key"), AT_MOST)
-@given(need=AMOUNT, limit=LIMIT)
-def test_needs_against_limits(rule: Rule, criterion: str, attribute: str, key: str, need: int, limit: int) -> None:
+@given(case=st.sampled_from(AT_MOST), need=AMOUNT, limit=LIMIT)
+def test_needs_against_limits(case: tuple[Rule, str, str, str], need: int, limit: int) -> None:
     """A queue is refused if and only if it has a limit (0 is none) and the job needs more; both figures are told."""
+    rule, criterion, attribute, key = case
     no = rule(a_job(**{attribute: need}), a_queue(**{key: limit}))
     assert (no is not None) == (0 < limit < need)
     if no is not None:

@@ -42,7 +42,7 @@ def test_names_and_order_are_the_wires() -> None:
     assert len(JOB_ATTRIBUTES) == 126
 
 
-@pytest.mark.parametrize(("place", "said"), enumerate(said for _, _, said in WIRE))
+@pytest.mark.parametrize(("place", "said"), list(enumerate(said for _, _, said in WIRE)))
 def test_kinds_and_lengths(place: int, said: str) -> None:
     """Each attribute has the kind and the length of PanDA's schema."""
     attribute = JOB_ATTRIBUTES[place]

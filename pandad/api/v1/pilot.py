@@ -55,12 +55,13 @@ class Pilot:
             return Envelope(False, NO_JOBS)
         return Envelope(True, "", {"StatusCode": 0, "jobs": [job_definition(job) for job in jobs]})
 
-    @Route("/api/v1/pilot/update_job", access=PILOT, takes=JobUpdate, forgiving=True, body_limit_bytes=16 * MIB)
+    @Route("/api/v1/pilot/update_job", access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
+           body_limit_bytes=16 * MIB)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
         return {"StatusCode": 0, "command": await self._heartbeat.update(caller, update)}
 
-    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT, takes=JobUpdates, body_limit_bytes=64 * MIB)
+    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT_OR_OWNER, takes=JobUpdates, body_limit_bytes=64 * MIB)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
         """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""
         rows = [guarded(self._row(caller, row), refusal, "update_jobs_bulk") for row in updates.job_list]

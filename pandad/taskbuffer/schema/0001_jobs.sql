@@ -1,4 +1,5 @@
 -- The task buffer. Column names are PanDA's attribute names as PostgreSQL folds them; what they mean stands in pandad/spec/job.py.
+-- Whole numbers are bigint throughout: what clients send is checked against 64 bits at the edge, and never overflows here.
 
 CREATE TYPE job_status AS ENUM (
     'pending', 'defined', 'waiting', 'assigned', 'throttled', 'activated', 'sent', 'starting', 'running',
@@ -23,10 +24,10 @@ CREATE TABLE job (
     prodserieslabel          text,  -- production series
     prodsourcelabel          text,  -- activity: user, managed, test, panda (build), ...
     produserid               text,  -- DN or subject of the owner
-    assignedpriority         integer NOT NULL DEFAULT 0,  -- priority as submitted
-    currentpriority          integer NOT NULL DEFAULT 0,  -- priority that decides the order; higher goes first
-    attemptnr                integer NOT NULL DEFAULT 0,  -- dispatch attempt: a pilot must echo it (fencing)
-    maxattempt               integer NOT NULL DEFAULT 0,  -- attempts allowed
+    assignedpriority         bigint NOT NULL DEFAULT 0,  -- priority as submitted
+    currentpriority          bigint NOT NULL DEFAULT 0,  -- priority that decides the order; higher goes first
+    attemptnr                bigint NOT NULL DEFAULT 0,  -- dispatch attempt: a pilot must echo it (fencing)
+    maxattempt               bigint NOT NULL DEFAULT 0,  -- attempts allowed
     jobstatus                job_status NOT NULL,  -- state, see jobstatus.py
     jobname                  text,  -- free name
     maxcpucount              bigint NOT NULL DEFAULT 0,  -- expected CPU time, s
@@ -42,19 +43,19 @@ CREATE TABLE job (
     cpuconsumptionunit       text,  -- s+<cpu model>
     commandtopilot           text,  -- told to the pilot at its next heartbeat
     transexitcode            text,  -- exit code of the payload
-    piloterrorcode           integer NOT NULL DEFAULT 0,  -- error code of the pilot, 0 = none
+    piloterrorcode           bigint NOT NULL DEFAULT 0,  -- error code of the pilot, 0 = none
     piloterrordiag           text,  -- its text
-    exeerrorcode             integer NOT NULL DEFAULT 0,  -- error code of the payload, 0 = none
+    exeerrorcode             bigint NOT NULL DEFAULT 0,  -- error code of the payload, 0 = none
     exeerrordiag             text,  -- its text
-    superrorcode             integer NOT NULL DEFAULT 0,  -- error code of the supervisor, 0 = none
+    superrorcode             bigint NOT NULL DEFAULT 0,  -- error code of the supervisor, 0 = none
     superrordiag             text,  -- its text
-    ddmerrorcode             integer NOT NULL DEFAULT 0,  -- error code of the data service, 0 = none
+    ddmerrorcode             bigint NOT NULL DEFAULT 0,  -- error code of the data service, 0 = none
     ddmerrordiag             text,  -- its text
-    brokerageerrorcode       integer NOT NULL DEFAULT 0,  -- error code of the brokerage, 0 = none
+    brokerageerrorcode       bigint NOT NULL DEFAULT 0,  -- error code of the brokerage, 0 = none
     brokerageerrordiag       text,  -- its text
-    jobdispatchererrorcode   integer NOT NULL DEFAULT 0,  -- error code of the job dispatcher, 0 = none
+    jobdispatchererrorcode   bigint NOT NULL DEFAULT 0,  -- error code of the job dispatcher, 0 = none
     jobdispatchererrordiag   text,  -- its text
-    taskbuffererrorcode      integer NOT NULL DEFAULT 0,  -- error code of the task buffer, 0 = none
+    taskbuffererrorcode      bigint NOT NULL DEFAULT 0,  -- error code of the task buffer, 0 = none
     taskbuffererrordiag      text,  -- its text
     computingsite            text,  -- the queue
     computingelement         text,  -- batch entry point of the queue
@@ -74,31 +75,31 @@ CREATE TABLE job (
     statechangetime          timestamptz NOT NULL DEFAULT now(),  -- when jobStatus last changed
     proddbupdatetime         timestamptz,  -- last update of the old production database
     lockedby                 text,  -- "jedi" when made by a task
-    relocationflag           integer NOT NULL DEFAULT 0,  -- 1: the owner pinned the queue; 2: may not be reassigned; 3: throttled
+    relocationflag           bigint NOT NULL DEFAULT 0,  -- 1: the owner pinned the queue; 2: may not be reassigned; 3: throttled
     jobexecutionid           bigint NOT NULL DEFAULT 0,  -- execution id of the old production database
     vo                       text,  -- virtual organisation
     pilottiming              text,  -- getjob|stagein|payload|stageout|initsetup|setup, s
     workinggroup             text,  -- group
     processingtype           text,  -- kind of work
     produsername             text,  -- compact user name, a label only
-    ninputfiles              integer,  -- input files the pilot processed
+    ninputfiles              bigint,  -- input files the pilot processed
     countrygroup             text,  -- country of the owner
     batchid                  text,  -- id in the batch system
     parentid                 bigint,  -- PandaID of the job this one retries
     specialhandling          text,  -- comma list of two-letter tags
     jobsetid                 bigint,  -- groups build, run and retried jobs
-    corecount                integer,  -- cores needed
-    ninputdatafiles          integer,  -- number of input files
+    corecount                bigint,  -- cores needed
+    ninputdatafiles          bigint,  -- number of input files
     inputfiletype            text,  -- type of the input files
     inputfileproject         text,  -- project of the input files
     inputfilebytes           bigint,  -- size of all input files, bytes
-    noutputdatafiles         integer NOT NULL DEFAULT 0,  -- number of output files
+    noutputdatafiles         bigint NOT NULL DEFAULT 0,  -- number of output files
     outputfilebytes          bigint NOT NULL DEFAULT 0,  -- size of all output files, bytes
     jobmetrics               text,  -- key=value key=value
-    workqueue_id             integer,  -- work queue
+    workqueue_id             bigint,  -- work queue
     jeditaskid               bigint,  -- owning task
     jobsubstatus             text,  -- finer state, as reported
-    actualcorecount          integer,  -- cores really given
+    actualcorecount          bigint,  -- cores really given
     reqid                    bigint,  -- request id
     maxrss                   bigint,  -- peak RSS, kB
     maxvmem                  bigint,  -- peak VMEM, kB
@@ -110,8 +111,8 @@ CREATE TABLE job (
     avgpss                   bigint,  -- mean PSS, kB
     maxwalltime              bigint,  -- expected wall time, s
     nucleus                  text,  -- site that collects the task's output
-    eventservice             integer,  -- event service mode
-    failedattempt            integer,  -- how often the input failed before
+    eventservice             bigint,  -- event service mode
+    failedattempt            bigint,  -- how often the input failed before
     hs06sec                  bigint,  -- HS06 score x CPU time
     gshare                   text,  -- global share
     hs06                     bigint,  -- HS06 per core x cores
@@ -124,7 +125,7 @@ CREATE TABLE job (
     raterbytes               bigint,  -- bytes read from disk per second, bytes
     ratewbytes               bigint,  -- bytes written to disk per second, bytes
     resource_type            text,  -- SCORE, MCORE, SCORE_HIMEM, MCORE_HIMEM
-    diskio                   integer,  -- expected disk traffic, kB/s
+    diskio                   bigint,  -- expected disk traffic, kB/s
     memory_leak              bigint,  -- memory growth, kB/s
     memory_leak_x2           double precision,  -- chi square of that fit
     container_name           text,  -- container image
@@ -171,7 +172,7 @@ CREATE TABLE job_event (
     event      text NOT NULL,
     fromstatus job_status,
     tostatus   job_status NOT NULL,
-    attemptnr  integer NOT NULL,
+    attemptnr  bigint NOT NULL,
     actor      text NOT NULL,
     who        text NOT NULL,  -- identity or process behind the actor
     why        text
@@ -181,7 +182,7 @@ CREATE INDEX job_event_of_job ON job_event (pandaid, id);
 -- What a pilot reported at the end of an attempt; one row per attempt, the first report counts.
 CREATE TABLE job_report (
     pandaid      bigint NOT NULL,
-    attemptnr    integer NOT NULL,
+    attemptnr    bigint NOT NULL,
     at           timestamptz NOT NULL DEFAULT now(),
     outcome      job_status NOT NULL,
     outputreport text NOT NULL,  -- JSON {lfn: {guid, fsize, adler32 or md5sum, surl, endpoint}} as sent
@@ -219,7 +220,7 @@ CREATE TABLE file (
     jeditaskid             bigint,
     datasetid              bigint,
     fileid                 bigint,
-    attemptnr              integer,
+    attemptnr              bigint,
     CONSTRAINT file_type_known CHECK (type IN ('input', 'output', 'log', 'pseudo_input'))
 );
 CREATE INDEX file_of_job ON file (pandaid);

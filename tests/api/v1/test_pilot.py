@@ -46,9 +46,11 @@ def test_update(api: Any) -> None:
 def test_update_refused(api: Any, alice: str) -> None:
     """Refusals are envelopes that name the rule or the key; what was not stored is a 503."""
     body = {"job_id": 1, "job_status": "running"}
-    refused = api.active.post("/api/v1/pilot/update_job", json=body, dn=alice).json["message"]
+    worker = {"worker_id": 7, "harvester_id": "h", "status": "started"}
+    refused = api.active.post("/api/v1/pilot/update_worker_status", json=worker, dn=alice).json["message"]
     assert "pilots (role pilot, production or admin)" in refused
     assert alice in refused
+    assert "no identity" in api.active.post("/api/v1/pilot/update_job", json=body).json["message"]
     assert api.active.as_pilot("/api/v1/pilot/update_job", {"job_id": 1}).json["message"] == "job_status: is missing"
     api.heartbeat.trouble = StoreUnavailable("no database")
     got = api.active.as_pilot("/api/v1/pilot/update_job", body)

@@ -1,0 +1,170 @@
+"""The schema: brought up to date once, whole or not at all, and the same whichever way it came."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pytest_twisted import async_yield_fixture, ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+
+from pandad.config import DatabaseConfig
+from pandad.embedded.postgres import EmbeddedPostgres, pg_bin_dir
+from pandad.spec.attribute import Attribute
+from pandad.spec.file import FILE_ATTRIBUTES
+from pandad.spec.job import JOB_ATTRIBUTES
+from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer import migrate
+from pandad.taskbuffer.migrate import Migration, SchemaError
+from pandad.taskbuffer.store import Store
+
+from .observing import Observer, observe, rows, run
+
+_numbers = itertools.count()
+
+ROWS = {
+    1: """INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject) VALUES (1, 'defined', 'ca', 'alice');
+          INSERT INTO job_text (pandaid, jobparameters) VALUES (1, '--in x');
+          INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who) VALUES (1, 'submitted', 'defined', 1, 'user', 'alice');
+          INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (1, 1, 'failed', '{}');
+          INSERT INTO job_decision (pandaid, verdicts) VALUES (1, '[]');
+          INSERT INTO file (pandaid, lfn, type, status) VALUES (1, 'out', 'output', 'defined');
+          INSERT INTO submitter (anchor, subject) VALUES ('ca', 'alice');
+          INSERT INTO queue (name, description, status, changedby) VALUES ('Q', '{}', 'online', 'root')""",
+    2: """INSERT INTO worker (harvesterid, workerid, status) VALUES ('h', 1, 'started');
+          INSERT INTO loop (name) VALUES ('broker')""",
+}
+"""For each migration rows of every table that it makes, so that the next one meets data."""
+
+
+@async_yield_fixture
+async def empty(postgres: EmbeddedPostgres) -> AsyncIterator[DatabaseConfig]:
+    """A database without anything in it."""
+    name = f"migrate_{next(_numbers)}"
+    await postgres.create_database(name)
+    yield DatabaseConfig(dsn=postgres.dsn_of(name))
+    admin = await observe(DatabaseConfig(dsn=postgres.dsn))
+    await admin.rows(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.link.close()
+
+
+@async_yield_fixture
+async def blank(empty: DatabaseConfig) -> AsyncIterator[Store]:
+    """A store on it."""
+    made = Store(reactor, empty)
+    yield made
+    await made.close()
+
+
+def dump(config: DatabaseConfig) -> str:
+    """The schema as PostgreSQL writes it down."""
+    command = [str(pg_bin_dir() / "pg_dump"), "--schema-only", "--no-owner", "--dbname", config.dsn]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return "\n".join(line for line in text.splitlines() if line and not line.startswith(("--", "\\")))
+
+
+async def upgrade(store: Store, migrations: list[Migration] | None = None) -> int:
+    """Bring the database of that store to the newest of these."""
+    return await store.transact("upgrade", migrate.upgrade, migrations)
+
+
+@ensureDeferred
+async def test_from_empty_to_newest(blank: Store) -> None:
+    """All migrations are applied once and recorded; a second run finds nothing to do."""
+    known = migrate.known()
+    assert await blank.transact("versions", migrate.versions) == (0, len(known))
+    assert await upgrade(blank) == len(known)
+    assert await blank.transact("versions", migrate.versions) == (len(known), len(known))
+    assert await upgrade(blank) == 0
+
+
+@ensureDeferred
+async def test_two_at_once(blank: Store, empty: DatabaseConfig) -> None:
+    """Of two processes that upgrade at the same time one does all of the work, and the other finds it done."""
+    other = Store(reactor, empty)
+    assert sorted(await gatherResults([upgrade(blank), upgrade(other)])) == [0, len(migrate.known())]
+    await other.close()
+
+
+@ensureDeferred
+async def test_upgraded_equals_fresh(blank: Store, empty: DatabaseConfig, database: DatabaseConfig) -> None:
+    """A database that came up version by version, with data at each, has the schema of one made at once."""
+    known = migrate.known()
+    assert set(ROWS) == {m.number for m in known}, "a migration has no rows here that the next one must cope with"
+    for number in range(1, len(known) + 1):
+        assert await upgrade(blank, known[:number]) == 1
+        await blank.transact("rows", run, ROWS[number])
+    assert dump(empty) == dump(database)
+
+
+@ensureDeferred
+async def test_failing_migration_leaves_nothing(blank: Store) -> None:
+    """If one migration of several fails, none is applied."""
+    broken = [*migrate.known()[:1], Migration(2, "0002_broken.sql", "CREATE TABLE half (); SELECT no_such_function()")]
+    with pytest.raises(Exception, match="no_such_function"):
+        await upgrade(blank, broken)
+    assert await blank.transact("tables", rows, "SELECT to_regclass('job'), to_regclass('half')") == [(None, None)]
+    assert await upgrade(blank) == len(migrate.known())
+
+
+@ensureDeferred
+async def test_changed_file_is_refused(store: Store) -> None:
+    """A migration that was edited after it had been applied is an error that names it."""
+    first, *rest = migrate.known()
+    with pytest.raises(SchemaError, match="0001_jobs.sql was changed"):
+        await upgrade(store, [replace(first, text=first.text + "\n"), *rest])
+
+
+@ensureDeferred
+async def test_newer_database_is_refused(store: Store) -> None:
+    """An older pandad does not touch a database that a newer one has upgraded, and says what to do."""
+    with pytest.raises(SchemaError, match="install a newer pandad"):
+        await upgrade(store, migrate.known()[:-1])
+
+
+@ensureDeferred
+async def test_states_are_the_enum(observer: Observer) -> None:
+    """The database knows the states of spec/jobstatus.py, in their order, and no others."""
+    assert await observer.rows("SELECT s::text FROM unnest(enum_range(NULL::job_status)) AS s") == [(s.value,) for s in JobStatus]
+
+
+TYPES: dict[type, set[str]] = {
+    int: {"integer", "bigint"}, float: {"double precision"}, str: {"text"}, datetime: {"timestamp with time zone"},
+    JobStatus: {"USER-DEFINED"}}
+ELSEWHERE = {"jobparameters", "metadata"}
+SET_BY_DATABASE = {"pandaid", "row_id", "creationtime", "modificationtime", "statechangetime"}
+
+
+async def columns(observer: Observer, table: str) -> dict[str, tuple[Any, ...]]:
+    """Column name to (type, whether it may be NULL)."""
+    found = await observer.rows(
+        "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns WHERE table_name = %(table)s", table=table)
+    return {name: rest for name, *rest in found}
+
+
+def fits(attribute: Attribute, column: tuple[Any, ...]) -> bool:
+    """Whether the column can hold what the attribute may be."""
+    kind, nullable = column
+    return kind in TYPES[attribute.kind] and (nullable or not attribute.nullable or attribute.column in SET_BY_DATABASE)
+
+
+@ensureDeferred
+async def test_job_has_a_column_for_every_attribute(observer: Observer) -> None:
+    """Every JobSpec attribute has a column of its kind: in job, or in job_text for the two long texts."""
+    job, texts = await columns(observer, "job"), await columns(observer, "job_text")
+    unfit = [a.name for a in JOB_ATTRIBUTES if not fits(a, (texts if a.column in ELSEWHERE else job).get(a.column, ("none", True)))]
+    assert unfit == [] and len(JOB_ATTRIBUTES) == 126
+
+
+@ensureDeferred
+async def test_file_has_a_column_for_every_attribute(observer: Observer) -> None:
+    """Every FileSpec attribute has a column of its kind; what the schema makes mandatory every submission brings."""
+    file = await columns(observer, "file")
+    unfit = [a.name for a in FILE_ATTRIBUTES if not fits(a, file.get(a.column, ("none", True)))]
+    assert set(unfit) == {"lfn", "type", "status"} and len(FILE_ATTRIBUTES) == 22
