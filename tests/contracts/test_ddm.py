@@ -159,8 +159,8 @@ def test_endpoints_as_pilots_read_them(world: World) -> None:
     assert set(described) == {DISK, TAPE}
     for name, endpoint in described.items():
         assert (endpoint["name"], endpoint["state"]) == (name, "ACTIVE")
-        assert {"id", "type", "site", "token", "arprotocols", "rprotocols", "resource", "is_tape"} <= set(endpoint)
+        assert {"id", "type", "site", "token", "arprotocols", "rprotocols"} <= set(endpoint)
         for activity in ("read_lan", "write_lan", "pr", "pw"):
-            for url, priority, path in endpoint["arprotocols"][activity]:
-                assert "://" in url and isinstance(priority, int) and path.startswith("/")
+            for protocol in endpoint["arprotocols"][activity]:
+                assert "://" in protocol["endpoint"] and protocol["path"].startswith("/")
     assert len({endpoint["id"] for endpoint in described.values()}) == 2

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
 from pandad.dataservice.local import describe
-
-_PART = re.compile(r"[\w.+=@-]+", re.ASCII)
 
 
 class FakeDDM:
@@ -37,4 +35,4 @@ class FakeDDM:
 
     def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
         """Their descriptions."""
-        return {name: describe(name, number, f"/{name}") for number, name in enumerate(sorted(self._held), 1)}
+        return {name: describe(name, number, Path("/", name)) for number, name in enumerate(sorted(self._held), 1)}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_twisted import async_yield_fixture, ensureDeferred
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres, pg_bin_dir
@@ -69,9 +69,9 @@ def dump(config: DatabaseConfig) -> str:
     return "\n".join(line for line in text.splitlines() if line and not line.startswith(("--", "\\")))
 
 
-async def upgrade(store: Store, migrations: list[Migration] | None = None) -> int:
-    """Bring the database of that store to the newest of these."""
-    return await store.transact("upgrade", migrate.upgrade, migrations)
+def upgrade(store: Store, migrations: list[Migration] | None = None) -> Deferred[int]:
+    """Bring the database of that store to the newest of these; how many were applied."""
+    return store.transact("upgrade", migrate.upgrade, migrations)
 
 
 @ensureDeferred
