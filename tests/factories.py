@@ -77,7 +77,9 @@ async def claimed(txn: Transaction, count: int = 1, **but: Any) -> list[int]:
 
 
 async def happened(txn: Transaction, event: Event, ids: Collection[int], **values: object) -> list[int]:
-    """Let an event happen to jobs, caused by whoever may; which of them it moved."""
+    """Let an event happen to jobs, caused by whoever may; which of them it moved. A report says finished unless told otherwise."""
+    if event is Event.REPORTED:
+        values.setdefault("reportedstatus", JobStatus.FINISHED)
     actor = min(jobs.TRANSITIONS[event].actors)
     moved = await jobs.move(txn, event, [Change(i, values) for i in ids], actor=actor, who="test")
     return [m.panda_id for m in moved]

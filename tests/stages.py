@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from factories import ALICE, PILOT, QUEUE, a_job, a_pilot, a_queue, stored
+from factories import ALICE, PILOT, a_job, a_pilot, a_queue, stored
 from twisted.internet.defer import Deferred
 
 from pandad.spec.caller import Caller, Identity, Role
@@ -92,8 +92,11 @@ class Stage:
 
     async def silent_for(self, ids: Sequence[int], silence_s: float) -> None:
         """As if those jobs had last been heard of so long ago."""
-        await self.sql("UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = ANY (%(ids)s) RETURNING 1",
-                       s=silence_s, ids=list(ids))
+        await self.sql(
+            "UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = ANY (%(ids)s) RETURNING 1",
+            s=silence_s,
+            ids=list(ids),
+        )
 
     async def due(self) -> None:
         """As if every pause before the next look were over."""
@@ -106,7 +109,8 @@ class Stage:
             *await self.sql("SELECT to_jsonb(e) FROM job_event e ORDER BY id"),
             *await self.sql("SELECT to_jsonb(r) FROM job_report r ORDER BY pandaid, attemptnr"),
             *await self.sql("SELECT to_jsonb(t) FROM job_text t ORDER BY pandaid"),
-            *await self.sql("SELECT to_jsonb(f) FROM file f ORDER BY row_id")]
+            *await self.sql("SELECT to_jsonb(f) FROM file f ORDER BY row_id"),
+        ]
 
 
 class Meanwhile(Store):
@@ -139,4 +143,3 @@ async def _move(txn: Transaction, event: Event, panda_id: int, actor: Actor, val
 
 async def _sql(txn: Transaction, text: str, parameters: dict[str, Any]) -> list[Row]:
     return await txn.many(Statement("test", text), **parameters)
-

@@ -85,4 +85,5 @@ def _choose(job: JobSpec, answers: list[tuple[Queue, No | None]], snapshot: Snap
 def _needs(job: JobSpec) -> tuple[object, ...]:
     """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
     return (job.computingSite if is_pinned(job) else None, job.prodSourceLabel, job.minRamCount, job.maxDiskCount,
-            job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig, bool(job.inputs), bool(job.outputs))
+            job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,
+            bool(job.inputs), bool(job.outputs))

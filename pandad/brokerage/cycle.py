@@ -57,7 +57,8 @@ async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> Non
     news = [d for d in refused if d.reason[:DIAG_LENGTH] != d.job.brokerageErrorDiag]
     same = [_id(d) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
     if news:
-        changes = [jobs.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S) for d in news]
+        changes = [jobs.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S)
+                   for d in news]
         await jobs.touch(txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO)
     if same:
         await jobs.defer(txn, same, JobStatus.DEFINED, RETRY_S)

@@ -1,4 +1,4 @@
-"""The rules: one small pure function per criterion, under PanDA's name for it, saying yes or no with what the queue has and the job needs.
+"""The rules: a small pure function per criterion, under PanDA's name for it, telling what the queue has and the job needs.
 
 Brokerage, and the explanation of a waiting job, use the same functions. 0 in a queue's limits means no limit (CRIC);
 criteria: PanDA generic and production brokers.

@@ -7,8 +7,10 @@ the same.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
-from pandad.cli.client import Client, Unreachable, connect, submission
+from pandad.cli.client import Client, connect, submission
 from pandad.cli.demoreport import PAYLOAD_EXIT_CODE, Verdict, judge, rendered
 from pandad.cli.description import jobs_of
 from pandad.cli.foreground import in_foreground
@@ -66,10 +68,13 @@ class DemoCannotRun(PandadError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of this verb."""
-    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the sandbox lies; a new one below /var/tmp by default")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pandad", metavar="DIR", help="where the pilot is kept")
+    parser.add_argument("--directory", type=Path, metavar="DIR",
+                        help="where the sandbox will lie, new or empty; a new one below /var/tmp by default")
+    parser.add_argument("--cache", type=Path, metavar="DIR", default=Path.home() / ".cache" / "pandad",
+                        help="where the pilot is kept")
     parser.add_argument("--kill-daemon", action="store_true", help="kill -9 the daemon in the middle")
-    parser.add_argument("--stop-database", type=float, default=0.0, metavar="SECONDS", help="stop the database in the middle, so long")
+    parser.add_argument("--stop-database", type=float, metavar="SECONDS", default=0.0,
+                        help="stop the database in the middle, so long")
     add_json(parser)
 
 
@@ -82,11 +87,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _demo(reactor: Any, stopped: Deferred[None], args: argparse.Namespace) -> int:
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():  # then only the report goes where a script reads
+        verdicts, directory = await _performed(reactor, stopped, args)
+    good = all(v.as_promised for v in verdicts) and len(verdicts) == JOBS
+    show(args, [v.as_dict() for v in verdicts], rendered(verdicts, directory, good))
+    return 0 if good else 1
+
+
+async def _performed(reactor: Any, stopped: Deferred[None], args: argparse.Namespace) -> tuple[list[Verdict], Path]:
+    directory = _prepared(args.directory)
     say("getting the pilot ready")
     source = await _in_thread(reactor, prepare_pilot, args.cache)
-    directory = args.directory or Path(tempfile.mkdtemp(prefix="pandad-demo-", dir="/var/tmp"))
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    directory.chmod(0o755)
     say(f"starting a sandbox in {directory}")
     sandbox = Sandbox(reactor, directory, ports=(0, 0))
     await sandbox.start()
@@ -96,10 +107,20 @@ async def _demo(reactor: Any, stopped: Deferred[None], args: argparse.Namespace)
     finally:
         await show_.clear()
         await sandbox.stop()
-    verdicts = [judge(job, sandbox.storage) for job in found]
-    good = all(v.as_promised for v in verdicts) and len(verdicts) == JOBS
-    show(args, [v.as_dict() for v in verdicts], rendered(verdicts, sandbox.directory, good))
-    return 0 if good else 1
+    return [judge(job, sandbox.storage) for job in found], sandbox.directory
+
+
+def _prepared(wished: Path | None) -> Path:
+    """An empty directory that other accounts may enter: as root the pilots run as another one.
+
+    :raise DemoCannotRun: somebody's things are there; pilots get all of a storage to themselves.
+    """
+    directory = wished or Path(tempfile.mkdtemp(prefix="pandad-demo-", dir="/var/tmp"))
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise DemoCannotRun(f"{directory} is not empty; name a new directory, or none")
+    directory.chmod(0o755)
+    return directory
 
 
 class Show:
@@ -133,7 +154,8 @@ class Show:
 
     def _submit(self) -> list[int]:
         file = self._sandbox.directory / "jobs.toml"
-        file.write_text(TEMPLATE.format(payload=f"{PAYLOAD_BASE_URL}hello.sh", good=JOBS - 1, scope=SCOPE, exit_code=PAYLOAD_EXIT_CODE))
+        file.write_text(TEMPLATE.format(
+            payload=f"{PAYLOAD_BASE_URL}hello.sh", good=JOBS - 1, scope=SCOPE, exit_code=PAYLOAD_EXIT_CODE))
         jobs = jobs_of(Source(file.read_text("utf-8"), str(file)), scope=SCOPE, run="demo")
         for job in jobs:
             for wanted in job.inputs:

@@ -112,7 +112,8 @@ def inspect(job: JobSpec, queue: Queue | None, copies: Mapping[str, Copies | Exc
 
 
 def _known(file: FileSpec, copy: Replica) -> FileSpec:
-    return replace(file, status="ready", dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes, checksum=file.checksum or f"ad:{copy.adler32}")
+    return replace(file, status="ready", dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes,
+                   checksum=file.checksum or f"ad:{copy.adler32}")
 
 
 def _listed(absent: Sequence[FileSpec]) -> str:

@@ -11,7 +11,7 @@ import orjson
 
 from pandad.config import DataServiceConfig
 from pandad.dataservice.copies import Copies, differs, locate, name_of
-from pandad.dataservice.ddm import DDMUnavailable, IDDM
+from pandad.dataservice.ddm import IDDM, DDMUnavailable
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -21,6 +21,7 @@ from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.worklists import Reported
 
 WHO = "adder"
+MAX_DIGITS = 18  # of a size: more would not fit its column
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,16 @@ def _checked(file: FileSpec, entry: Mapping[str, Any] | None, here: Copies | Exc
 
 
 def _claimed(file: FileSpec, entry: Mapping[str, Any]) -> FileSpec:
-    """The file as the pilot describes it. Sizes may come as text (form dialect)."""
-    size, adler32, guid = entry.get("fsize"), entry.get("adler32"), entry.get("guid")
-    return replace(file, GUID=str(guid)[:64] if guid else file.GUID, fsize=int(str(size)) if str(size).isdecimal() else None,
+    """The file as the pilot describes it."""
+    adler32, guid = entry.get("adler32"), entry.get("guid")
+    return replace(file, GUID=str(guid)[:64] if guid else file.GUID, fsize=_size(entry.get("fsize")),
                    checksum=f"ad:{adler32}" if adler32 else None)
+
+
+def _size(value: object) -> int | None:
+    """A size in bytes, which may come as text (form dialect); None for what is none."""
+    digits = str(value)
+    return int(digits) if digits.isdecimal() and len(digits) <= MAX_DIGITS else None
 
 
 def _id(outcome: Outcome) -> int:

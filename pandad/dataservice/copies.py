@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from pandad.dataservice.ddm import DDMUnavailable, FileName, IDDM, Replica, UnknownEndpoint
+from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName, Replica, UnknownEndpoint
 from pandad.spec.file import FileSpec
 
 Copies = Mapping[FileName, Replica]

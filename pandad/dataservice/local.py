@@ -60,8 +60,8 @@ def describe(name: str, number: int, directory: Path) -> dict[str, Any]:
     """An endpoint as pilots want it described."""
     protocol = {"endpoint": "file://localhost", "path": f"{directory}/", "flavour": "MV"}
     activities = ("pr", "pw", "pl", "read_lan", "write_lan", "read_wan", "write_wan")
-    return {"id": number, "name": name, "site": name, "type": "DATADISK", "state": "ACTIVE", "token": "", "is_deterministic": True,
-            "arprotocols": {activity: [protocol] for activity in activities}, "rprotocols": {}}
+    return {"id": number, "name": name, "site": name, "type": "DATADISK", "state": "ACTIVE", "token": "",
+            "is_deterministic": True, "arprotocols": {activity: [protocol] for activity in activities}, "rprotocols": {}}
 
 
 def _look(directory: Path, endpoint: str, names: Sequence[FileName]) -> list[Replica]:

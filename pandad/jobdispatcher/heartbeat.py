@@ -1,4 +1,4 @@
-"""Hear of jobs: what a pilot's word means for its job, and what to answer. Every word may come twice, late, or from a stranger."""
+"""Hear of jobs: what a pilot's word means for its job, and what to answer. Each may come twice, late, or from a stranger."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _after(state: JobState, meaning: Meaning) -> str | None:
         return None if meaning.reports is not None else NOTHING  # recovery: only the final report matters
     if meaning.reports is not None:
         # The same report again gets the same answer as the first time; its reply may have been lost.
-        return NOTHING if meaning.reports is (state.reported or state.status) else ALREADY_DONE
+        return (state.command or NOTHING) if meaning.reports is (state.reported or state.status) else ALREADY_DONE
     if state.status in FINAL and state.status is not JobStatus.FINISHED:
         return KILL if state.status is not JobStatus.FAILED else ALREADY_DONE
     return NOTHING  # a heartbeat that was overtaken by the final report

@@ -1,7 +1,8 @@
 """What pilots and Harvester ask and say, once the wire is decoded.
 
 Field names are those of PanDA's API v1. ``metadata["legacy"]`` is the name in the legacy dialect where it is not the camelCase
-form, ``metadata["attribute"]`` the JobSpec attribute that a reported value lands in. (protocol: v1 pilot/*, legacy getJob, updateJob.)
+form, ``metadata["attribute"]`` the JobSpec attribute that a reported value lands in. (protocol: v1 pilot/*, legacy getJob and
+updateJob.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """FileSpec: one file of one job, with PanDA's attribute names in the order of its wire format.
 
-The client sends the first 18; the server adds jediTaskID, datasetID, fileID and attemptNr (panda-client 2.2.0, panda-server 1.0.4).
+The client sends the first 18; the server adds jediTaskID, datasetID, fileID and attemptNr (panda-client 2.2.0,
+panda-server 1.0.4).
 """
 
 from __future__ import annotations

@@ -36,12 +36,15 @@ class Capability:
     scheduler_id: str | None = None
 
 
-# The optional conditions are static text, so that the plan is one and the same: an ordered scan of job_activated.
-# The rows are locked in priority order and SKIP LOCKED passes over what a neighbour is taking; the UPDATE sees each row once.
+_ROW = TRANSITIONS[Event.CLAIMED]
+(_SOURCE,) = _ROW.sources
+
+# The states are constants of the text, not parameters: only so a prepared plan can use the partial index. The optional conditions
+# are static text, so that the plan is one and the same: an ordered scan of job_activated. The rows are locked in priority order and SKIP LOCKED passes over what a neighbour is taking; the UPDATE sees each row once.
 _CLAIM = sql("jobs.claim", f"""
     WITH best AS MATERIALIZED (
         SELECT pandaid, attemptnr FROM job
-        WHERE jobstatus = %(source)s::job_status AND computingsite = %(queue)s
+        WHERE jobstatus = '{_SOURCE}' AND computingsite = %(queue)s
           AND (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
           AND (%(disk_mb)s::bigint IS NULL OR maxdiskcount <= %(disk_mb)s::bigint)
           AND (%(remaining_s)s::bigint IS NULL OR coalesce(maxwalltime, 0) <= %(remaining_s)s::bigint)
@@ -55,24 +58,22 @@ _CLAIM = sql("jobs.claim", f"""
           AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text)
         ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED),
     taken AS (
-        UPDATE job j SET jobstatus = %(target)s::job_status, statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
+        UPDATE job j SET jobstatus = '{_ROW.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
             holderanchor = %(holder_anchor)s, holdersubject = %(holder_subject)s, modificationhost = %(node)s,
             computingelement = coalesce(%(computing_element)s, j.computingelement), schedulerid = %(scheduler_id)s,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
         FROM best b WHERE j.pandaid = b.pandaid RETURNING j.*),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
-        SELECT pandaid, %(event)s, %(source)s::job_status, jobstatus, attemptnr, %(actor)s, %(holder_subject)s,
+        SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', %(holder_subject)s,
                'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken)
     SELECT {JOB_ROW} FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.currentpriority DESC, j.pandaid""")
 
 
 async def claim(txn: Transaction, pilot: Capability) -> list[JobSpec]:
     """The best `pilot.count` jobs that this pilot can take, now its own, best first."""
-    row = TRANSITIONS[Event.CLAIMED]
-    (source,) = row.sources
     rows = await txn.many(
-        _CLAIM, source=source, target=row.target, event=Event.CLAIMED, actor=Actor.PILOT, queue=pilot.queue, count=pilot.count,
+        _CLAIM, queue=pilot.queue, count=pilot.count,
         memory_mb=pilot.memory_mb, disk_mb=pilot.disk_mb, remaining_s=pilot.remaining_s, cores=pilot.cores,
         labels=list(pilot.labels) if pilot.labels is not None else None, resource_type=pilot.resource_type,
         task_id=pilot.task_id, working_group=pilot.working_group, country_group=pilot.country_group,

@@ -31,6 +31,7 @@ _NAMES = tuple(a.name for a in JOB_ATTRIBUTES)
 _BIRTH = {"creationtime", "modificationtime", "statechangetime"}  # the database's clock sets them
 _FIXED = _BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime"}
 _CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus")
+_WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
 # A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
 JOB_ROW = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + (
@@ -116,7 +117,7 @@ class Change:
     :param attempt_nr: the fence: the job is touched only in this attempt. None: in any.
     :param batch_id: a second fence: not if another batch job has it. Mere numbers are no fence, workers reuse them.
     :param check_in_s: when a loop should look at the job again, from now. 0 on a job that is only touched: as planned before.
-    :param report: the pilot's output report, kept for the attempt.
+    :param report: the pilot's output report, kept for the attempt; of REPORTED only, which needs the value reportedstatus too.
     :param metadata, stdout: long texts that the pilot sent.
     """
 
@@ -132,8 +133,10 @@ class Change:
 
     def as_row(self) -> dict[str, object]:
         """The row that the statement reads; names folded to columns."""
+        new = {name.lower(): value for name, value in self.values.items()}
+        assert new.keys() <= _WRITABLE, f"no event may change {new.keys() - _WRITABLE}"
         return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why, "check_in_s": self.check_in_s, "report": self.report,
-                "metadata": self.metadata, "stdout": self.stdout, "new": {k.lower(): v for k, v in self.values.items()}}
+                "metadata": self.metadata, "stdout": self.stdout, "new": new}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +150,19 @@ class Moved:
 
 
 # Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored
-# final report accepts no second one (`unreported`): the first report counts. A mere heartbeat must leave every indexed column
+# final report accepts no second one: the first counts. A mere heartbeat must leave every indexed column
 # (nextcheck too) as it is: then PostgreSQL writes no index entry (a HOT update).
 _MOVE = sql("jobs.move", f"""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
             c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text, new jsonb)),
     found AS (
-        SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::job_status[]) AS happens
+        SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::text[]::job_status[]) AS happens
         FROM job j JOIN asked c ON c.pandaid = j.pandaid
-        WHERE (j.jobstatus = ANY (%(sources)s::job_status[]) OR j.jobstatus = ANY (%(touched)s::job_status[]))
+        WHERE (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
           AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
           AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '^[0-9]+$' OR j.batchid ~ '^[0-9]+$')
-          AND (j.reportedstatus IS NULL OR NOT %(unreported)s)
+          AND (j.reportedstatus IS NULL OR NOT %(reports)s)
         ORDER BY j.pandaid FOR UPDATE OF j),
     moved AS (
         UPDATE job j SET
@@ -178,7 +181,7 @@ _MOVE = sql("jobs.move", f"""
         WHERE happens OR %(noted)s ORDER BY pandaid),
     reported AS (
         INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport)
-        SELECT pandaid, attemptnr, reportedstatus, report FROM moved WHERE report IS NOT NULL
+        SELECT pandaid, attemptnr, reportedstatus, coalesce(report, '') FROM moved WHERE %(reports)s
         ON CONFLICT DO NOTHING),
     texts AS (
         UPDATE job_text t SET metadata = coalesce(m.metadata, t.metadata), stdout = coalesce(m.stdout, t.stdout)
@@ -198,7 +201,7 @@ async def move(txn: Transaction, event: Event, changes: Iterable[Change], *, act
     assert actor in row.actors, f"{actor} may not cause {event}"
     sources = row.sources & only if only is not None else row.sources
     return await _move(txn, sources, changes, target=row.target, touched=also_in, event=event, actor=actor, who=who,
-                       unreported=event is Event.REPORTED)
+                       reports=event is Event.REPORTED)
 
 
 async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: AbstractSet[JobStatus], *,
@@ -208,11 +211,11 @@ async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: 
 
 
 async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterable[Change], *, target: JobStatus | None,
-                touched: Iterable[JobStatus], event: str, actor: Actor, who: str, unreported: bool = False,
+                touched: Iterable[JobStatus], event: str, actor: Actor, who: str, reports: bool = False,
                 noted: bool = False) -> list[Moved]:
     rows = await txn.many(
         _MOVE, changes=_json(c.as_row() for c in changes), sources=sorted(sources), target=target, touched=sorted(touched), event=event,
-        actor=actor, who=who, unreported=unreported, noted=noted, final=target in FINAL, started=target is JobStatus.RUNNING)
+        actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL, started=target is JobStatus.RUNNING)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from pandad.spec.errors import PandadError
-from pandad.taskbuffer.statement import Statement, sql
+from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Transaction
 
 
@@ -43,7 +43,7 @@ def _read(name: str) -> str:
 
 
 _LOCK = sql("migrate.lock", "SELECT pg_advisory_xact_lock(7261636)")  # any fixed number of our own
-_LEDGER = sql("migrate.ledger", """
+_LEDGER = ddl("migrate.ledger", """
     CREATE TABLE IF NOT EXISTS schema_version (
         number integer PRIMARY KEY, name text NOT NULL, digest text NOT NULL, applied timestamptz NOT NULL DEFAULT now())""")
 _EXISTS = sql("migrate.exists", "SELECT to_regclass('schema_version') IS NOT NULL")
@@ -63,7 +63,7 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
     _check(applied, wanted)
     missing = [m for m in wanted if m.number not in applied]
     for m in missing:
-        await txn.run(Statement(f"schema/{m.name}", m.text))
+        await txn.run(ddl(f"schema/{m.name}", m.text))
         await txn.run(_RECORD, number=m.number, name=m.name, digest=m.digest)
     return len(missing)
 

@@ -24,6 +24,7 @@ from txpostgres import txpostgres
 
 from pandad.config import DatabaseConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.taskbuffer.statement import Statement
 
 psycopg2.extras.register_default_jsonb(loads=orjson.loads, globally=True)
 
@@ -66,6 +67,11 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
         if self._connection is not None:
             super().close()
 
+    def abandon(self) -> None:
+        """Close it if it is still being opened; one that just succeeded must not be closed under txpostgres' feet."""
+        if self._pollingD is not None:
+            self.close()
+
     def doRead(self) -> None:
         try:
             super().doRead()
@@ -78,11 +84,21 @@ class Link:
 
     def __init__(self, clock: IReactorTime, connection: Any, answer_s: float) -> None:
         self._clock, self._connection, self._answer_s = clock, connection, answer_s
+        self._prepared: set[str] = set()
 
     @property
     def usable(self) -> bool:
         """Whether it looks alive; a dead peer may show only at the next statement."""
         return not self._connection.closed
+
+    async def perform(self, statement: Statement, parameters: Mapping[str, Any]) -> tuple[list[Row], int]:
+        """Run a declared statement, prepared when this link meets it for the first time. Result and errors as of `execute`."""
+        if statement.prepare is None or statement.execute is None:
+            return await self.execute(statement.text, parameters or None)
+        if statement.name not in self._prepared:
+            await self.execute(statement.prepare)
+            self._prepared.add(statement.name)
+        return await self.execute(statement.execute, parameters or None)
 
     async def execute(self, text: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[Row], int]:
         """Run one statement: (rows, row count).
@@ -90,13 +106,14 @@ class Link:
         :raise ConnectionLost: no answer will come. :raise Contention: try the transaction again.
         :raise ConstraintViolated: by name. :raise StoreUnavailable: the server refuses for now.
         """
-        cursor = await self._executed(text, parameters)
-        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+        found, count, _ = await self._answer(text, parameters)
+        return found, count
 
-    async def _executed(self, text: str, parameters: Mapping[str, Any] | None = None) -> Any:
+    async def _answer(self, text: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[Row], int, str]:
         alarm = self._clock.callLater(self._answer_s, self.close)
         try:
-            return await self._connection.cursor().execute(text, parameters)
+            cursor = await self._connection.cursor().execute(text, parameters)
+            return (cursor.fetchall() if cursor.description else []), cursor.rowcount, cursor.statusmessage
         except (psycopg2.Error, CancelledError, ConnectionClosed) as error:
             raise self._translated(error) from error
         finally:
@@ -108,7 +125,7 @@ class Link:
 
         :raise TransactionDoomed: a statement had failed, and PostgreSQL answers such a COMMIT with a ROLLBACK and no error.
         """
-        if (await self._executed("COMMIT")).statusmessage != "COMMIT":
+        if (await self._answer("COMMIT"))[2] != "COMMIT":
             raise TransactionDoomed("a statement failed, its error was swallowed, and nothing was stored")
 
     def _translated(self, error: BaseException) -> Exception:
@@ -144,7 +161,7 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str)
     :raise StoreUnavailable: it could not be opened within ``connect_timeout_s``; the text is PostgreSQL's own.
     """
     connection = _QuietConnection(reactor=clock)
-    alarm = clock.callLater(config.connect_timeout_s, connection.close)
+    alarm = clock.callLater(config.connect_timeout_s, connection.abandon)
     try:
         await connection.connect(config.dsn, application_name=application, options=session_options(config),
                                  keepalives_idle=30, keepalives_interval=10, keepalives_count=3)

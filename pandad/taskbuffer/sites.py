@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from pandad.spec.errors import NotFound
-from pandad.spec.jobstatus import JobStatus
+from pandad.spec.jobstatus import IN_SLOT, JobStatus
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.statement import sql
@@ -27,9 +27,12 @@ _FIND_ALL = sql("sites.find_all", "SELECT description, status FROM queue ORDER B
 
 _FIND = sql("sites.find", "SELECT description, status FROM queue WHERE name = %(name)s")
 
-_COUNTS = sql("sites.counts", """
+_PLACED = ", ".join(f"'{s}'" for s in sorted(IN_SLOT | {
+    JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED, JobStatus.HOLDING, JobStatus.TRANSFERRING}))
+
+_COUNTS = sql("sites.counts", f"""
     SELECT computingsite, jobstatus, count(*) FROM job
-    WHERE jobstatus = ANY (%(statuses)s::job_status[]) AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
+    WHERE jobstatus IN ({_PLACED}) AND jobstatus = ANY (%(statuses)s::text[]::job_status[]) AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
 
 
 async def put(txn: Transaction, queue: Queue, who: str) -> None:
@@ -67,7 +70,7 @@ async def find_all(txn: Transaction) -> list[Queue]:
 
 
 async def counts(txn: Transaction, statuses: frozenset[JobStatus]) -> dict[str, dict[JobStatus, int]]:
-    """How many jobs each queue has in each of those states."""
+    """How many jobs each queue has in each of those states, of the ones in which a job has a queue and is not final."""
     found: dict[str, dict[JobStatus, int]] = {}
     for queue, status, count in await txn.many(_COUNTS, statuses=sorted(statuses)):
         found.setdefault(queue, {})[JobStatus(status)] = count

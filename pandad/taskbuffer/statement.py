@@ -1,16 +1,30 @@
-"""SQL statements as named constants. Each carries its name as a comment, so a DBA can find the code from pg_stat_activity."""
+"""SQL statements as named constants. Each is prepared once per connection under its name: parsing and planning the larger ones
+costs more than running them, and a DBA who sees `EXECUTE "jobs.claim"` in pg_stat_activity can find the code.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One parameterised statement (psycopg2 named style). ``text`` ends with its tag comment."""
+    """One statement with psycopg2's named parameters.
+
+    Each parameter's type must follow from the text alone: cast it where the context leaves it open, and an array of an ENUM by way
+    of text (``%(x)s::text[]::job_status[]``), because a driver's array of texts does not turn into one by itself.
+
+    :param prepare: the text that prepares it; None: the statement is sent as it is, each time.
+    :param execute: the text that runs the prepared statement, with named parameters.
+    """
 
     name: str
     text: str
+    prepare: str | None = None
+    execute: str | None = None
 
 
 STATEMENTS: dict[str, Statement] = {}
@@ -22,5 +36,13 @@ def sql(name: str, text: str) -> Statement:
     :param name: ``module.verb``, unique in pandad.
     """
     assert name not in STATEMENTS, f"two statements are called {name}"
-    STATEMENTS[name] = Statement(name, f"{text.strip()}\n/* pandad {name} */")
+    names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+    positional = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
+    arguments = f" ({', '.join(f'%({n})s' for n in names)})" if names else ""
+    STATEMENTS[name] = Statement(name, text.strip(), f'PREPARE "{name}" AS {positional.strip()}', f'EXECUTE "{name}"{arguments}')
     return STATEMENTS[name]
+
+
+def ddl(name: str, text: str) -> Statement:
+    """A statement that cannot be prepared: those of migrations."""
+    return Statement(name, text)

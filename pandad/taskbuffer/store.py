@@ -35,7 +35,7 @@ class Transaction:
 
     async def many(self, statement: Statement, **parameters: Any) -> list[Row]:
         """All rows."""
-        return (await self._link.execute(statement.text, parameters or None))[0]
+        return (await self._link.perform(statement, parameters))[0]
 
     async def maybe(self, statement: Statement, **parameters: Any) -> Row | None:
         """The one row, or None."""
@@ -51,7 +51,7 @@ class Transaction:
 
     async def run(self, statement: Statement, **parameters: Any) -> int:
         """No rows wanted: how many were touched."""
-        return (await self._link.execute(statement.text, parameters or None))[1]
+        return (await self._link.perform(statement, parameters))[1]
 
     def hint(self, channel: str) -> None:
         """After the commit, tell every process's loop of that name that there is work. It may get lost: polling is the truth."""

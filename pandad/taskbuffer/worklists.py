@@ -12,27 +12,31 @@ from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
+# Each list names the states of its partial index as constants: a prepared plan cannot know that a parameter lies within them.
+_INPUT_STATES = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
+_SILENT_STATES = f"('{JobStatus.SENT}', '{JobStatus.STARTING}', '{JobStatus.RUNNING}', '{JobStatus.HOLDING}')"
+
 _TO_BROKER = sql("worklists.to_broker", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = %(status)s::job_status AND nextcheck <= now()
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck <= now()
                  ORDER BY currentpriority DESC, pandaid LIMIT %(limit)s)
     SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
     ORDER BY j.currentpriority DESC, j.pandaid""")
 
 _INPUT_DUE = sql("worklists.input_due", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = ANY (%(statuses)s::job_status[]) AND nextcheck <= now()
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus IN {_INPUT_STATES} AND jobstatus = ANY (%(statuses)s::text[]::job_status[]) AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
     SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid) ORDER BY j.nextcheck, j.pandaid""")
 
 _OUTPUT_DUE = sql("worklists.output_due", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = %(status)s::job_status AND reportedstatus IS NOT NULL AND nextcheck <= now()
+    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
     SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, extract(epoch FROM now() - r.at)
     FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
     JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr ORDER BY j.nextcheck, j.pandaid""")
 
-_SILENT = sql("worklists.silent", """
+_SILENT = sql("worklists.silent", f"""
     SELECT pandaid, jobstatus, attemptnr, modificationtime, commandtopilot FROM job
-    WHERE jobstatus = %(status)s::job_status AND reportedstatus IS NULL
+    WHERE jobstatus IN {_SILENT_STATES} AND jobstatus = %(status)s::job_status AND reportedstatus IS NULL
       AND modificationtime < now() - make_interval(secs => %(silence_s)s)
     ORDER BY pandaid LIMIT %(limit)s FOR UPDATE SKIP LOCKED""")
 
@@ -60,7 +64,7 @@ class Silent:
 
 async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
     """Defined jobs that are due, most urgent first."""
-    return [job_from_row(row) for row in await txn.many(_TO_BROKER, status=JobStatus.DEFINED, limit=limit)]
+    return [job_from_row(row) for row in await txn.many(_TO_BROKER, limit=limit)]
 
 
 async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: int) -> list[JobSpec]:
@@ -70,7 +74,7 @@ async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: in
 
 async def output_due(txn: Transaction, limit: int) -> list[Reported]:
     """Reported jobs whose output should be checked now."""
-    rows = await txn.many(_OUTPUT_DUE, status=JobStatus.HOLDING, limit=limit)
+    rows = await txn.many(_OUTPUT_DUE, limit=limit)
     return [Reported(job_from_row(row[:-3]), JobStatus(row[-3]), row[-2], float(row[-1])) for row in rows]
 
 

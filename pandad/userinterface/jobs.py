@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
+from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
 from pandad.spec.resourcetype import resource_type_of
@@ -18,9 +20,14 @@ from pandad.userinterface import explain
 
 MAX_JOBS = 5000  # in one call, as PanDA
 USER_PRIORITY = 1000
+KILL = "tobekilled"  # the word that makes a pilot stop
 DEFAULT_VO = "atlas"  # PanDA's own default
 PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 OFFICIAL_LABEL = "managed"
+FILE_TYPES = ("input", "output", "log", "pseudo_input")
+LARGEST_FILE_BYTES = 2**50  # so that those of a job can be added up
+
+_NEEDS = ("minRamCount", "maxDiskCount", "maxCpuCount", "maxWalltime", "coreCount")
 _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "ErrorDiag")))  # a copied job may carry old ones
 
 
@@ -40,8 +47,7 @@ class Jobs:
             raise BadRequest("jobs", f"has {len(specs)} jobs; send 1 to {MAX_JOBS} in one call")
         for place, job in enumerate(specs):
             prepare(job, place, caller)
-        await self._store.transact("submit", _submit, specs, owner)
-        return list(specs)
+        return await self._store.transact("submit", _submit, specs, owner)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""
@@ -93,7 +99,8 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     job.VO = job.VO or DEFAULT_VO
     job.attemptNr = 1
     job.relocationFlag = 1 if job.computingSite else 0
-    job.assignedPriority = job.assignedPriority if label == OFFICIAL_LABEL else min(job.assignedPriority or USER_PRIORITY, USER_PRIORITY)
+    if label != OFFICIAL_LABEL:
+        job.assignedPriority = min(job.assignedPriority or USER_PRIORITY, USER_PRIORITY)
     job.currentPriority = job.assignedPriority
     job.coreCount = max(job.coreCount or 1, 1)
     job.resource_type = resource_type_of(job.coreCount, job.minRamCount)
@@ -106,16 +113,11 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
 def _refuse_nonsense(job: JobSpec, place: int) -> None:
     if not job.transformation:
         raise BadRequest(f"jobs[{place}].transformation", "is missing; it is the payload's name or URL")
-    for name in ("minRamCount", "maxDiskCount", "maxCpuCount", "maxWalltime", "coreCount"):
+    for name in _NEEDS:
         if (getattr(job, name) or 0) < 0:
             raise BadRequest(f"jobs[{place}].{name}", f"{getattr(job, name)} is negative")
     for number, file in enumerate(job.Files):
-        if not file.lfn:
-            raise BadRequest(f"jobs[{place}].Files[{number}].lfn", "is missing")
-        if file.type not in ("input", "output", "log", "pseudo_input"):
-            raise BadRequest(f"jobs[{place}].Files[{number}].type", f"{file.type!r} is none of input, output, log, pseudo_input")
-        if "," in file.lfn:
-            raise BadRequest(f"jobs[{place}].Files[{number}].lfn", f"{file.lfn!r} has a comma, which separates names on the way to the pilot")
+        _refuse_file(file, f"jobs[{place}].Files[{number}]")
     doubled = [lfn for lfn, times in Counter(f.lfn for f in job.outputs).items() if times > 1]
     if doubled:
         raise BadRequest(f"jobs[{place}].Files", f"the output {doubled[0]} stands there twice")
@@ -123,16 +125,31 @@ def _refuse_nonsense(job: JobSpec, place: int) -> None:
         raise BadRequest(f"jobs[{place}].Files", f"has {len(job.logs)} log files; a job has one or none")
 
 
-async def _submit(txn: Transaction, specs: Sequence[JobSpec], owner: Identity) -> None:
+def _refuse_file(file: FileSpec, where: str) -> None:
+    if not file.lfn:
+        raise BadRequest(f"{where}.lfn", "is missing")
+    if "," in file.lfn:
+        raise BadRequest(f"{where}.lfn", f"{file.lfn!r} has a comma, which separates names on the way to the pilot")
+    if file.type not in FILE_TYPES:
+        raise BadRequest(f"{where}.type", f"{file.type!r} is none of {', '.join(FILE_TYPES)}")
+    if not 0 <= (file.fsize or 0) <= LARGEST_FILE_BYTES:
+        raise BadRequest(f"{where}.fsize", f"{file.fsize} is not a size in bytes")
+
+
+async def _submit(txn: Transaction, specs: Sequence[JobSpec], owner: Identity) -> list[JobSpec]:
     serial, jobset = await users.next_serial(txn, owner)
-    for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True):
-        job.PandaID, job.jobDefinitionID = panda_id, serial
-        job.jobsetID = job.jobsetID or jobset
-        for file in job.Files:
-            file.PandaID = panda_id
-            file.lfn = _named(file.lfn or "", job)
-        job.jobParameters = _named(job.jobParameters or "", job)
-    await jobs.insert(txn, specs, owner, Actor.USER)
+    numbered = [_numbered(job, panda_id, serial, job.jobsetID or jobset)
+                for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True)]
+    await jobs.insert(txn, numbered, owner, Actor.USER)
+    return numbered
+
+
+def _numbered(job: JobSpec, panda_id: int, serial: int, jobset: int) -> JobSpec:
+    """A copy under its numbers: the transaction may run again, and then the macros must still be there to be filled anew."""
+    named = replace(job, PandaID=panda_id, jobDefinitionID=serial, jobsetID=jobset)
+    named.jobParameters = _named(job.jobParameters or "", named)
+    named.Files = [replace(file, PandaID=panda_id, lfn=_named(file.lfn or "", named)) for file in job.Files]
+    return named
 
 
 def _named(text: str, job: JobSpec) -> str:
@@ -151,9 +168,10 @@ async def _kill(txn: Transaction, caller: Caller, ids: list[int], code: int | No
     # In this order: a job that a pilot takes between the two statements is met by the second.
     ended = await jobs.move(txn, Event.KILLED, [Change(s.panda_id, values, why=why) for s in ours], actor=Actor.USER, who=who,
                             only=BEFORE_PILOT | AFTER_PILOT)
-    told = await jobs.touch(txn, "kill asked", [Change(s.panda_id, {**values, "commandToPilot": "tobekilled"}, why=why) for s in ours],
-                            IN_SLOT, actor=Actor.USER, who=who)
-    done = {m.panda_id for m in (*ended, *told)}
+    before = {s.panda_id for s in ours if s.command == KILL and s.status in IN_SLOT}
+    orders = [Change(s.panda_id, {**values, "commandToPilot": KILL}, why=why) for s in ours if s.panda_id not in before]
+    told = await jobs.touch(txn, "kill asked", orders, IN_SLOT, actor=Actor.USER, who=who)
+    done = {m.panda_id for m in (*ended, *told)} | before
     return [panda_id in done for panda_id in ids]
 
 

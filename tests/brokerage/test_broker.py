@@ -19,12 +19,23 @@ from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.site import Queue
 
 queues = st.builds(
-    a_queue, status=st.sampled_from(["online", "online", "test", "brokeroff", "offline"]), maxrss=st.sampled_from([0, 1000, 4000]),
-    corecount=st.sampled_from([1, 8]), cmtconfig=st.sampled_from(["", "el9"]), astorages=st.sampled_from([{}, {"pr": ["D"]}]))
+    a_queue,
+    status=st.sampled_from(["online", "online", "test", "brokeroff", "offline"]),
+    maxrss=st.sampled_from([0, 1000, 4000]),
+    corecount=st.sampled_from([1, 8]),
+    cmtconfig=st.sampled_from(["", "el9"]),
+    astorages=st.sampled_from([{}, {"pr": ["D"]}]),
+)
 jobs = st.builds(
-    a_job, minRamCount=st.sampled_from([0, 2000, 8000]), coreCount=st.sampled_from([None, 1, 8]), cmtConfig=st.sampled_from([None, "el8"]),
-    prodSourceLabel=st.sampled_from(["user", "test"]), relocationFlag=st.sampled_from([0, 1]),
-    computingSite=st.sampled_from([None, "Q0", "Q1", "gone"]), Files=st.sampled_from([[], [a_file(type="input")], [a_file()]]))
+    a_job,
+    minRamCount=st.sampled_from([0, 2000, 8000]),
+    coreCount=st.sampled_from([None, 1, 8]),
+    cmtConfig=st.sampled_from([None, "el8"]),
+    prodSourceLabel=st.sampled_from(["user", "test"]),
+    relocationFlag=st.sampled_from([0, 1]),
+    computingSite=st.sampled_from([None, "Q0", "Q1", "gone"]),
+    Files=st.sampled_from([[], [a_file(type="input")], [a_file()]]),
+)
 
 
 def named(made: list[Queue]) -> list[Queue]:
@@ -102,5 +113,11 @@ def test_verdicts_as_stored() -> None:
     """A verdict is stored with the criterion, what the queue has and what the job needs; a yes with its weight."""
     yes, no = (v.as_dict() for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
     assert yes == {"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}
-    assert no == {"queue": "SMALL", "verdict": "no", "criterion": "lowmemory", "have": 1000, "need": 2000,
-                  "text": "the job needs 2000 MB of memory, the queue has 1000"}
+    assert no == {
+        "queue": "SMALL",
+        "verdict": "no",
+        "criterion": "lowmemory",
+        "have": 1000,
+        "need": 2000,
+        "text": "the job needs 2000 MB of memory, the queue has 1000",
+    }

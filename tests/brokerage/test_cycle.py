@@ -44,7 +44,9 @@ async def test_a_defined_job_is_assigned(stage: Stage) -> None:
     kept = await decision(stage, panda_id)
     assert kept.chosen == QUEUE
     assert [(v["queue"], v["verdict"], v.get("criterion")) for v in kept.verdicts] == [
-        ("SMALL", "no", "lowmemory"), (QUEUE, "ok", None)]
+        ("SMALL", "no", "lowmemory"),
+        (QUEUE, "ok", None),
+    ]
 
 
 @ensureDeferred

@@ -57,11 +57,24 @@ def test_wall_time_is_the_jobs_own_word_first() -> None:
     assert rules.walltime(a_job(maxWalltime=None, maxCpuCount=500), a_queue(maxtime=200)) is not None
 
 
-@pytest.mark.parametrize(("status", "label", "is_pinned", "takes"), [
-    ("online", "user", False, True), ("online", "test", True, True),
-    ("test", "user", False, False), ("test", "user", True, False), ("test", "prod_test", False, True), ("test", None, False, False),
-    ("brokeroff", "user", False, False), ("brokeroff", "user", True, True), ("brokeroff", "test", False, False),
-    ("offline", "user", True, False), ("offline", "test", True, False), ("paused", "user", True, False), ("paused", "test", False, False)])
+@pytest.mark.parametrize(
+    ("status", "label", "is_pinned", "takes"),
+    [
+        ("online", "user", False, True),
+        ("online", "test", True, True),
+        ("test", "user", False, False),
+        ("test", "user", True, False),
+        ("test", "prod_test", False, True),
+        ("test", None, False, False),
+        ("brokeroff", "user", False, False),
+        ("brokeroff", "user", True, True),
+        ("brokeroff", "test", False, False),
+        ("offline", "user", True, False),
+        ("offline", "test", True, False),
+        ("paused", "user", True, False),
+        ("paused", "test", False, False),
+    ],
+)
 def test_status(status: str, label: str | None, is_pinned: bool, takes: bool) -> None:
     """online takes all, test only test jobs, brokeroff only pinned ones, offline and paused none."""
     job = a_job(prodSourceLabel=label, computingSite=QUEUE if is_pinned else None, relocationFlag=int(is_pinned))
@@ -86,9 +99,19 @@ def test_pinned(pin: str | None, flag: int, queue: str) -> None:
     assert no is None or (no.criterion, no.have, no.need) == ("pinned", queue, pin)
 
 
-@pytest.mark.parametrize(("wanted", "listed", "takes"), [
-    (None, "", True), (None, "el9", True), ("", "el9", True), ("el9", "", True), ("el9", "el9", True), ("el9", "el8,el9", True),
-    ("el9", "el8", False), ("el9", "el9-gpu", False)])
+@pytest.mark.parametrize(
+    ("wanted", "listed", "takes"),
+    [
+        (None, "", True),
+        (None, "el9", True),
+        ("", "el9", True),
+        ("el9", "", True),
+        ("el9", "el9", True),
+        ("el9", "el8,el9", True),
+        ("el9", "el8", False),
+        ("el9", "el9-gpu", False),
+    ],
+)
 def test_platform(wanted: str | None, listed: str, takes: bool) -> None:
     """A platform must be listed, unless the job names none or the queue lists none."""
     no = rules.platform(a_job(cmtConfig=wanted), a_queue(cmtconfig=listed))
@@ -96,10 +119,20 @@ def test_platform(wanted: str | None, listed: str, takes: bool) -> None:
     assert no is None or (no.criterion, no.have, no.need) == ("cmtconfig", listed, wanted)
 
 
-@pytest.mark.parametrize(("types", "storages", "takes"), [
-    ([], {}, True), (["input"], {}, False), (["output"], {}, False), (["log"], {}, False), (["pseudo_input"], {}, True),
-    (["input"], {"pr": ["D"]}, True), (["output"], {"pw": ["D"]}, True), (["input"], {"pw": ["D"]}, False),
-    (["input", "output", "log"], {"pr": ["D"]}, True)])
+@pytest.mark.parametrize(
+    ("types", "storages", "takes"),
+    [
+        ([], {}, True),
+        (["input"], {}, False),
+        (["output"], {}, False),
+        (["log"], {}, False),
+        (["pseudo_input"], {}, True),
+        (["input"], {"pr": ["D"]}, True),
+        (["output"], {"pw": ["D"]}, True),
+        (["input"], {"pw": ["D"]}, False),
+        (["input", "output", "log"], {"pr": ["D"]}, True),
+    ],
+)
 def test_storage(types: list[str], storages: dict[str, Any], takes: bool) -> None:
     """Files need a storage on their side: inputs one to read, outputs and the log one to write."""
     job = a_job(Files=[a_file(lfn=kind, type=kind) for kind in types])

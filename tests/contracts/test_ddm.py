@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from fakes.ddm import FakeDDM
@@ -15,6 +15,7 @@ from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName, UnknownEndpoi
 from pandad.dataservice.local import READ_BYTES, LocalDDM, path_of
 from pandad.spec.errors import PandadError, Unavailable
 
+REACTOR: Any = reactor  # the one with threads
 DISK, TAPE = "SITE_DISK", "SITE_TAPE"
 NAME = FileName("user.alice", "events.root")
 
@@ -41,7 +42,7 @@ class LocalWorld:
         self._places = {name: place / name for name in (DISK, TAPE)}
         for directory in self._places.values():
             directory.mkdir()
-        self.ddm = LocalDDM(reactor, self._places)
+        self.ddm = LocalDDM(REACTOR, self._places)
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         path = path_of(self._places[endpoint], name)
@@ -116,11 +117,30 @@ async def test_a_changed_copy_is_seen(world: World) -> None:
 
 
 STRANGE = [
-    FileName("..", "passwd"), FileName("user", ".."), FileName("user", "../x"), FileName("../..", "x"), FileName("user/..", "x"),
-    FileName("user", "/etc/passwd"), FileName("/etc", "passwd"), FileName("etc", "."), FileName(".", "."), FileName("user", "a/b"),
-    FileName("user", "a\0b"), FileName("a\0b", "x"), FileName("user", "two words"), FileName("user name", "x"), FileName("", "x"),
-    FileName("user", ""), FileName("", ""), FileName("user", "x\n"), FileName("user", "*"), FileName("user", "x" * 300),
-    FileName("user", "é"), FileName("user", "\ud800"), FileName("a" * 5000, "x")]
+    FileName("..", "passwd"),
+    FileName("user", ".."),
+    FileName("user", "../x"),
+    FileName("../..", "x"),
+    FileName("user/..", "x"),
+    FileName("user", "/etc/passwd"),
+    FileName("/etc", "passwd"),
+    FileName("etc", "."),
+    FileName(".", "."),
+    FileName("user", "a/b"),
+    FileName("user", "a\0b"),
+    FileName("a\0b", "x"),
+    FileName("user", "two words"),
+    FileName("user name", "x"),
+    FileName("", "x"),
+    FileName("user", ""),
+    FileName("", ""),
+    FileName("user", "x\n"),
+    FileName("user", "*"),
+    FileName("user", "x" * 300),
+    FileName("user", "é"),
+    FileName("user", "\ud800"),
+    FileName("a" * 5000, "x"),
+]
 
 
 @ensureDeferred
@@ -142,7 +162,7 @@ async def test_unknown_endpoints(world: World) -> None:
 
 @ensureDeferred
 async def test_an_outage_is_not_an_absence(world: World) -> None:
-    """An endpoint that does not answer raises, naming itself: its files are not gone. The others answer, and it does afterwards."""
+    """An endpoint that does not answer raises, naming itself: its files are not gone. The others answer, and later it does."""
     world.put(DISK, NAME, b"good")
     world.put(TAPE, NAME, b"good")
     world.outage(DISK)

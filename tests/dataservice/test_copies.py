@@ -13,11 +13,21 @@ from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEnd
 COPY = Replica(FileName("user.alice", "out.root"), "DISK", 100, "0a1b2c3d")
 
 
-@pytest.mark.parametrize(("fsize", "checksum", "problem"), [
-    (None, None, None), (100, None, None), (100, "ad:0a1b2c3d", None), (100, "ad:0A1B2C3D", None), (100, "ad:a1b2c3d", None),
-    (100, "md:d41d8cd98f00b204e9800998ecf8427e", None), (100, "", None),
-    (99, "ad:0a1b2c3d", "out.root at DISK has 100 bytes, expected 99"), (0, None, "out.root at DISK has 100 bytes, expected 0"),
-    (100, "ad:0a1b2c3e", "out.root at DISK has adler32 0a1b2c3d, expected 0a1b2c3e")])
+@pytest.mark.parametrize(
+    ("fsize", "checksum", "problem"),
+    [
+        (None, None, None),
+        (100, None, None),
+        (100, "ad:0a1b2c3d", None),
+        (100, "ad:0A1B2C3D", None),
+        (100, "ad:a1b2c3d", None),
+        (100, "md:d41d8cd98f00b204e9800998ecf8427e", None),
+        (100, "", None),
+        (99, "ad:0a1b2c3d", "out.root at DISK has 100 bytes, expected 99"),
+        (0, None, "out.root at DISK has 100 bytes, expected 0"),
+        (100, "ad:0a1b2c3e", "out.root at DISK has adler32 0a1b2c3d, expected 0a1b2c3e"),
+    ],
+)
 def test_differences(fsize: int | None, checksum: str | None, problem: str | None) -> None:
     """What is known is compared, size first; what is not known, or in another kind of checksum, is no difference. Leading zeros
     and case of the hex digits do not count."""
@@ -38,7 +48,9 @@ async def test_one_question_per_endpoint() -> None:
     found = await locate(ddm, [("A", file), ("A", other), ("A", file), ("B", file), (None, other), ("", other)])
     assert ddm.asked == 2
     assert {endpoint: set(copies) for endpoint, copies in found.items() if not isinstance(copies, Exception)} == {
-        "A": {name_of(file)}, "B": set()}
+        "A": {name_of(file)},
+        "B": set(),
+    }
 
 
 @ensureDeferred

@@ -31,7 +31,9 @@ class FakeDDM:
         if endpoint in self.out:
             raise DDMUnavailable(f"{endpoint} does not answer")
         held = self._held[endpoint]
-        return {name: Replica(name, endpoint, len(held[name]), f"{zlib.adler32(held[name]):08x}") for name in names if name in held}
+        return {
+            name: Replica(name, endpoint, len(held[name]), f"{zlib.adler32(held[name]):08x}") for name in names if name in held
+        }
 
     def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
         """Their descriptions."""

@@ -25,19 +25,22 @@ def test_lookalikes_share_a_label_and_nothing_else() -> None:
     assert len(set(LOOKALIKES)) == len(LOOKALIKES)
 
 
-@pytest.mark.parametrize(("subject", "label"), [
-    (DOE, "John Doe"),
-    ("/DC=ch/DC=cern/OU=Users/CN=jdoe/CN=654321/CN=John Doe", "John Doe"),
-    (DOE + "/CN=1234567890", "John Doe"),
-    (DOE + "/CN=proxy", "John Doe"),
-    (DOE + "/CN=limited proxy", "John Doe"),
-    ("/DC=org/CN=Robot: Pilot/CN=42", "Robot: Pilot"),
-    ("/DC=org/CN= 12", " 12"),
-    ("/DC=org/CN=12", "/DC=org/CN=12"),
-    ("/DC=org/CN=", "/DC=org/CN="),
-    ("6f9619ff-8b86-d011-b42d-00c04fc964ff", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
-    ("", ""),
-])
+@pytest.mark.parametrize(
+    ("subject", "label"),
+    [
+        (DOE, "John Doe"),
+        ("/DC=ch/DC=cern/OU=Users/CN=jdoe/CN=654321/CN=John Doe", "John Doe"),
+        (DOE + "/CN=1234567890", "John Doe"),
+        (DOE + "/CN=proxy", "John Doe"),
+        (DOE + "/CN=limited proxy", "John Doe"),
+        ("/DC=org/CN=Robot: Pilot/CN=42", "Robot: Pilot"),
+        ("/DC=org/CN= 12", " 12"),
+        ("/DC=org/CN=12", "/DC=org/CN=12"),
+        ("/DC=org/CN=", "/DC=org/CN="),
+        ("6f9619ff-8b86-d011-b42d-00c04fc964ff", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ("", ""),
+    ],
+)
 def test_labels(subject: str, label: str) -> None:
     """The label is the last common name that names somebody; what has none is shown whole."""
     assert compact_name(subject) == label

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 
 # What panda-client sends (it calls the first rowID), then what servers add; a figure is the length limit of a text.
-SENT = """row_ID PandaID GUID:64 lfn:4000 type:20 dataset:255 status:64 prodDBlock:255 prodDBlockToken:250 dispatchDBlock:255
-dispatchDBlockToken:250 destinationDBlock:255 destinationDBlockToken:250 destinationSE:250 fsize md5sum:36 checksum:36 scope:30""".split()
+SENT = """
+row_ID PandaID GUID:64 lfn:4000 type:20 dataset:255 status:64 prodDBlock:255 prodDBlockToken:250 dispatchDBlock:255
+dispatchDBlockToken:250 destinationDBlock:255 destinationDBlockToken:250 destinationSE:250 fsize md5sum:36 checksum:36
+scope:30""".split()  # noqa: SIM905 - a table
 ADDED = ["jediTaskID", "datasetID", "fileID", "attemptNr"]
 WIRE = [(name, int(limit) if limit else None) for name, _, limit in (word.partition(":") for word in SENT + ADDED)]
 

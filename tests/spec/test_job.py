@@ -15,11 +15,13 @@ from pandad.spec.jobstatus import JobStatus
 WIRE_ORDER = """
 PandaID:n jobDefinitionID:n schedulerID:128 pilotID:200 creationTime:t creationHost:128 modificationTime:t modificationHost:128
 AtlasRelease:64 transformation:250 homepackage:80 prodSeriesLabel:20 prodSourceLabel:20 prodUserID:250 assignedPriority*:n
-currentPriority*:n attemptNr*:n maxAttempt*:n jobStatus:status jobName:256 maxCpuCount*:n maxCpuUnit:32 maxDiskCount*:n maxDiskUnit:4
-ipConnectivity:5 minRamCount*:n minRamUnit:2 startTime:t endTime:t cpuConsumptionTime*:n cpuConsumptionUnit:128 commandToPilot:250
+currentPriority*:n attemptNr*:n maxAttempt*:n jobStatus:status jobName:256 maxCpuCount*:n maxCpuUnit:32 maxDiskCount*:n
+maxDiskUnit:4 ipConnectivity:5 minRamCount*:n minRamUnit:2 startTime:t endTime:t cpuConsumptionTime*:n
+cpuConsumptionUnit:128 commandToPilot:250
 transExitCode:128 pilotErrorCode*:n pilotErrorDiag:500 exeErrorCode*:n exeErrorDiag:500 supErrorCode*:n supErrorDiag:250
 ddmErrorCode*:n ddmErrorDiag:500 brokerageErrorCode*:n brokerageErrorDiag:250 jobDispatcherErrorCode*:n jobDispatcherErrorDiag:250
-taskBufferErrorCode*:n taskBufferErrorDiag:300 computingSite:128 computingElement:128 jobParameters:text metadata:text prodDBlock:255
+taskBufferErrorCode*:n taskBufferErrorDiag:300 computingSite:128 computingElement:128 jobParameters:text
+metadata:text prodDBlock:255
 dispatchDBlock:255 destinationDBlock:255 destinationSE:250 nEvents*:n grid:50 cloud:50 cpuConversion:f sourceSite:36
 destinationSite:36 transferType:10 taskID:n cmtConfig:250 stateChangeTime:t prodDBUpdateTime:t lockedby:128 relocationFlag*:n
 jobExecutionID*:n VO:32 pilotTiming:100 workingGroup:20 processingType:64 prodUserName:60 nInputFiles:n countryGroup:20 batchID:80
@@ -29,7 +31,7 @@ maxRSS:n maxVMEM:n maxSWAP:n maxPSS:n avgRSS:n avgVMEM:n avgSWAP:n avgPSS:n maxW
 failedAttempt:n hs06sec:n gshare:32 hs06:n totRCHAR:n totWCHAR:n totRBYTES:n totWBYTES:n rateRCHAR:n rateWCHAR:n
 rateRBYTES:n rateWBYTES:n resource_type:56 diskIO:n memory_leak:n memory_leak_x2:f container_name:200 job_label:20
 gco2_regional:f gco2_global:f cpu_architecture_level:20 outputFileType:32
-""".split()
+""".split()  # noqa: SIM905 - a table
 
 KINDS = {"n": int, "f": float, "t": datetime, "status": JobStatus, "text": str}
 
@@ -64,8 +66,10 @@ def test_columns_do_not_collide() -> None:
 
 def test_files_by_type() -> None:
     """Inputs are what the payload reads; outputs are what it leaves behind, the log last, as pilots want them listed."""
-    files = [FileSpec(lfn=f"{number}.{kind}", type=kind)
-             for number, kind in enumerate(("log", "input", "output", "pseudo_input", "output", "input"))]
+    files = [
+        FileSpec(lfn=f"{number}.{kind}", type=kind)
+        for number, kind in enumerate(("log", "input", "output", "pseudo_input", "output", "input"))
+    ]
     job = JobSpec(Files=files)
     assert [f.lfn for f in job.inputs] == ["1.input", "5.input"]
     assert [f.lfn for f in job.outputs] == ["2.output", "4.output", "0.log"]

@@ -18,9 +18,10 @@ from pandad.spec.jobstatus import (
     may,
 )
 
-PANDA_STATES = (
+PANDA_STATES = (  # noqa: SIM905 - as a sentence
     "pending defined waiting assigned throttled activated sent starting running holding merging transferring "
-    "finished failed cancelled closed").split()
+    "finished failed cancelled closed"
+).split()
 """The job states of PanDA's terminology, which monitors and people key on."""
 
 

@@ -14,8 +14,9 @@ MEMORY_MB = st.integers(0, 2_000_000)
 def covers(kind: ResourceType, cores: int, memory_mb: int) -> bool:
     """By the definition: limits on cores, and on memory per core where it is rounded up."""
     per_core = -(-memory_mb // cores)
-    return (kind.mincore <= cores <= (kind.maxcore or cores)
-            and (kind.minrampercore or 0) <= per_core <= (kind.maxrampercore or per_core))
+    return kind.mincore <= cores <= (kind.maxcore or cores) and (kind.minrampercore or 0) <= per_core <= (
+        kind.maxrampercore or per_core
+    )
 
 
 @given(CORES, MEMORY_MB)

@@ -17,9 +17,17 @@ def read(**but: Any) -> Any:
 def test_a_whole_description() -> None:
     """What decides is read out under names that carry units; the description itself is kept as it came."""
     description = {
-        "nickname": "CERN-PROD", "atlas_site": "CERN", "status": "brokeroff", "maxrss": 16000, "maxwdir": "20000", "maxtime": 345600,
-        "corecount": 8, "cmtconfig": "x86_64-el9,x86_64-centos7", "astorages": {"pr": ["CERN_DISK", "CERN_TAPE"], "pw": ["CERN_OUT"]},
-        "catchall": "anything"}
+        "nickname": "CERN-PROD",
+        "atlas_site": "CERN",
+        "status": "brokeroff",
+        "maxrss": 16000,
+        "maxwdir": "20000",
+        "maxtime": 345600,
+        "corecount": 8,
+        "cmtconfig": "x86_64-el9,x86_64-centos7",
+        "astorages": {"pr": ["CERN_DISK", "CERN_TAPE"], "pw": ["CERN_OUT"]},
+        "catchall": "anything",
+    }
     queue = queue_from_description(description)
     assert (queue.name, queue.site, queue.status) == ("CERN-PROD", "CERN", QueueStatus.BROKEROFF)
     assert (queue.maxrss_mb, queue.maxwdir_mb, queue.maxtime_s, queue.corecount) == (16000, 20000, 345600, 8)
@@ -36,8 +44,10 @@ def test_the_least_description() -> None:
     assert (queue.platforms, queue.endpoint_in, queue.endpoint_out) == (frozenset(), None, None)
 
 
-@pytest.mark.parametrize(("description", "site"), [
-    ({"atlas_site": "A", "gstat": "B"}, "A"), ({"atlas_site": None, "gstat": "B"}, "B"), ({"gstat": ""}, "CERN-PROD")])
+@pytest.mark.parametrize(
+    ("description", "site"),
+    [({"atlas_site": "A", "gstat": "B"}, "A"), ({"atlas_site": None, "gstat": "B"}, "B"), ({"gstat": ""}, "CERN-PROD")],
+)
 def test_the_site_as_pilots_find_it(description: dict[str, Any], site: str) -> None:
     """The site is looked for where pilots look for it."""
     assert read(**description).site == site
@@ -57,9 +67,24 @@ def test_output_goes_where_input_is_read_unless_said() -> None:
     assert read(astorages={"pr": [], "pw": []}).endpoint_in is None
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("nickname", None), ("nickname", ""), ("nickname", 7), ("status", "on"), ("status", None), ("maxrss", "much"), ("maxrss", -1),
-    ("maxwdir", [1]), ("maxtime", "1.5"), ("corecount", "eight"), ("corecount", -8), ("astorages", "DISK"), ("astorages", ["DISK"])])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("nickname", None),
+        ("nickname", ""),
+        ("nickname", 7),
+        ("status", "on"),
+        ("status", None),
+        ("maxrss", "much"),
+        ("maxrss", -1),
+        ("maxwdir", [1]),
+        ("maxtime", "1.5"),
+        ("corecount", "eight"),
+        ("corecount", -8),
+        ("astorages", "DISK"),
+        ("astorages", ["DISK"]),
+    ],
+)
 def test_refusals_name_the_key(key: str, value: object) -> None:
     """A description that cannot be read is refused with the key that is wrong in the caller's own spelling."""
     with pytest.raises(BadRequest) as refused:

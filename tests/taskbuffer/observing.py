@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import blockingCallFromThread
 
 from pandad.config import DatabaseConfig
 from pandad.taskbuffer.pool import Link, Row, connect
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Transaction
+
+T = TypeVar("T")
 
 PATIENCE_S = 30.0
 LOOK_AGAIN_S = 0.02
@@ -69,6 +73,12 @@ class Observer:
 async def observe(config: DatabaseConfig) -> Observer:
     """Open one."""
     return Observer(await connect(reactor, config, "observer"))
+
+
+def in_reactor(call: Callable[[], Deferred[T]]) -> T:
+    """For hypothesis, which knows no Deferreds and so runs in a thread: call this in the reactor and wait for its result."""
+    result: T = blockingCallFromThread(reactor, call)
+    return result
 
 
 def statement(text: str) -> Statement:

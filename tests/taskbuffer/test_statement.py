@@ -5,40 +5,45 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections import defaultdict
 
+import pytest
 import pytest_twisted
 
 import pandad.taskbuffer
-from pandad.taskbuffer.statement import STATEMENTS, Statement
+from pandad.taskbuffer.statement import STATEMENTS, Statement, ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
 
 for _module in pkgutil.iter_modules(pandad.taskbuffer.__path__):
     importlib.import_module(f"pandad.taskbuffer.{_module.name}")
 
-NOT_EXPLAINABLE = {"migrate.ledger"}  # DDL has no plan
 
 
-async def _explain(txn: Transaction, statement: Statement) -> None:
-    names = re.findall(r"%\((\w+)\)s", statement.text)
-    await txn.many(Statement(statement.name, f"EXPLAIN {statement.text}"), **defaultdict(lambda: None, dict.fromkeys(names)))
+async def _prepare_and_explain(txn: Transaction, statement: Statement) -> None:
+    assert statement.prepare is not None and statement.execute is not None
+    await txn.run(ddl(statement.name, statement.prepare))
+    await txn.run(ddl(statement.name, "EXPLAIN " + re.sub(r"%\(\w+\)s", "NULL", statement.execute)))
 
 
-async def _explain_all(txn: Transaction) -> None:
-    await txn.run(STATEMENTS["migrate.ledger"])
-    for name, statement in STATEMENTS.items():
-        if name not in NOT_EXPLAINABLE:
-            await _explain(txn, statement)
+async def _all(txn: Transaction) -> None:
+    for statement in STATEMENTS.values():
+        await _prepare_and_explain(txn, statement)
 
 
 @pytest_twisted.ensureDeferred
 async def test_statements_fit_the_schema(store: Store) -> None:
-    """PostgreSQL can plan each statement with all parameters NULL, so names and types are right."""
+    """PostgreSQL prepares and plans each statement: names fit the schema, and every parameter has one type."""
     assert len(STATEMENTS) > 20
-    await store.transact("explain", _explain_all)
+    await store.transact("explain", _all)
 
 
-def test_statements_carry_their_name() -> None:
-    """A DBA who sees a statement running can find the code."""
-    for name, statement in STATEMENTS.items():
-        assert statement.text.endswith(f"/* pandad {name} */")
+def test_two_statements_cannot_share_a_name() -> None:
+    """The name is the key under which a connection keeps the plan."""
+    with pytest.raises(AssertionError):
+        sql("jobs.move", "SELECT 1")
+
+
+def test_parameters_keep_their_order_and_may_repeat() -> None:
+    """The same name is the same parameter wherever it stands."""
+    statement = STATEMENTS["loops.finished"]
+    assert statement.execute == 'EXECUTE "loops.finished" (%(error)s, %(name)s, %(holder)s, %(term)s)'
+    assert statement.prepare is not None and "$1::text IS NULL" in statement.prepare and "%(" not in statement.prepare

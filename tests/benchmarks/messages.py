@@ -1,0 +1,42 @@
+"""What pilots and users say in the benchmarks, as API v1 takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pandad.cli.client import submission
+from pandad.embedded.sandbox import QUEUE
+from pandad.spec.job import JobSpec
+
+LABEL = "user"
+ATTEMPT_NR = 1  # nothing is retried here
+
+
+def acquire(node: str, n_jobs: int = 1) -> dict[str, Any]:
+    """Ask for jobs, as a pilot with the limits of its slot does."""
+    return {"site_name": QUEUE, "node": node, "prod_source_label": LABEL, "memory": 4000, "disk_space": 20000, "core_count": 1,
+            "n_jobs": n_jobs, "computing_element": "ce.test", "scheduler_id": "harvester-bench"}
+
+
+def update(job_id: int, status: str, attempt_nr: int = ATTEMPT_NR) -> dict[str, Any]:
+    """A heartbeat with the figures that pilots send in each."""
+    return {
+        "job_id": job_id, "job_status": status, "attempt_nr": attempt_nr, "node": "node1.test", "site_name": QUEUE,
+        "pilot_id": "http://node1.test/log|PR|3.7.0", "scheduler_id": "harvester-bench", "batch_id": "1234.ce.test",
+        "job_metrics": "nEvents=10 leak=1.0 chi2=0.1", "cpu_consumption_time": 100, "cpu_consumption_unit": "s+Some CPU",
+        "core_count": 1, "max_rss": 1000000, "avg_rss": 900000, "max_pss": 900000, "avg_pss": 800000, "max_vmem": 2000000,
+        "avg_vmem": 1900000}
+
+
+def finished(job_id: int, attempt_nr: int = ATTEMPT_NR) -> dict[str, Any]:
+    """The final report of a job without files: it leaves nothing to look for on a storage."""
+    return {**update(job_id, "finished", attempt_nr), "trans_exit_code": "0", "pilot_error_code": 0, "job_output_report": "{}",
+            "pilot_timing": "1|2|3|4|5"}
+
+
+def submit(jobs: int) -> dict[str, str]:
+    """That many jobs of the same kind."""
+    job = JobSpec(
+        jobName="bench", transformation="http://payload.test/hello.sh", jobParameters="--in x --out y " * 8,
+        prodSourceLabel=LABEL, processingType="bench", coreCount=1, minRamCount=1000, maxDiskCount=1000, maxWalltime=600)
+    return {"jobs": submission([job] * jobs)}

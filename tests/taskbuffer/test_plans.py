@@ -1,0 +1,213 @@
+"""The plans of the hot statements on a big table: by their index, without sorting or reading what they do not return."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from factories import a_pilot
+from pytest_twisted import blockon, ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from pandad.config import DatabaseConfig
+from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
+from pandad.taskbuffer import claims, decisions, jobs, sites, worklists
+from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.pool import Row
+from pandad.taskbuffer.statement import Statement, ddl
+from pandad.taskbuffer.store import Store, Transaction
+
+from .observing import Observer, observe
+
+S = JobStatus
+
+# Most jobs wait or are over, as on a busy hub.
+JOBS, QUEUES, ACTIVATED = 240_000, 20, 5 / 20
+LOAD = f"""
+    INSERT INTO job (pandaid, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel, holdersubject, holderanchor,
+                     endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname, transformation, resource_type)
+    SELECT n, s, CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, (n * 7919) % 1000, 1000 + n / 400 % 8 * 500, 1, 'user', 'pilot', 'ca',
+           CASE WHEN s = 'finished' THEN now() END, CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
+           now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE'
+    FROM generate_series(1, {JOBS}) AS n,
+         LATERAL (SELECT (ARRAY['activated', 'activated', 'activated', 'activated', 'finished', 'finished', 'finished', 'finished', 'finished',
+                                'defined', 'defined', 'assigned', 'waiting', 'running', 'running', 'sent', 'starting', 'holding', 'holding',
+                                'activated'])[1 + n / {QUEUES} % 20]::job_status AS s) AS state;
+    INSERT INTO job_text (pandaid, jobparameters) SELECT pandaid, '--in x' FROM job;
+    INSERT INTO file (pandaid, lfn, type, status) SELECT pandaid, 'out', 'output', 'defined' FROM job;
+    INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) SELECT pandaid, attemptnr, 'finished', '' FROM job
+        WHERE jobstatus = 'holding';
+    INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who) SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job"""
+
+
+async def _load(postgres: EmbeddedPostgres, template: str) -> Observer:
+    admin = await observe(DatabaseConfig(dsn=postgres.dsn))
+    await admin.rows(f"CREATE DATABASE plans TEMPLATE {template}")
+    admin.link.close()
+    observer = await observe(DatabaseConfig(dsn=postgres.dsn_of("plans"), statement_timeout_s=300))
+    await observer.rows(LOAD)
+    await observer.rows("VACUUM ANALYZE")  # as autovacuum does on a live system
+    return observer
+
+
+@pytest.fixture(scope="module")
+def big(postgres: EmbeddedPostgres, template: str) -> Iterator[Store]:
+    """A store on the big table."""
+    observer = blockon(Deferred.fromCoroutine(_load(postgres, template)))
+    store = Store(reactor, DatabaseConfig(dsn=postgres.dsn_of("plans")))
+    yield store
+    blockon(Deferred.fromCoroutine(store.close()))
+    observer.link.close()
+
+
+class Explainer(Transaction):
+    """Runs each statement under EXPLAIN ANALYZE, prepared as pandad does, and keeps the plan; whoever asked gets no rows."""
+
+    plan: dict[str, Any]
+
+    async def many(self, statement: Statement, **parameters: Any) -> list[Row]:
+        assert statement.prepare is not None
+        await self._link.execute(statement.prepare)
+        ((found,),) = (await self._link.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.execute}", parameters or None))[0]
+        await self._link.execute(f'DEALLOCATE "{statement.name}"')
+        self.plan = found[0]
+        return []
+
+    async def run(self, statement: Statement, **parameters: Any) -> int:
+        await self.many(statement, **parameters)
+        return 0
+
+
+class RolledBack(Exception):
+    """What was explained must not stay."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The nodes of a plan, from the top."""
+
+    nodes: list[dict[str, Any]]
+
+    def indexes(self) -> set[str]:
+        """By which indexes it reads."""
+        return {n["Index Name"] for n in self.nodes if "Index Name" in n}
+
+    def read(self, index: str) -> float:
+        """How many rows were looked at through an index."""
+        found = [n for n in self.nodes if n.get("Index Name") == index]
+        return float(sum(n["Actual Loops"] * (n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) for n in found))
+
+    def whole_tables(self) -> set[str]:
+        """Which tables it reads from end to end."""
+        return {n["Relation Name"] for n in self.nodes if n["Node Type"] == "Seq Scan"}
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+Explain = Callable[[Callable[[Transaction], Awaitable[object]]], Awaitable[Plan]]
+
+
+@pytest.fixture(params=["custom", "generic"])
+def explain(big: Store, request: pytest.FixtureRequest) -> Explain:
+    """How PostgreSQL does it, both ways that it does a prepared statement: with the values of the call and without. Nothing stays."""
+    mode = ddl("mode", f"SET LOCAL plan_cache_mode = force_{request.param}_plan")
+
+    async def plan_of(body: Callable[[Transaction], Awaitable[object]]) -> Plan:
+        plans: list[dict[str, Any]] = []
+
+        async def explained(txn: Transaction) -> None:
+            explainer = Explainer(txn._link)
+            await txn.run(mode)
+            await body(explainer)
+            plans.append(explainer.plan)
+            raise RolledBack
+
+        with pytest.raises(RolledBack):
+            await big.transact("explain", explained)
+        return Plan(list(_nodes(plans[0]["Plan"])))
+
+    return plan_of
+
+
+@pytest.mark.parametrize("says", [{}, {"count": 20}, {"memory_mb": 3000, "labels": ["user"], "cores": 8}], ids=str)
+@ensureDeferred
+async def test_claim(explain: Explain, says: dict[str, Any]) -> None:
+    """A claim walks its queue in priority order by job_activated, sorts none of it, and looks at little more than it takes."""
+    plan = await explain(lambda txn: claims.claim(txn, a_pilot(queue="Q3", **says)))
+    best = [n for top in plan.nodes if top.get("Subplan Name") == "CTE best" for n in _nodes(top)]
+    assert {n["Node Type"] for n in best} == {"Limit", "LockRows", "Index Scan"}
+    assert plan.indexes() == {"job_activated", "job_pkey", "job_text_pkey", "file_of_job"}
+    assert plan.whole_tables() == set() and plan.read("job_activated") <= 20 * says.get("count", 1)
+
+
+@ensureDeferred
+async def test_claim_of_what_is_rare(explain: Explain) -> None:
+    """A pilot that nothing fits looks at the activated jobs of its queue, and at no others."""
+    plan = await explain(lambda txn: claims.claim(txn, a_pilot(queue="Q3", memory_mb=1)))
+    (looked_at,) = [n["Rows Removed by Filter"] for n in plan.nodes if n.get("Rows Removed by Filter")]
+    assert plan.whole_tables() == set() and looked_at == JOBS / QUEUES * ACTIVATED
+
+
+@ensureDeferred
+async def test_to_broker(explain: Explain) -> None:
+    """The most urgent defined jobs come from the head of job_defined."""
+    plan = await explain(lambda txn: worklists.to_broker(txn, 50))
+    assert "job_defined" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_defined") <= 100
+
+
+@pytest.mark.parametrize("statuses", [{S.ASSIGNED}, {S.ASSIGNED, S.WAITING}], ids=str)
+@ensureDeferred
+async def test_input_due(explain: Explain, statuses: set[JobStatus]) -> None:
+    """The longest overdue input comes from the head of job_input."""
+    plan = await explain(lambda txn: worklists.input_due(txn, statuses, 50))
+    assert "job_input" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_input") <= 3000
+
+
+@ensureDeferred
+async def test_output_due(explain: Explain) -> None:
+    """The longest overdue output comes from the head of job_output."""
+    plan = await explain(lambda txn: worklists.output_due(txn, 50))
+    assert {"job_output", "job_report_pkey"} <= plan.indexes() and plan.whole_tables() == set() and plan.read("job_output") <= 100
+
+
+@pytest.mark.parametrize("status", sorted(IN_SLOT))
+@ensureDeferred
+async def test_silent(explain: Explain, status: JobStatus) -> None:
+    """The watcher looks at jobs in that state only, by whichever index of live jobs is better filled."""
+    plan = await explain(lambda txn: worklists.silent(txn, status, 3600, 100))
+    assert plan.indexes() <= {"job_in_slot", "job_placed"} and plan.whole_tables() == set()
+
+
+@pytest.mark.parametrize("body", [
+    lambda txn: jobs.states(txn, [5, 500, 50000]), lambda txn: jobs.find(txn, [5, 500]),
+    lambda txn: jobs.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
+    lambda txn: jobs.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
+    lambda txn: jobs.defer(txn, [281], S.RUNNING, 1)], ids=["states", "find", "move", "touch", "defer"])
+@ensureDeferred
+async def test_by_id(explain: Explain, body: Callable[[Transaction], Awaitable[object]]) -> None:
+    """What is asked or said of a job by its PandaID reads that job only."""
+    plan = await explain(body)
+    assert plan.indexes() & {"job_pkey", "job_in_slot"} and plan.whole_tables() == set()
+    assert all(n["Actual Rows"] <= 10 for n in plan.nodes)
+
+
+@ensureDeferred
+async def test_history_and_files_of_a_job(explain: Explain) -> None:
+    """A job's decision and history come by its id."""
+    assert (await explain(lambda txn: jobs.events(txn, 5))).whole_tables() == set()
+    assert (await explain(lambda txn: decisions.find(txn, 5))).indexes() <= {"job_decision_pkey"}
+
+
+@ensureDeferred
+async def test_counts(explain: Explain) -> None:
+    """Counting what is on the queues reads an index, not the table."""
+    plan = await explain(lambda txn: sites.counts(txn, frozenset({S.ASSIGNED, S.ACTIVATED, S.RUNNING})))
+    assert plan.indexes() == {"job_placed"} and plan.whole_tables() == set()

@@ -1,0 +1,237 @@
+"""Jobs as their owners handle them, on the real store: submit, describe, kill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from factories import ALICE, a_caller, a_file
+from pytest_twisted import ensureDeferred
+from stages import PILOT_CALLER, Stage
+from twisted.internet.defer import Deferred
+
+from pandad.jobdispatcher.heartbeat import Heartbeat
+from pandad.jobdispatcher.requests import JobUpdate
+from pandad.spec import errorcodes
+from pandad.spec.caller import ANONYMOUS, Caller, Role
+from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated, NotFound
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, Actor, Event, JobStatus
+from pandad.taskbuffer.pool import ConnectionLost
+from pandad.taskbuffer.store import Store
+from pandad.userinterface.jobs import LARGEST_FILE_BYTES, MAX_JOBS, Jobs
+
+from .wishes import ALICE_CALLER, S, a_spec
+
+SERVERS_NUMBERS = {
+    "PandaID",
+    "jobDefinitionID",
+    "attemptNr",
+    "assignedPriority",
+    "currentPriority",
+    "relocationFlag",
+    "nInputDataFiles",
+    "inputFileBytes",
+    *(a.name for a in JOB_ATTRIBUTES if a.name.endswith("ErrorCode")),
+}
+
+
+async def submit(stage: Stage, *specs: JobSpec, caller: Caller = ALICE_CALLER) -> list[JobSpec]:
+    return await Jobs(stage.store).submit(caller, specs)
+
+
+@ensureDeferred
+async def test_largest_numbers_are_stored(stage: Stage) -> None:
+    """Numbers as large as the wire lets through, and files as large as a job may have, are stored as they are."""
+    number_names = [a.name for a in JOB_ATTRIBUTES if a.kind is int and a.name not in SERVERS_NUMBERS]
+    files = [a_file(lfn=f"in{number}", type="input", fsize=LARGEST_FILE_BYTES) for number in range(1000)]
+    (job,) = await submit(
+        stage, a_spec(Files=files, **dict.fromkeys(number_names, 2**63 - 1)), caller=a_caller("p", Role.PRODUCTION)
+    )
+    stored = await stage.look(job.PandaID or 0)
+    assert {getattr(stored, name) for name in number_names} == {2**63 - 1}
+    assert stored.inputFileBytes == 1000 * LARGEST_FILE_BYTES
+
+
+@ensureDeferred
+async def test_a_submission(stage: Stage) -> None:
+    """Jobs are stored with their owner and files, and come back with their numbers: own ones each, and two for all of them."""
+    first, second = await submit(stage, a_spec(Files=[a_file(), a_file(type="input", lfn="in")]), a_spec(jobName="two"))
+    assert first.PandaID is not None and second.PandaID == first.PandaID + 1
+    assert (first.jobDefinitionID, first.jobsetID) == (second.jobDefinitionID, second.jobsetID)
+    stored = await stage.look(first.PandaID)
+    assert (stored.jobStatus, stored.prodUserName, [f.lfn for f in stored.Files]) == (S.DEFINED, "alice", ["out.root", "in"])
+    assert stored.creationTime is not None
+    assert (await stage.look(second.PandaID)).jobName == "two"
+    (event,) = await stage.history(first.PandaID)
+    assert (event.event, event.actor, event.who) == (Event.SUBMITTED, Actor.USER, ALICE.subject)
+
+
+@ensureDeferred
+async def test_serials(stage: Stage) -> None:
+    """jobDefinitionID counts the submissions of each identity, jobsetID those of all; a jobsetID that a submitter gave stays."""
+    numbers = []
+    for name, but in (("alice", {}), ("alice", {}), ("bob", {}), ("alice", {"jobsetID": 77})):
+        (job,) = await submit(stage, a_spec(**but), caller=a_caller(name))
+        numbers.append((job.jobDefinitionID, job.jobsetID))
+    assert [definition for definition, _ in numbers] == [1, 2, 1, 3]
+    assert [jobset for _, jobset in numbers] == [1, 2, 3, 77]
+
+
+@ensureDeferred
+async def test_macros(stage: Stage) -> None:
+    """PanDA's macros in file names and parameters become the job's numbers."""
+    jobs = await submit(
+        stage,
+        *(a_spec(jobParameters="-o $PANDAID.$JOBSETID.root", Files=[a_file(lfn="$PANDAID.$JOBSETID.root")]) for _ in range(2)),
+    )
+    for job in jobs:
+        assert job.PandaID is not None
+        stored = await stage.look(job.PandaID)
+        assert stored.Files[0].lfn == f"{job.PandaID:05d}.{job.jobsetID}.root"
+        assert stored.jobParameters == f"-o {stored.Files[0].lfn}"
+
+
+class Forgetful(Store):
+    """The store, whose first transaction runs to its end and is lost before the commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._inner = store
+        self._lost = False
+
+    def transact(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        async def losing(txn: Any) -> Any:
+            result = await body(txn, *args, **kwargs)
+            if not self._lost:
+                self._lost = True
+                raise ConnectionLost("just before the commit")
+            return result
+
+        return self._inner.transact(name, losing)
+
+
+@ensureDeferred
+async def test_a_submission_that_runs_twice(stage: Stage) -> None:
+    """A submission whose transaction has to run again is stored once, and its files bear the numbers it has at last."""
+    (job,) = await Jobs(Forgetful(stage.store)).submit(ALICE_CALLER, [a_spec(Files=[a_file(lfn="$PANDAID.root")])])
+    assert await stage.sql("SELECT pandaid FROM job") == [(job.PandaID,)]
+    assert (await stage.look(job.PandaID or 0)).Files[0].lfn == f"{job.PandaID:05d}.root"
+
+
+@ensureDeferred
+async def test_all_or_none(stage: Stage) -> None:
+    """One bad job among good ones, and none is stored; not even a number is used."""
+    with pytest.raises(BadRequest, match=r"^jobs\[1\].transformation: "):
+        await submit(stage, a_spec(), a_spec(transformation=None), a_spec())
+    with pytest.raises(Forbidden):
+        await submit(stage, a_spec(), a_spec(prodSourceLabel="managed"))
+    assert await stage.dump() == []
+    assert (await submit(stage, a_spec()))[0].jobDefinitionID == 1
+
+
+@ensureDeferred
+async def test_how_many(stage: Stage) -> None:
+    """No job at all and too many are refused, and as many as PanDA takes are taken."""
+    for count in (0, MAX_JOBS + 1):
+        with pytest.raises(BadRequest, match=f"has {count} jobs"):
+            await submit(stage, *[a_spec()] * count)
+    made = await submit(stage, *(a_spec() for _ in range(MAX_JOBS)))
+    assert len({job.PandaID for job in made}) == MAX_JOBS
+    assert await stage.sql("SELECT count(*) FROM job") == [(MAX_JOBS,)]
+
+
+@ensureDeferred
+async def test_nobody_may_do_nothing(stage: Stage) -> None:
+    """Without an identity nothing can be submitted, seen or killed."""
+    interface = Jobs(stage.store)
+    for call in (
+        interface.submit(ANONYMOUS, [a_spec()]),
+        interface.describe(ANONYMOUS, [1]),
+        interface.kill(ANONYMOUS, [1]),
+        interface.why(ANONYMOUS, 1),
+        interface.timeline(ANONYMOUS, 1),
+    ):
+        with pytest.raises(NotAuthenticated):
+            await call
+
+
+@ensureDeferred
+async def test_describe(stage: Stage) -> None:
+    """Jobs come with their files in the order asked for, with nothing where there is none."""
+    panda_id = await stage.job(Files=[FileSpec(lfn="x", type="output", status="defined")])
+    found = await Jobs(stage.store).describe(a_caller("bob"), [panda_id + 9, panda_id])
+    assert [job and (job.PandaID, [f.lfn for f in job.Files]) for job in found] == [None, (panda_id, ["x"])]
+
+
+async def kill(stage: Stage, *ids: int, caller: Caller = ALICE_CALLER, code: int | None = None) -> list[bool]:
+    return await Jobs(stage.store).kill(caller, ids, code)
+
+
+@pytest.mark.parametrize("status", sorted(BEFORE_PILOT | AFTER_PILOT))
+@ensureDeferred
+async def test_kill_without_a_slot(stage: Stage, status: JobStatus) -> None:
+    """A job that holds no slot is cancelled at once, and says by whom."""
+    panda_id = await stage.job(status)
+    assert await kill(stage, panda_id, code=3) == [True]
+    job = await stage.look(panda_id)
+    assert (job.jobStatus, job.taskBufferErrorCode, job.taskBufferErrorDiag) == (
+        S.CANCELLED,
+        errorcodes.TASKBUFFER_KILL,
+        "killed by alice",
+    )
+    last = (await stage.history(panda_id))[-1]
+    assert (last.event, last.who, last.why) == (Event.KILLED, ALICE.subject, "killed by alice (code 3)")
+
+
+@pytest.mark.parametrize("status", sorted(IN_SLOT))
+@ensureDeferred
+async def test_kill_in_a_slot(stage: Stage, status: JobStatus) -> None:
+    """A job that a pilot has stays, and its pilot is told at the next heartbeat. Asked again, the answer is the same."""
+    panda_id = await stage.job(status)
+    assert [await kill(stage, panda_id) for _ in range(2)] == [[True], [True]]
+    job = await stage.look(panda_id)
+    assert (job.jobStatus, job.commandToPilot, job.taskBufferErrorDiag) == (status, "tobekilled", "killed by alice")
+    assert (await stage.events(panda_id)).count("kill asked") == 1
+    beat = JobUpdate(job_id=panda_id, job_status="running", attempt_nr=1)
+    assert await Heartbeat(stage.store).update(PILOT_CALLER, beat) == "tobekilled"
+
+
+@pytest.mark.parametrize("status", sorted(FINAL - {S.CLOSED}))
+@ensureDeferred
+async def test_kill_after_the_end(stage: Stage, status: JobStatus) -> None:
+    """A job that has ended is not killed."""
+    panda_id = await stage.job(status)
+    before = await stage.dump()
+    assert await kill(stage, panda_id) == [False]
+    assert await stage.dump() == before
+
+
+@ensureDeferred
+async def test_kill_others(stage: Stage) -> None:
+    """Only the owner, by identity and not by name, and an admin may kill; others are told no, in place, and nothing changes."""
+    other_ca = Caller(replace(ALICE, anchor="/CN=Another CA"))
+    panda_id = await stage.job(S.RUNNING)
+    before = await stage.dump()
+    for caller in (a_caller("bob"), a_caller("bob", Role.PILOT, Role.PRODUCTION), other_ca):
+        assert await kill(stage, panda_id, caller=caller) == [False]
+    assert await stage.dump() == before
+    assert await kill(stage, panda_id, caller=a_caller("root", Role.ADMIN)) == [True]
+
+
+@ensureDeferred
+async def test_kill_many(stage: Stage) -> None:
+    """Answers stand in the order asked for, for own and other, known and unknown jobs, and for one that is named twice."""
+    mine, runs, theirs = await stage.job(), await stage.job(S.RUNNING), await stage.job(owner=replace(ALICE, subject="/CN=bob"))
+    assert await kill(stage, theirs, mine, 10**9, runs, mine) == [False, True, False, True, True]
+    assert await kill(stage) == []
+    assert [await stage.status(i) for i in (mine, runs, theirs)] == [S.CANCELLED, S.RUNNING, S.DEFINED]
+
+
+@ensureDeferred
+async def test_unknown_jobs(stage: Stage) -> None:
+    """Why and timeline of a job that does not exist say so."""
+    for call in (Jobs(stage.store).why(ALICE_CALLER, 99), Jobs(stage.store).timeline(ALICE_CALLER, 99)):
+        with pytest.raises(NotFound, match="there is no job 99"):
+            await call
