@@ -13,6 +13,9 @@ from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
 
+MAX_COUNT = 100  # jobs in one claim
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """What a pilot can take. None excludes nothing."""
@@ -39,11 +42,13 @@ class Capability:
 _ROW = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _ROW.sources
 
-# The states are constants of the text, not parameters: only so a prepared plan can use the partial index. The optional conditions
-# are static text, so that the plan is one and the same: an ordered scan of job_activated. The rows are locked in priority order and SKIP LOCKED passes over what a neighbour is taking; the UPDATE sees each row once.
+# One plan serves all calls: an ordered scan of job_activated. So the states are constants of the text (a partial index is not used for
+# a parameter), the optional conditions are static, and there is a constant LIMIT around the asked one: of a LIMIT without a value the
+# planner expects a tenth of the table, and sorts. The rows are locked in priority order, SKIP LOCKED passes over what a neighbour is
+# taking, and the UPDATE sees each row once.
 _CLAIM = sql("jobs.claim", f"""
-    WITH best AS MATERIALIZED (
-        SELECT pandaid, attemptnr FROM job
+    WITH best AS MATERIALIZED (SELECT * FROM (
+        SELECT pandaid FROM job
         WHERE jobstatus = '{_SOURCE}' AND computingsite = %(queue)s
           AND (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
           AND (%(disk_mb)s::bigint IS NULL OR maxdiskcount <= %(disk_mb)s::bigint)
@@ -54,11 +59,12 @@ _CLAIM = sql("jobs.claim", f"""
           AND (%(task_id)s::bigint IS NULL OR jeditaskid = %(task_id)s::bigint)
           AND (%(working_group)s::text IS NULL OR workinggroup = %(working_group)s::text)
           AND (%(country_group)s::text IS NULL OR countrygroup = %(country_group)s::text)
-          AND (%(owner_subject)s::text IS NULL OR (ownersubject = %(owner_subject)s::text AND owneranchor = %(owner_anchor)s::text))
+          AND (%(owner_subject)s::text IS NULL OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
           AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text)
-        ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED),
+        ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS fit LIMIT {MAX_COUNT}),
     taken AS (
-        UPDATE job j SET jobstatus = '{_ROW.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
+        UPDATE job j SET
+            jobstatus = '{_ROW.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
             holderanchor = %(holder_anchor)s, holdersubject = %(holder_subject)s, modificationhost = %(node)s,
             computingelement = coalesce(%(computing_element)s, j.computingelement), schedulerid = %(scheduler_id)s,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
@@ -71,7 +77,7 @@ _CLAIM = sql("jobs.claim", f"""
 
 
 async def claim(txn: Transaction, pilot: Capability) -> list[JobSpec]:
-    """The best `pilot.count` jobs that this pilot can take, now its own, best first."""
+    """The best `pilot.count` jobs (at most MAX_COUNT) that this pilot can take, now its own, best first."""
     rows = await txn.many(
         _CLAIM, queue=pilot.queue, count=pilot.count,
         memory_mb=pilot.memory_mb, disk_mb=pilot.disk_mb, remaining_s=pilot.remaining_s, cores=pilot.cores,

@@ -41,6 +41,13 @@ _SILENT = sql("worklists.silent", f"""
     ORDER BY pandaid LIMIT %(limit)s FOR UPDATE SKIP LOCKED""")
 
 
+_OUTWAITED = sql("worklists.outwaited", f"""
+    SELECT pandaid, ddmerrordiag FROM job
+    WHERE jobstatus IN {_INPUT_STATES} AND jobstatus = '{JobStatus.WAITING}'
+      AND statechangetime < now() - make_interval(secs => %(patience_s)s)
+    ORDER BY pandaid LIMIT %(limit)s""")
+
+
 @dataclass(frozen=True, slots=True)
 class Reported:
     """A job whose pilot is done with it, and what the pilot said."""
@@ -70,6 +77,11 @@ async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
 async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: int) -> list[JobSpec]:
     """Placed jobs whose input should be looked at now."""
     return [job_from_row(row) for row in await txn.many(_INPUT_DUE, statuses=sorted(statuses), limit=limit)]
+
+
+async def outwaited(txn: Transaction, patience_s: float, limit: int) -> list[tuple[int, str | None]]:
+    """Jobs that have been waiting for their input longer than that: (PandaID, what they wait for)."""
+    return [(panda_id, what) for panda_id, what in await txn.many(_OUTWAITED, patience_s=patience_s, limit=limit)]
 
 
 async def output_due(txn: Transaction, limit: int) -> list[Reported]:

@@ -105,8 +105,8 @@ class Suite:
         drain_s, drain_cpu_s = self._drained()
         emit("pilot_cycles", transport=transport, clients=clients, jobs=len(found.reported), cycles_per_s=found.per_s,
              **_percentiles(found, "acquire", "update", "report"),
-             **_cpu_ms(Counter(found.cpu_s) + drain_cpu_s, len(found.reported), "cycle"), all_finished_after_s=round(drain_s, 2),
-             **self._losses(there, found), errors=found.errors)
+             **_cpu_ms(Counter(found.cpu_s) + drain_cpu_s, len(found.reported), "cycle"), share_of_machine=_share_of_machine(found),
+             all_finished_after_s=round(drain_s, 2), **self._losses(there, found), errors=found.errors)
         return found.per_s
 
     def _losses(self, there: int, found: Found) -> dict[str, int]:
@@ -203,6 +203,11 @@ def _percentiles(found: Found, *calls: str) -> dict[str, float | None]:
 
 def _cpu_ms(cpu_s: Mapping[str, float], units: int, unit: str) -> dict[str, float | None]:
     return {f"{name}_cpu_ms_per_{unit}": round(s * 1000 / units, 3) if units else None for name, s in cpu_s.items()}
+
+
+def _share_of_machine(found: Found) -> float:
+    """How much of all processors the measured processes got. If others work here too, the rates suffer, CPU times per unit less."""
+    return round(sum(found.cpu_s.values()) / (found.window_s * (os.cpu_count() or 1)), 2)
 
 
 def _fdatasync_mean_ms(directory: Path) -> float:
