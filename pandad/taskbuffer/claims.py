@@ -42,25 +42,28 @@ class Capability:
 _ROW = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _ROW.sources
 
-# One plan serves all calls: an ordered scan of job_activated. So the states are constants of the text (a partial index is not used for
-# a parameter), the optional conditions are static, and there is a constant LIMIT around the asked one: of a LIMIT without a value the
-# planner expects a tenth of the table, and sorts. The rows are locked in priority order, SKIP LOCKED passes over what a neighbour is
-# taking, and the UPDATE sees each row once.
+# One plan serves all calls: an ordered scan of job_activated, made without the values. So the states are constants of the text (a
+# partial index is not used for a parameter), and the planner must not believe that hardly any job fits or that most are wanted, or it
+# sorts the whole queue each time: coalesce makes one guess of the conditions instead of the product of eleven, and the outer LIMIT
+# tells it a number, where for the asked one it expects a tenth of the table. The rows are locked in priority order, SKIP LOCKED passes
+# over what a neighbour is taking, and the UPDATE sees each row once.
 _CLAIM = sql("jobs.claim", f"""
     WITH best AS MATERIALIZED (SELECT * FROM (
         SELECT pandaid FROM job
         WHERE jobstatus = '{_SOURCE}' AND computingsite = %(queue)s
-          AND (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
-          AND (%(disk_mb)s::bigint IS NULL OR maxdiskcount <= %(disk_mb)s::bigint)
-          AND (%(remaining_s)s::bigint IS NULL OR coalesce(maxwalltime, 0) <= %(remaining_s)s::bigint)
-          AND (%(cores)s::bigint IS NULL OR coalesce(corecount, 1) <= %(cores)s::bigint)
-          AND (%(labels)s::text[] IS NULL OR prodsourcelabel = ANY (%(labels)s::text[]))
-          AND (%(resource_type)s::text IS NULL OR resource_type = %(resource_type)s::text)
-          AND (%(task_id)s::bigint IS NULL OR jeditaskid = %(task_id)s::bigint)
-          AND (%(working_group)s::text IS NULL OR workinggroup = %(working_group)s::text)
-          AND (%(country_group)s::text IS NULL OR countrygroup = %(country_group)s::text)
-          AND (%(owner_subject)s::text IS NULL OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
-          AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text)
+          AND coalesce(
+              (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
+              AND (%(disk_mb)s::bigint IS NULL OR maxdiskcount <= %(disk_mb)s::bigint)
+              AND (%(remaining_s)s::bigint IS NULL OR coalesce(maxwalltime, 0) <= %(remaining_s)s::bigint)
+              AND (%(cores)s::bigint IS NULL OR coalesce(corecount, 1) <= %(cores)s::bigint)
+              AND (%(labels)s::text[] IS NULL OR prodsourcelabel = ANY (%(labels)s::text[]))
+              AND (%(resource_type)s::text IS NULL OR resource_type = %(resource_type)s::text)
+              AND (%(task_id)s::bigint IS NULL OR jeditaskid = %(task_id)s::bigint)
+              AND (%(working_group)s::text IS NULL OR workinggroup = %(working_group)s::text)
+              AND (%(country_group)s::text IS NULL OR countrygroup = %(country_group)s::text)
+              AND (%(owner_subject)s::text IS NULL OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
+              AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text),
+              false)
         ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS fit LIMIT {MAX_COUNT}),
     taken AS (
         UPDATE job j SET

@@ -91,8 +91,8 @@ def test_a_queue_that_is_gone() -> None:
     assert outcome.why == f"the queue {QUEUE} is gone"
 
 
-def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, batch: int = 100) -> Activator:
-    return Activator(store or stage.store, ddm, DataServiceConfig(batch=batch))
+def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **settings: int) -> Activator:
+    return Activator(store or stage.store, ddm, DataServiceConfig(**settings))
 
 
 @ensureDeferred

@@ -143,7 +143,7 @@ async def test_claim(explain: Explain, says: dict[str, Any]) -> None:
     """A claim walks its queue in priority order by job_activated, sorts none of it, and looks at little more than it takes."""
     plan = await explain(lambda txn: claims.claim(txn, a_pilot(queue="Q3", **says)))
     best = [n for top in plan.nodes if top.get("Subplan Name") == "CTE best" for n in _nodes(top)]
-    assert {n["Node Type"] for n in best} == {"Limit", "LockRows", "Index Scan"}
+    assert {n["Node Type"] for n in best} == {"Limit", "Subquery Scan", "LockRows", "Index Scan"}
     assert plan.indexes() == {"job_activated", "job_pkey", "job_text_pkey", "file_of_job"}
     assert plan.whole_tables() == set() and plan.read("job_activated") <= 20 * says.get("count", 1)
 
