@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,18 +92,6 @@ LOOPERS = frozenset({"LoopingCall", "TimerService"})
 
 LARGE: Mapping[str, str] = {
     "taskbuffer/jobs.py: _move has 10 parameters": "all that an event can bring comes together there, by keyword",
-}
-
-# Debt: to be taken off as it is paid.
-UNDOCUMENTED: Mapping[str, Collection[str]] = {
-    "api/gridcert.py": {"PeerIdentity"},
-    "embedded/account.py": {"Account"},
-    "embedded/launch.py": {"main"},
-    "embedded/layout.py": {"Layout"},
-    "embedded/pilotsettings.py": {"arguments", "environment"},
-    "embedded/pki.py": {"Authority", "Authority.create", "Authority.revocation_list"},
-    "embedded/process.py": {"Child.processEnded"},
-    "embedded/proxies.py": {"pem_of", "write_private", "key_usage"},
 }
 
 DRAWERS = frozenset({"util", "utils", "common", "helpers", "helper", "misc", "core", "base", "tools", "stuff"})
@@ -304,7 +292,7 @@ def says_nothing(module: Module) -> Iterator[str]:
         yield "the module has no docstring"
     for name, node in public_things(module.tree.body):
         is_evident = "." in name and isinstance(node, FunctionNode) and lines_of(node) <= SELF_EVIDENT_LINES
-        if ast.get_docstring(node) is None and not is_evident and name not in UNDOCUMENTED.get(module.path, ()):
+        if ast.get_docstring(node) is None and not is_evident:
             yield f"{name} has no docstring"
 
 

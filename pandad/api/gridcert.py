@@ -49,6 +49,8 @@ numbers."""
 
 @dataclass(frozen=True)
 class PeerIdentity:
+    """Who a verified chain stands for. ``dn``, ``anchor``: slash form; ``proxy_depth``: 0 for the certificate itself."""
+
     dn: str
     """Slash form of the end entity certificate's subject, no CN left out."""
     anchor: str

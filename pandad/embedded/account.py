@@ -16,6 +16,8 @@ nobody, and could then read and signal the database."""
 
 @dataclass(frozen=True)
 class Account:
+    """An account of this machine."""
+
     uid: int
     gid: int
     drop: bool

@@ -16,6 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
+    """Become the account, tie this process to its parent, turn into the program. Does not return."""
     parent, number, uid, gid, directory, *command = arguments
     libc = ctypes.CDLL(None)
     # A Ctrl-C meant for pandad must not reach PostgreSQL before pandad has finished with it.

@@ -38,6 +38,8 @@ WORKING_DIRECTORY = "/proc/self/cwd"
 
 @dataclass(frozen=True)
 class Layout:
+    """Where the parts of one embedded PostgreSQL lie."""
+
     directory: Path
     runtime: Path
     data_argument: str | None

@@ -150,6 +150,7 @@ def configuration(settings: PilotSettings) -> configparser.ConfigParser:
 
 
 def arguments(settings: PilotSettings) -> list[str]:
+    """The pilot's command line, without the interpreter."""
     workdir = settings.workdir
     plain = f"http://{settings.host}:{settings.http_port}/cache"
     options = {
@@ -177,6 +178,7 @@ def arguments(settings: PilotSettings) -> list[str]:
 
 
 def environment(settings: PilotSettings) -> dict[str, str]:
+    """All that the pilot sees of the environment."""
     workdir = settings.workdir
     return {
         **ENVIRONMENT,

@@ -95,11 +95,14 @@ class SandboxPki:
 
 @dataclass(frozen=True)
 class Authority:
+    """A certificate authority: its key and its self-signed certificate."""
+
     key: PrivateKey
     certificate: x509.Certificate
 
     @classmethod
     def create(cls, dn: str, now: datetime) -> Authority:
+        """A new authority of that name (slash form), valid for CA_LIFETIME."""
         key, name = new_rsa_key(), name_of(dn)
         builder = (
             _certificate(name, name, key, now, CA_LIFETIME)
@@ -144,6 +147,7 @@ class Authority:
     def revocation_list(
         self, now: datetime, revoked: Iterable[x509.Certificate] = (), lifetime: timedelta = LIFETIME
     ) -> x509.CertificateRevocationList:
+        """A revocation list of these certificates, good for `lifetime`."""
         ends = now + lifetime
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = (

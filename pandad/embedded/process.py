@@ -45,6 +45,7 @@ class Child(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
+        """The process has been reaped: tell all who wait."""
         ended: Any = reason.value
         self.exit_code = ended.exitCode
         self.ending = reason.getErrorMessage()

@@ -54,6 +54,7 @@ def new_rsa_key() -> rsa.RSAPrivateKey:
 
 
 def pem_of(thing: x509.Certificate | x509.CertificateRevocationList | PrivateKey) -> bytes:
+    """Certificate, revocation list or unencrypted key as PEM."""
     if isinstance(thing, (x509.Certificate, x509.CertificateRevocationList)):
         return thing.public_bytes(serialization.Encoding.PEM)
     return thing.private_bytes(
@@ -64,6 +65,7 @@ def pem_of(thing: x509.Certificate | x509.CertificateRevocationList | PrivateKey
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file that nobody else can read, not even for a moment, unless `mode` says so."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -115,6 +117,7 @@ def key_usage(
     key_cert_sign: bool = False,
     crl_sign: bool = False,
 ) -> x509.KeyUsage:
+    """The KeyUsage extension with just these usages, as critical (RFC 5280 4.2.1.3)."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,

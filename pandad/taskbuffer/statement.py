@@ -1,4 +1,4 @@
-"""SQL statements as named constants. Each is prepared once per connection under its name: parsing and planning the larger ones
+"""SQL statements as named constants. Most are prepared once per connection under its name: parsing and planning the larger ones
 costs more than running them, and a DBA who sees `EXECUTE "jobs.claim"` in pg_stat_activity can find the code.
 """
 
@@ -30,12 +30,17 @@ class Statement:
 STATEMENTS: dict[str, Statement] = {}
 
 
-def sql(name: str, text: str) -> Statement:
+def sql(name: str, text: str, *, planned_each_time: bool = False) -> Statement:
     """Declare a statement; called at import time only, with constants, so that the list is complete and nothing is injected.
 
     :param name: ``module.verb``, unique in pandad.
+    :param planned_each_time: for a rare statement with a bound LIMIT: planned without the value, PostgreSQL expects a tenth of the table
+        and reads all of it. Its name is a comment.
     """
     assert name not in STATEMENTS, f"two statements are called {name}"
+    if planned_each_time:
+        STATEMENTS[name] = Statement(name, f"{text.strip()}\n/* pandad {name} */")
+        return STATEMENTS[name]
     names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
     positional = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
     arguments = f" ({', '.join(f'%({n})s' for n in names)})" if names else ""

@@ -29,11 +29,10 @@ class Run:
         self.load = load
         self.latencies_ms: dict[str, list[float]] = defaultdict(list)
         self.errors: Counter[str] = Counter()
-        self.done_at: list[tuple[float, int]] = []
         self.handed: list[int] = []
         self.reported: list[int] = []
-        self.reserved = self.no_jobs = 0
-        self.started = self.until = 0.0
+        self.units = self.reserved = self.no_jobs = 0
+        self.started = self.until = self.last_done = 0.0
         self._cpu_before_s: dict[str, float] = {}
         self._everybody = asyncio.Barrier(load.clients)
 
@@ -44,7 +43,7 @@ class Run:
             self.latencies_ms.clear()
             self.handed.clear()
             self._cpu_before_s = self._cpu_s()
-            self.started = time.perf_counter()
+            self.started = self.last_done = time.perf_counter()
             self.until = self.started + self.load.seconds
 
     @property
@@ -54,7 +53,8 @@ class Run:
 
     def done(self, units: int = 1) -> None:
         """So much was done now."""
-        self.done_at.append((time.perf_counter(), units))
+        self.units += units
+        self.last_done = time.perf_counter()
 
     async def call(self, client: Client, name: str, verb: str, target: str, body: bytes = b"") -> dict[str, Any]:
         """The envelope of the answer; what went wrong is counted, and is an envelope without success."""
@@ -84,10 +84,9 @@ class Run:
         return bool(envelope["success"])
 
     def found(self) -> Found:
-        """What counts is what was done until the end of the time, or until the last of the supply."""
-        end = min(self.until, max((at for at, _ in self.done_at), default=self.until)) if self.ran_dry else self.until
+        """All that was begun in time, until its end: clients move in step, and a cut through a wave of them would be off by one."""
         return Found(
-            units=sum(units for at, units in self.done_at if at <= end), window_s=round(end - self.started, 3),
+            units=self.units, window_s=round(self.last_done - self.started, 3),
             latencies_ms={name: sorted(values) for name, values in self.latencies_ms.items()}, errors=dict(self.errors),
             handed=self.handed, reported=self.reported, no_jobs=self.no_jobs,
             cpu_s={name: cpu_s - self._cpu_before_s[name] for name, cpu_s in self._cpu_s().items()})
@@ -95,11 +94,6 @@ class Run:
     def _cpu_s(self) -> dict[str, float]:
         watched = {name: usage(root).cpu_s for name, root in self.load.watched.items()}
         return {**watched, "generator": time.process_time()}
-
-    @property
-    def ran_dry(self) -> bool:
-        """Whether all jobs were used up."""
-        return bool(self.load.supply) and self.reserved >= self.load.supply
 
 
 async def pilot(run: Run, client: Client, number: int) -> None:

@@ -29,7 +29,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """``units``: what was done within `window_s`: cycles, calls or jobs, as the kind of load counts them.
+    """``units``: what was done, in `window_s`: cycles, calls or jobs, as the kind of load counts them.
 
     ``latencies_ms``: per call, sorted. ``handed``: PandaIDs in the order in which they came, doubles kept. ``no_jobs``: answers
     that there is no job, though there was one for each pilot that asked. ``cpu_s``: of what is watched, and of the generator;

@@ -99,14 +99,14 @@ class Suite:
     def _pilot_cycles(self, clients: int, transport: str) -> float:
         """Cycles per second. CPU time includes that of the adder, which finishes the jobs."""
         self._fill(self._seconds * SUPPLY_PER_S)
-        there = self._database.count("activated")
-        with self._profiler.of(self._sandbox.daemon.pid if clients == USUAL_CLIENTS else None, self._seconds):
+        there, profiled = self._database.count("activated"), clients == USUAL_CLIENTS and transport == "https keep-alive"
+        with self._profiler.of(self._sandbox.daemon.pid if profiled else None, self._seconds):
             found = self._load("pilot", transport, clients, supply=there)
         drain_s, drain_cpu_s = self._drained()
         emit("pilot_cycles", transport=transport, clients=clients, jobs=len(found.reported), cycles_per_s=found.per_s,
              **_percentiles(found, "acquire", "update", "report"),
-             **_cpu_ms(Counter(found.cpu_s) + drain_cpu_s, len(found.reported), "cycle"), share_of_machine=_share_of_machine(found),
-             all_finished_after_s=round(drain_s, 2), **self._losses(there, found), errors=found.errors)
+             **_cpu_ms(Counter(found.cpu_s) + drain_cpu_s, len(found.reported), "cycle"),
+             share_of_machine=_share_of_machine(found), all_finished_after_s=round(drain_s, 2), **self._losses(there, found), errors=found.errors)
         return found.per_s
 
     def _losses(self, there: int, found: Found) -> dict[str, int]:
@@ -206,7 +206,7 @@ def _cpu_ms(cpu_s: Mapping[str, float], units: int, unit: str) -> dict[str, floa
 
 
 def _share_of_machine(found: Found) -> float:
-    """How much of all processors the measured processes got. If others work here too, the rates suffer, CPU times per unit less."""
+    """How much of all processors the measured processes got; where others work too, the rates are lower than they could be."""
     return round(sum(found.cpu_s.values()) / (found.window_s * (os.cpu_count() or 1)), 2)
 
 

@@ -54,7 +54,7 @@ async def test_ends_as_promised(demos: Mapping[str, Demo], kind: str) -> None:
 
 
 @ensureDeferred
-async def test_each_job_ran_once(demos: Mapping[str, Demo]) -> None:
+async def test_no_job_runs_twice(demos: Mapping[str, Demo]) -> None:
     """No disaster makes a job start its payload twice."""
     for job in await ended(demos["faulty"]):
-        assert [event["event"] for event in job["timeline"]].count("running") == 1
+        assert [event["event"] for event in job["timeline"]].count("running") <= 1

@@ -152,8 +152,9 @@ def states(job: Described) -> list[str]:
 
 def file(job: Described, kind: str) -> Described:
     """The one file of that type."""
-    (found,) = [f for f in job["Files"] if f["type"] == kind]
-    return found
+    found: list[Described] = [f for f in job["Files"] if f["type"] == kind]
+    assert len(found) == 1
+    return found[0]
 
 
 def test_finishes(jobs: Mapping[str, Described]) -> None:

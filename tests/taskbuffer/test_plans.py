@@ -65,15 +65,16 @@ def big(postgres: EmbeddedPostgres, template: str) -> Iterator[Store]:
 
 
 class Explainer(Transaction):
-    """Runs each statement under EXPLAIN ANALYZE, prepared as pandad does, and keeps the plan; whoever asked gets no rows."""
+    """Runs each statement under EXPLAIN ANALYZE, prepared if pandad prepares it, and keeps the plan; whoever asked gets no rows."""
 
     plan: dict[str, Any]
 
     async def many(self, statement: Statement, **parameters: Any) -> list[Row]:
-        assert statement.prepare is not None
-        await self._link.execute(statement.prepare)
-        ((found,),) = (await self._link.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.execute}", parameters or None))[0]
-        await self._link.execute(f'DEALLOCATE "{statement.name}"')
+        await self._link.execute("DEALLOCATE ALL")
+        if statement.prepare is not None:
+            await self._link.execute(statement.prepare)
+        text = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.execute or statement.text}"
+        ((found,),) = (await self._link.execute(text, parameters or None))[0]
         self.plan = found[0]
         return []
 

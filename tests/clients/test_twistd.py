@@ -1,0 +1,183 @@
+"""The daemon under twistd, as an operator meets it: the command line, signals, and what it says while its database is away."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_twisted import async_yield_fixture, blockon, ensureDeferred
+from twisted.internet.defer import Deferred
+
+from clients.conftest import started_sandbox
+from clients.twistd import Answer, Daemon, command, environment
+from clients.twistd import daemon as daemon_command
+from clients.user import User, user_of
+from clients.waiting import in_thread, until
+from pandad.embedded.sandbox import QUEUE, Sandbox
+
+LIMIT_S = 60
+HELP = """
+import sys
+from twisted.scripts.twistd import run
+try:
+    run()
+finally:
+    print("imported:", sorted(name for name in sys.modules if name.split(".")[0] in ("pandad", "klein", "txpostgres")))
+"""
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """A program that ends by itself."""
+    return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, env=environment(), check=False)
+
+
+def test_help_lists_it_without_importing_it() -> None:
+    """`twistd --help` stays quick, and works, whatever is wrong with pandad."""
+    python = command()[0]
+    shown = run([python, "-c", HELP, "--help"])
+    assert "pandad " in shown.stdout and "The PanDA server as one daemon." in shown.stdout
+    assert shown.stdout.rstrip().endswith("imported: []")
+
+
+def test_a_bad_configuration_is_refused(tmp_path: Path) -> None:
+    """Each mistake is named with file and line and what to write instead; the exit code is 1 and nothing starts."""
+    config = tmp_path / "pandad.toml"
+    config.write_text('[server]\ntls_prot = 25443\nhttp_port = "25080"\n[tls]\nhost_key = "/nowhere/hostkey.pem"\n')
+    refused = run(daemon_command(config))
+    said = refused.stdout + refused.stderr
+    assert refused.returncode == 1
+    assert f"{config}:2: " in said and "did you mean tls_port?" in said
+    assert f"{config}:3: " in said and "without quotes" in said
+    assert f"{config}:5: " in said and "/nowhere/hostkey.pem" in said
+    assert "Traceback" not in said
+
+
+def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
+    """Likewise a file that is not there."""
+    refused = run(daemon_command(tmp_path / "nothing.toml"))
+    assert refused.returncode == 1
+    assert str(tmp_path / "nothing.toml") in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+@pytest.fixture(scope="module")
+def idle(open_directory: Path) -> Iterator[Sandbox]:
+    """A sandbox whose own daemon has been stopped."""
+    for made in started_sandbox(open_directory / "idle"):
+        blockon(Deferred.fromCoroutine(made.daemon.stop()))
+        yield made
+
+
+async def ready(daemon: Daemon) -> None:
+    """Wait for it; a daemon that ended will never be."""
+
+    async def good() -> bool:
+        answer = await in_thread(daemon.ask, "/readyz")
+        assert daemon.lives, "the daemon ended"
+        return answer.status == 200
+
+    await until(good, "readiness")
+
+
+@async_yield_fixture
+async def daemon(idle: Sandbox) -> AsyncIterator[Daemon]:
+    """A daemon that is ready."""
+    started = Daemon(idle)
+    await ready(started)
+    yield started
+    if started.lives:
+        started.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def alice(idle: Sandbox) -> User:
+    """Somebody with jobs."""
+    return user_of(idle, idle.pki.proxy("alice"))
+
+
+def a_job(name: str) -> dict[str, object]:
+    """A job without files."""
+    return {"jobName": name, "transformation": "x.sh", "prodSourceLabel": "user", "computingSite": QUEUE}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@ensureDeferred
+async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Signals) -> None:
+    """It ends by itself, with success and without an error in its log, and gives its ports back."""
+    before = idle.log_file.stat().st_size
+    assert await in_thread(daemon.end, number) == 0
+    said = idle.log_file.read_bytes()[before:].decode()
+    assert "Server Shut Down" in said
+    assert "Traceback" not in said and "Unhandled" not in said
+    assert daemon.ask("/healthz").status == 0
+
+
+@ensureDeferred
+async def test_a_kill_needs_no_repair(idle: Sandbox, alice: User, daemon: Daemon) -> None:
+    """What was acknowledged before kill -9 is there after the next start, and work goes on."""
+    before = await in_thread(alice.data, "submit", jobs=[a_job("kept")])
+    assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
+    again = Daemon(idle)
+    try:
+        await ready(again)
+        (kept,) = await in_thread(alice.data, "status", ids=[before[0][0]])
+        assert kept["jobName"] == "kept"
+        (row,) = await in_thread(alice.data, "submit", jobs=[a_job("next")])
+        assert row[0] > before[0][0]
+    finally:
+        again.end(signal.SIGTERM)
+
+
+async def acquired(daemon: Daemon) -> dict[str, object]:
+    """A getJob that brings a job."""
+
+    async def one() -> dict[str, object] | None:
+        answer = await in_thread(daemon.tell, "getJob", siteName=QUEUE, prodSourceLabel="user", node="n1", diskSpace=10000)
+        assert answer.status == 200
+        got: dict[str, object] = json.loads(answer.text)
+        return got if got["StatusCode"] == 0 else None
+
+    got = await until(one, "a job")
+    assert got
+    return got
+
+
+@ensureDeferred
+async def test_outlives_its_database(idle: Sandbox, alice: User, daemon: Daemon) -> None:
+    """While the database is away it lives, is not ready and says why; a pilot that asks for work gets a calm no with HTTP 200, an
+    update is refused so that its pilot repeats it. When the database is back all work again, in the same process."""
+    await in_thread(alice.data, "submit", jobs=[a_job("before"), a_job("after")])
+    job = await acquired(daemon)
+    update = {"jobId": job["PandaID"], "attemptNr": job["attemptNr"], "state": "running", "node": "n1", "siteName": QUEUE}
+    assert (await in_thread(daemon.tell, "updateJob", **update)).status == 200
+
+    await idle.postgres.stop("immediate")
+    try:
+        await away(daemon, update)
+    finally:
+        await idle.postgres.start()
+
+    await ready(daemon)
+    stored = await in_thread(daemon.tell, "updateJob", **update | {"state": "finished"})
+    assert (stored.status, json.loads(stored.text)["StatusCode"]) == (200, 0)
+    assert (await acquired(daemon))["PandaID"] != job["PandaID"]
+
+
+async def away(daemon: Daemon, update: dict[str, object]) -> None:
+    """What the daemon says without its database."""
+
+    async def complaint() -> Answer | None:
+        answer = await in_thread(daemon.ask, "/readyz")
+        return answer if answer.status == 503 else None
+
+    not_ready = await until(complaint, "a complaint")
+    assert not_ready and "database" in not_ready.text, not_ready
+    assert await in_thread(daemon.ask, "/healthz") == Answer(200, "ok\n")
+    no_job = await in_thread(daemon.tell, "getJob", siteName=QUEUE, prodSourceLabel="user", node="n1", diskSpace=10000)
+    assert (no_job.status, json.loads(no_job.text)["StatusCode"]) == (200, 20)
+    assert (await in_thread(daemon.tell, "updateJob", **update)).status == 503
+    assert daemon.lives
