@@ -8,7 +8,7 @@ from typing import Any
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
-from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
+from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.site import Queue, queue_from_description
 from pandad.taskbuffer import claims, jobs
 from pandad.taskbuffer.claims import Capability
@@ -27,25 +27,53 @@ def a_job(**but: Any) -> JobSpec:
     """A user's job of one core, as the server completes it, without a PandaID; in a later state it is at QUEUE."""
     status = but.get("jobStatus", JobStatus.DEFINED)
     values: dict[str, Any] = {
-        "jobStatus": status, "jobDefinitionID": 1, "jobsetID": 1, "jobName": "a job", "transformation": "run.sh",
-        "jobParameters": "--in x", "prodSourceLabel": "user", "prodUserID": ALICE.subject, "prodUserName": "alice", "attemptNr": 1,
-        "maxAttempt": 3, "assignedPriority": 1000, "currentPriority": 1000, "coreCount": 1, "resource_type": "SCORE", "VO": "test",
-        "computingSite": None if status in _UNPLACED else QUEUE}
+        "jobStatus": status,
+        "jobDefinitionID": 1,
+        "jobsetID": 1,
+        "jobName": "a job",
+        "transformation": "run.sh",
+        "jobParameters": "--in x",
+        "prodSourceLabel": "user",
+        "prodUserID": ALICE.subject,
+        "prodUserName": "alice",
+        "attemptNr": 1,
+        "maxAttempt": 3,
+        "assignedPriority": 1000,
+        "currentPriority": 1000,
+        "coreCount": 1,
+        "resource_type": "SCORE",
+        "VO": "test",
+        "computingSite": None if status in _UNPLACED else QUEUE,
+    }
     return JobSpec(**{**values, **but})
 
 
 def a_file(**but: Any) -> FileSpec:
     """An output file without a PandaID."""
-    values: dict[str, Any] = {"lfn": "out.root", "type": "output", "scope": "user.alice", "status": "defined",
-                              "destinationDBlock": "user.alice.out", "destinationSE": "TEST_DISK"}
+    values: dict[str, Any] = {
+        "lfn": "out.root",
+        "type": "output",
+        "scope": "user.alice",
+        "status": "defined",
+        "destinationDBlock": "user.alice.out",
+        "destinationSE": "TEST_DISK",
+    }
     return FileSpec(**{**values, **but})
 
 
 def a_queue(**but: Any) -> Queue:
     """An online queue of one core per job with one storage endpoint; the keys are those of a CRIC description."""
     description: dict[str, Any] = {
-        "nickname": QUEUE, "atlas_site": "TEST_SITE", "status": "online", "maxrss": 4000, "maxwdir": 20000, "maxtime": 86400,
-        "corecount": 1, "cmtconfig": "", "astorages": {"pr": ["TEST_DISK"], "pw": ["TEST_DISK"]}}
+        "nickname": QUEUE,
+        "atlas_site": "TEST_SITE",
+        "status": "online",
+        "maxrss": 4000,
+        "maxwdir": 20000,
+        "maxtime": 86400,
+        "corecount": 1,
+        "cmtconfig": "",
+        "astorages": {"pr": ["TEST_DISK"], "pw": ["TEST_DISK"]},
+    }
     return queue_from_description({**description, **but})
 
 
@@ -60,7 +88,7 @@ def a_pilot(**but: Any) -> Capability:
     return Capability(**{**values, **but})
 
 
-async def stored(txn: Transaction, specs: Sequence[JobSpec], owner: Identity = ALICE) -> list[int]:
+async def stored(txn: Transaction, /, specs: Sequence[JobSpec], owner: Identity = ALICE) -> list[int]:
     """Insert jobs under new PandaIDs, in whatever state they say, and give the ids."""
     for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True):
         job.PandaID = panda_id
@@ -70,16 +98,16 @@ async def stored(txn: Transaction, specs: Sequence[JobSpec], owner: Identity = A
     return [job.PandaID or 0 for job in specs]
 
 
-async def claimed(txn: Transaction, count: int = 1, **but: Any) -> list[int]:
+async def claimed(txn: Transaction, /, count: int = 1, **but: Any) -> list[int]:
     """New jobs, handed to a pilot."""
     await stored(txn, [a_job(jobStatus=JobStatus.ACTIVATED, **but) for _ in range(count)])
     return [job.PandaID or 0 for job in await claims.claim(txn, a_pilot(count=count))]
 
 
-async def happened(txn: Transaction, event: Event, ids: Collection[int], **values: object) -> list[int]:
-    """Let an event happen to jobs, caused by whoever may; which of them it moved. A report says finished unless told otherwise."""
+async def happened(txn: Transaction, /, event: Event, ids: Collection[int], **values: object) -> list[int]:
+    """Let an event happen to jobs, caused by whoever may; which of them it moved. A report says finished by default."""
     if event is Event.REPORTED:
         values.setdefault("reportedstatus", JobStatus.FINISHED)
-    actor = min(jobs.TRANSITIONS[event].actors)
+    actor = min(TRANSITIONS[event].actors)
     moved = await jobs.move(txn, event, [Change(i, values) for i in ids], actor=actor, who="test")
     return [m.panda_id for m in moved]

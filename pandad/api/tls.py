@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -49,6 +50,8 @@ FAULTS = {
     79: "signed by something that is not an authority",
 }
 """The usual ones of OpenSSL's X509_V_ERR_ numbers (x509_vfy.h), in words for the log."""
+REMEMBERED_CERTIFICATES = 10_000
+"""For which it is known whether their authority may sign them; the policies are read anew with each reload."""
 DEEPEST_CHAIN = 20
 """Certificates; each delegation of a proxy adds one."""
 
@@ -193,13 +196,17 @@ def _verifier(policies: Policies, tolerated: frozenset[int]) -> VerifyCallback:
     """OpenSSL calls it for each certificate of the chain, the root first, and once more for each fault it
     found."""
 
+    @lru_cache(maxsize=REMEMBERED_CERTIFICATES)
+    def within_policy(der: bytes) -> bool:
+        return _signed_within_policy(x509.load_der_x509_certificate(der), policies)
+
     def verify(connection: SSL.Connection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
-        certificate = shown.to_cryptography()
         if not good and fault not in tolerated:
-            _log_refusal(certificate, FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
+            _log_refusal(shown.to_cryptography(), FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
             return False
-        if not _signed_within_policy(certificate, policies):
-            _log_refusal(certificate, "its authority may not sign this name")
+        # By the encoded form: pilots come back with the same chain, and parsing it is a quarter of the handshake.
+        if not within_policy(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)):
+            _log_refusal(shown.to_cryptography(), "its authority may not sign this name")
             return False
         return True
 

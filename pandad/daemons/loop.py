@@ -17,6 +17,7 @@ Body = Callable[[], Awaitable[bool]]
 """One round of work. True: there is more to do at once."""
 
 BACKOFF_MAX_S = 300.0
+WAKE_GAP_S = 0.1  # between rounds of a loop that is woken again and again: what arrives meanwhile shares a round
 LATE_PERIODS = 3  # without a good run, then the process calls itself not ready
 
 
@@ -52,9 +53,9 @@ class Loop(Service):
         return self._ended
 
     def wake(self) -> None:
-        """Run the next round now; if one is under way, another follows it at once."""
-        self._woken = True
-        if self._pause is not None:
+        """Run the next round now; if one is under way, another follows it after WAKE_GAP_S."""
+        known, self._woken = self._woken, True
+        if self._pause is not None and not (known and self.running):
             self._pause.cancel()
 
     def complaint(self) -> str | None:
@@ -68,8 +69,8 @@ class Loop(Service):
         while self.running:
             self._woken = False
             more = await self._round()
-            if self.running and not more and not (self._woken and not self.failures):
-                await self._sleep()
+            if self.running and not more:
+                await self._sleep(WAKE_GAP_S if self._woken and not self.failures else self._delay_s())
 
     async def _round(self) -> bool:
         started = self._clock.seconds()
@@ -88,8 +89,9 @@ class Loop(Service):
         longest = max(BACKOFF_MAX_S, self.period_s)
         return float(min(self.period_s * 2 ** min(self.failures, 30), longest)) * uniform(0.8, 1.2)
 
-    async def _sleep(self) -> None:
-        self._pause = deferLater(self._clock, self._delay_s(), lambda: None)
+    async def _sleep(self, delay_s: float) -> None:
+        """Wait, and less if woken; the gap of a loop that is woken already is waited in full."""
+        self._pause = deferLater(self._clock, delay_s, lambda: None)
         try:
             await self._pause
         except CancelledError:

@@ -12,7 +12,6 @@ from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
-
 MAX_COUNT = 100  # jobs in one claim
 
 
@@ -42,11 +41,11 @@ class Capability:
 _ROW = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _ROW.sources
 
-# One plan serves all calls: an ordered scan of job_activated, made without the values. So the states are constants of the text (a
-# partial index is not used for a parameter), and the planner must not believe that hardly any job fits or that most are wanted, or it
-# sorts the whole queue each time: coalesce makes one guess of the conditions instead of the product of eleven, and the outer LIMIT
-# tells it a number, where for the asked one it expects a tenth of the table. The rows are locked in priority order, SKIP LOCKED passes
-# over what a neighbour is taking, and the UPDATE sees each row once.
+# One plan serves all calls: an ordered scan of job_activated, made without the values. So the states are constants of the text
+# (a partial index is not used for a parameter), and the planner must not believe that hardly any job fits or that most are wanted,
+# or it sorts the whole queue. coalesce makes one guess of the conditions, not the product of eleven; the outer LIMIT
+# tells it a number, where for the asked one it expects a tenth of the table. The rows are locked in priority order, SKIP LOCKED
+# passes over what a neighbour is taking, and the UPDATE sees each row once.
 _CLAIM = sql("jobs.claim", f"""
     WITH best AS MATERIALIZED (SELECT * FROM (
         SELECT pandaid FROM job
@@ -61,7 +60,8 @@ _CLAIM = sql("jobs.claim", f"""
               AND (%(task_id)s::bigint IS NULL OR jeditaskid = %(task_id)s::bigint)
               AND (%(working_group)s::text IS NULL OR workinggroup = %(working_group)s::text)
               AND (%(country_group)s::text IS NULL OR countrygroup = %(country_group)s::text)
-              AND (%(owner_subject)s::text IS NULL OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
+              AND (%(owner_subject)s::text IS NULL
+                   OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
               AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text),
               false)
         ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS fit LIMIT {MAX_COUNT}),

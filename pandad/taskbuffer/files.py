@@ -22,6 +22,7 @@ async def update(txn: Transaction, files: Sequence[FileSpec]) -> int:
     """Store GUID, status, endpoints, size and checksum of these files where they are set; how many rows were written."""
     if not files:
         return 0
-    rows = [{"row_id": f.row_ID, "pandaid": f.PandaID, "guid": f.GUID, "status": f.status, "fsize": f.fsize, "checksum": f.checksum,
-             "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE} for f in files]
+    rows = [{"row_id": f.row_ID, "pandaid": f.PandaID, "guid": f.GUID, "status": f.status, "fsize": f.fsize,
+             "checksum": f.checksum, "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE}
+            for f in files]
     return await txn.run(_UPDATE, files=orjson.dumps(rows).decode())

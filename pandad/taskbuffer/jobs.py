@@ -135,8 +135,8 @@ class Change:
         """The row that the statement reads; names folded to columns."""
         new = {name.lower(): value for name, value in self.values.items()}
         assert new.keys() <= _WRITABLE, f"no event may change {new.keys() - _WRITABLE}"
-        return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why, "check_in_s": self.check_in_s, "report": self.report,
-                "metadata": self.metadata, "stdout": self.stdout, "new": new}
+        return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why, "new": new,
+                "check_in_s": self.check_in_s, "report": self.report, "metadata": self.metadata, "stdout": self.stdout}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +149,20 @@ class Moved:
     command: str | None
 
 
-# Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored
-# final report accepts no second one: the first counts. A mere heartbeat must leave every indexed column
-# (nextcheck too) as it is: then PostgreSQL writes no index entry (a HOT update).
+# Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored final
+# report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
+# PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
+# primary key, whatever PostgreSQL believes of the number of rows.
 _MOVE = sql("jobs.move", f"""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
-            c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text, new jsonb)),
+            c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text,
+              new jsonb)),
     found AS (
         SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::text[]::job_status[]) AS happens
         FROM job j JOIN asked c ON c.pandaid = j.pandaid
-        WHERE (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
+        WHERE j.pandaid = ANY (%(ids)s::bigint[])
+          AND (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
           AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
           AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '^[0-9]+$' OR j.batchid ~ '^[0-9]+$')
           AND (j.reportedstatus IS NULL OR NOT %(reports)s)
@@ -169,12 +172,16 @@ _MOVE = sql("jobs.move", f"""
             jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
             modificationtime = now(),
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
-            nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s) ELSE j.nextcheck END,
-            starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
+            nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s)
+                        ELSE j.nextcheck END,
+            starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime,
+                                 CASE WHEN f.happens AND %(started)s THEN now() END),
             endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
-            ({", ".join(_CHANGEABLE)}) = (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
-        FROM found f WHERE j.pandaid = f.pandaid
-        RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout, j.reportedstatus),
+            ({", ".join(_CHANGEABLE)}) =
+                (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
+        FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
+        RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
+                  j.reportedstatus),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, %(event)s, was, jobstatus, attemptnr, %(actor)s, %(who)s, why FROM moved
@@ -213,19 +220,20 @@ async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: 
 async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterable[Change], *, target: JobStatus | None,
                 touched: Iterable[JobStatus], event: str, actor: Actor, who: str, reports: bool = False,
                 noted: bool = False) -> list[Moved]:
+    asked = [c.as_row() for c in changes]
     rows = await txn.many(
-        _MOVE, changes=_json(c.as_row() for c in changes), sources=sorted(sources), target=target, touched=sorted(touched), event=event,
-        actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL, started=target is JobStatus.RUNNING)
+        _MOVE, changes=_json(asked), ids=[row["pandaid"] for row in asked], sources=sorted(sources), target=target,
+        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL,
+        started=target is JobStatus.RUNNING)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
-
 
 
 _DEFER = sql("jobs.defer", """
     UPDATE job SET nextcheck = now() + make_interval(secs => %(check_in_s)s)
     WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = %(status)s::job_status""")
 
-_RECHECK = sql("jobs.recheck", """
-    UPDATE job SET nextcheck = now() WHERE jobstatus = %(status)s::job_status AND nextcheck > now()""")
+_RECHECK = sql("jobs.recheck", f"""
+    UPDATE job SET nextcheck = now() WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck > now()""")
 
 
 async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_in_s: float) -> None:
@@ -233,12 +241,14 @@ async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_i
     await txn.run(_DEFER, ids=list(ids), status=status, check_in_s=check_in_s)
 
 
-async def recheck(txn: Transaction, status: JobStatus) -> None:
-    """Something changed that may concern every job in that state: look at all of them now."""
-    await txn.run(_RECHECK, status=status)
+async def recheck(txn: Transaction) -> None:
+    """Something changed that may concern every job without a queue: look at all of them now."""
+    await txn.run(_RECHECK)
+
 
 _STATES = sql("jobs.states", """
-    SELECT pandaid, jobstatus, attemptnr, commandtopilot, batchid, holderanchor, holdersubject, owneranchor, ownersubject, reportedstatus
+    SELECT pandaid, jobstatus, attemptnr, commandtopilot, batchid, holderanchor, holdersubject, owneranchor, ownersubject,
+           reportedstatus
     FROM job WHERE pandaid = ANY (%(ids)s::bigint[])""")
 
 _FIND = sql("jobs.find", f"""

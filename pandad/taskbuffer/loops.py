@@ -42,7 +42,8 @@ _FINISHED = sql("loops.finished", """
 _RELEASE = sql("loops.release", "UPDATE loop SET leaseuntil = now() WHERE holder = %(holder)s")
 
 _FIND_ALL = sql("loops.find_all", """
-    SELECT name, holder, term, nullif(leaseuntil, '-infinity'), started, finished, runs, failures, error FROM loop ORDER BY name""")
+    SELECT name, holder, term, nullif(leaseuntil, '-infinity'), started, finished, runs, failures, error
+    FROM loop ORDER BY name""")
 
 
 async def lease(txn: Transaction, name: str, holder: str, lease_s: float) -> int | None:

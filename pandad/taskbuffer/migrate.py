@@ -59,7 +59,7 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
     wanted = known() if migrations is None else migrations
     await txn.run(_LOCK)
     await txn.run(_LEDGER)
-    applied = {number: digest for number, digest in await txn.many(_APPLIED)}
+    applied: dict[int, str] = dict(await txn.many(_APPLIED))
     _check(applied, wanted)
     missing = [m for m in wanted if m.number not in applied]
     for m in missing:

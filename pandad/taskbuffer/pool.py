@@ -15,10 +15,10 @@ import psycopg2
 import psycopg2.extras
 from psycopg2 import errorcodes, errors
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.logger import Logger
 from txpostgres import txpostgres
 
@@ -35,7 +35,7 @@ LISTEN_PAUSE_MAX_S = 10.0
 
 # Not our fault and not the statement's: the same call may succeed later (server shutting down, out of disk, now read-only, ...).
 _LATER = frozenset({errorcodes.READ_ONLY_SQL_TRANSACTION, errorcodes.LOCK_NOT_AVAILABLE})
-# The schema is not there yet: a daemon that waits for its database already listens. (Tests plan every statement against the schema.)
+# The schema is not there yet: a daemon that waits for its database already listens. (Tests plan each statement against it.)
 _NO_SCHEMA = frozenset({errorcodes.UNDEFINED_TABLE, errorcodes.UNDEFINED_COLUMN})
 _LATER_CLASSES = frozenset({"08", "53", "57", "58"})
 
@@ -177,10 +177,16 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str)
 
 
 def session_options(config: DatabaseConfig) -> str:
-    """What every session sets: no statement or transaction may hold the hot tables for long; times are UTC."""
+    """What every session sets: nothing may hold the hot tables for long; times are UTC; plans are pinned."""
     timeout_ms = int(config.statement_timeout_s * 1000)
     return (f"-c statement_timeout={timeout_ms} -c idle_in_transaction_session_timeout={2 * timeout_ms}"
-            " -c timezone=UTC -c synchronous_commit=on -c jit=off")
+            f" -c timezone=UTC -c synchronous_commit=on {PINNED_PLANS}")
+
+
+# Every statement has its index. A task buffer fills and drains faster than PostgreSQL counts it, and a plan made for an empty
+# table reads the whole of a full one: so plans are made once, and not by those counts.
+PINNED_PLANS = ("-c jit=off -c plan_cache_mode=force_generic_plan"
+                " -c enable_seqscan=off -c enable_bitmapscan=off")
 
 
 class Pool:

@@ -32,7 +32,8 @@ _PLACED = ", ".join(f"'{s}'" for s in sorted(IN_SLOT | {
 
 _COUNTS = sql("sites.counts", f"""
     SELECT computingsite, jobstatus, count(*) FROM job
-    WHERE jobstatus IN ({_PLACED}) AND jobstatus = ANY (%(statuses)s::text[]::job_status[]) AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
+    WHERE jobstatus IN ({_PLACED}) AND jobstatus = ANY (%(statuses)s::text[]::job_status[])
+      AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
 
 
 async def put(txn: Transaction, queue: Queue, who: str) -> None:
@@ -79,7 +80,7 @@ async def counts(txn: Transaction, statuses: frozenset[JobStatus]) -> dict[str, 
 
 async def _changed(txn: Transaction) -> None:
     """A job that no queue took may find one now."""
-    await jobs.recheck(txn, JobStatus.DEFINED)
+    await jobs.recheck(txn)
     txn.hint("brokerage")
 
 

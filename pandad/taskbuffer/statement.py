@@ -14,8 +14,8 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 class Statement:
     """One statement with psycopg2's named parameters.
 
-    Each parameter's type must follow from the text alone: cast it where the context leaves it open, and an array of an ENUM by way
-    of text (``%(x)s::text[]::job_status[]``), because a driver's array of texts does not turn into one by itself.
+    Each parameter's type must follow from the text alone: cast it where the context leaves it open, and an array of an ENUM by
+    way of text (``%(x)s::text[]::job_status[]``), because a driver's array of texts does not turn into one by itself.
 
     :param prepare: the text that prepares it; None: the statement is sent as it is, each time.
     :param execute: the text that runs the prepared statement, with named parameters.
@@ -34,8 +34,8 @@ def sql(name: str, text: str, *, planned_each_time: bool = False) -> Statement:
     """Declare a statement; called at import time only, with constants, so that the list is complete and nothing is injected.
 
     :param name: ``module.verb``, unique in pandad.
-    :param planned_each_time: for a rare statement with a bound LIMIT: planned without the value, PostgreSQL expects a tenth of the table
-        and reads all of it. Its name is a comment.
+    :param planned_each_time: for a rare statement whose LIMIT is a parameter: planned without the value, it is taken for a tenth
+        of the table and reads all of it. Its name is then a comment.
     """
     assert name not in STATEMENTS, f"two statements are called {name}"
     if planned_each_time:

@@ -1,4 +1,4 @@
-"""Transactions: the only way to the database. Every one is named, may run more than once, and has its effects after the commit."""
+"""Transactions: the only way to the database. Each is named, may run more than once, and has its effects after the commit."""
 
 from __future__ import annotations
 

@@ -23,16 +23,21 @@ _TO_BROKER = sql("worklists.to_broker", f"""
     ORDER BY j.currentpriority DESC, j.pandaid""", planned_each_time=True)
 
 _INPUT_DUE = sql("worklists.input_due", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus IN {_INPUT_STATES} AND jobstatus = ANY (%(statuses)s::text[]::job_status[]) AND nextcheck <= now()
+    WITH due AS (SELECT pandaid FROM job
+                 WHERE jobstatus IN {_INPUT_STATES} AND nextcheck <= now()
+                   AND jobstatus = ANY (%(statuses)s::text[]::job_status[])
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
-    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid) ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
+    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
+    ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
 _OUTPUT_DUE = sql("worklists.output_due", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
+    WITH due AS (SELECT pandaid FROM job
+                 WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
     SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, extract(epoch FROM now() - r.at)
     FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
-    JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
+    JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr
+    ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
 _SILENT = sql("worklists.silent", f"""
     SELECT pandaid, jobstatus, attemptnr, modificationtime, commandtopilot FROM job

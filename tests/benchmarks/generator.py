@@ -84,7 +84,7 @@ class Run:
         return bool(envelope["success"])
 
     def found(self) -> Found:
-        """All that was begun in time, until its end: clients move in step, and a cut through a wave of them would be off by one."""
+        """All that was begun in time, until its end: clients move in step, and a cut would be off by a wave of them."""
         return Found(
             units=self.units, window_s=round(self.last_done - self.started, 3),
             latencies_ms={name: sorted(values) for name, values in self.latencies_ms.items()}, errors=dict(self.errors),

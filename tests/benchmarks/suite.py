@@ -106,7 +106,8 @@ class Suite:
         emit("pilot_cycles", transport=transport, clients=clients, jobs=len(found.reported), cycles_per_s=found.per_s,
              **_percentiles(found, "acquire", "update", "report"),
              **_cpu_ms(Counter(found.cpu_s) + drain_cpu_s, len(found.reported), "cycle"),
-             share_of_machine=_share_of_machine(found), all_finished_after_s=round(drain_s, 2), **self._losses(there, found), errors=found.errors)
+             share_of_machine=_share_of_machine(found), all_finished_after_s=round(drain_s, 2),
+             **self._losses(there, found), errors=found.errors)
         return found.per_s
 
     def _losses(self, there: int, found: Found) -> dict[str, int]:

@@ -66,9 +66,10 @@ def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def idle(open_directory: Path) -> Iterator[Sandbox]:
-    """A sandbox whose own daemon has been stopped."""
+    """A sandbox whose own daemon has been stopped. Calls do not wait long for its database, so that an outage is a short test."""
     for made in started_sandbox(open_directory / "idle"):
         blockon(Deferred.fromCoroutine(made.daemon.stop()))
+        made.config_file.write_text(made.config_file.read_text().replace("[database]", "[database]\nwait_s = 1"))
         yield made
 
 
@@ -107,29 +108,13 @@ def a_job(name: str) -> dict[str, object]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @ensureDeferred
 async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Signals) -> None:
-    """It ends by itself, with success and without an error in its log, and gives its ports back."""
+    """It winds up without an error in its log and gives its ports back; then twistd ends by that signal, as systemd expects."""
     before = idle.log_file.stat().st_size
-    assert await in_thread(daemon.end, number) == 0
+    assert await in_thread(daemon.end, number) in (0, -number)
     said = idle.log_file.read_bytes()[before:].decode()
     assert "Server Shut Down" in said
     assert "Traceback" not in said and "Unhandled" not in said
     assert daemon.ask("/healthz").status == 0
-
-
-@ensureDeferred
-async def test_a_kill_needs_no_repair(idle: Sandbox, alice: User, daemon: Daemon) -> None:
-    """What was acknowledged before kill -9 is there after the next start, and work goes on."""
-    before = await in_thread(alice.data, "submit", jobs=[a_job("kept")])
-    assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
-    again = Daemon(idle)
-    try:
-        await ready(again)
-        (kept,) = await in_thread(alice.data, "status", ids=[before[0][0]])
-        assert kept["jobName"] == "kept"
-        (row,) = await in_thread(alice.data, "submit", jobs=[a_job("next")])
-        assert row[0] > before[0][0]
-    finally:
-        again.end(signal.SIGTERM)
 
 
 async def acquired(daemon: Daemon) -> dict[str, object]:
@@ -181,3 +166,19 @@ async def away(daemon: Daemon, update: dict[str, object]) -> None:
     assert (no_job.status, json.loads(no_job.text)["StatusCode"]) == (200, 20)
     assert (await in_thread(daemon.tell, "updateJob", **update)).status == 503
     assert daemon.lives
+
+
+@ensureDeferred
+async def test_a_kill_needs_no_repair(idle: Sandbox, alice: User, daemon: Daemon) -> None:
+    """What was acknowledged before kill -9 is there after the next start, and work goes on."""
+    before = await in_thread(alice.data, "submit", jobs=[a_job("kept")])
+    assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
+    again = Daemon(idle)
+    try:
+        await ready(again)
+        (kept,) = await in_thread(alice.data, "status", ids=[before[0][0]])
+        assert kept["jobName"] == "kept"
+        (row,) = await in_thread(alice.data, "submit", jobs=[a_job("next")])
+        assert row[0] > before[0][0]
+    finally:
+        again.end(signal.SIGTERM)

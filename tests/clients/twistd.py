@@ -65,7 +65,8 @@ class Daemon:
 
     def ask(self, path: str) -> Answer:
         """A GET on the plain port."""
-        return _answer(http.client.HTTPConnection(HOST, self._sandbox.config.server.http_port, timeout=ANSWER_LIMIT_S), "GET", path)
+        link = http.client.HTTPConnection(HOST, self._sandbox.config.server.http_port, timeout=ANSWER_LIMIT_S)
+        return _answer(link, "GET", path)
 
     def tell(self, method: str, **form: object) -> Answer:
         """A legacy call of a pilot, in the form dialect; the reply is JSON if it is none of refusal."""

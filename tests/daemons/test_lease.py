@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_twisted import async_yield_fixture, ensureDeferred
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred as ensure
 
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Body
@@ -31,6 +32,10 @@ class Process:
         if self.error is not None:
             raise self.error
         return self._more
+
+
+async def _awaited(body: Body) -> bool:
+    return await body()
 
 
 async def _age(txn: Transaction) -> None:
@@ -118,7 +123,7 @@ async def test_run_that_outlived_its_lease(store: Store, first: Process) -> None
         began.callback(None)
         return await under_way
 
-    sleeper = Deferred.fromCoroutine(first.leases.exclusive("broker", 1.0, slow)())  # type: ignore[arg-type]
+    sleeper = ensure(_awaited(first.leases.exclusive("broker", 1.0, slow)))
     await began
     second = Process(store)
     await store.once("age", _age)

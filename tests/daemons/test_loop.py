@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pandad.daemons.loop import BACKOFF_MAX_S, LATE_PERIODS, Loop
+from pandad.daemons.loop import BACKOFF_MAX_S, LATE_PERIODS, WAKE_GAP_S, Loop
 
 PERIOD_S = 10.0
 EARLIEST, LATEST = 0.79, 1.21  # of a pause, with its jitter
@@ -98,13 +98,28 @@ def test_wake_ends_the_pause(rounds: Rounds) -> None:
 
 
 def test_wake_during_a_round_is_not_lost(rounds: Rounds) -> None:
-    """Work that came while a round was looking elsewhere is met by another round at once; one, however many wakes."""
+    """Work that came while a round was looking elsewhere is met by another after a short gap; one, however many wakes."""
     rounds.loop.wake()
     rounds.loop.wake()
     rounds.end()
+    assert rounds.begun == 1
+    rounds.clock.advance(WAKE_GAP_S)
     assert rounds.begun == 2
     rounds.end()
+    rounds.clock.advance(WAKE_GAP_S)
     assert rounds.begun == 2
+
+
+def test_endless_wakes_leave_gaps(rounds: Rounds) -> None:
+    """A loop that is woken all the time has a round per gap, not one per wake."""
+    for begun in range(1, 5):
+        rounds.loop.wake()
+        rounds.end()
+        for _ in range(3):
+            rounds.loop.wake()
+        assert rounds.begun == begun
+        rounds.clock.advance(WAKE_GAP_S)
+        assert rounds.begun == begun + 1
 
 
 def test_survives_errors_with_growing_pauses(rounds: Rounds) -> None:
@@ -145,7 +160,8 @@ def test_failing_rounds_do_not_spin(rounds: Rounds) -> None:
 
 
 def test_stops_at_once_when_idle(rounds: Rounds) -> None:
-    """A loop that pauses stops without another round."""
+    """A loop that pauses stops without another round, in the gap after a wake too."""
+    rounds.loop.wake()
     rounds.end()
     stopped = rounds.loop.stopService()
     assert stopped is not None and stopped.called

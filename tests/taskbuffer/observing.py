@@ -1,20 +1,24 @@
-"""A look at the database from beside the store under test."""
+"""A look at the database from beside the store under test, and small bodies of transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from factories import a_job, stored
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import blockingCallFromThread
 
 from pandad.config import DatabaseConfig
+from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer import jobs
+from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.pool import Link, Row, connect
 from pandad.taskbuffer.statement import Statement
-from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
 
@@ -51,8 +55,12 @@ class Observer:
 
     async def sessions(self, application: str = "pandad") -> list[int]:
         """Backend process ids of that application on this database."""
-        return [pid for (pid,) in await self.rows(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %(a)s", a=application)]
+        return [
+            pid
+            for (pid,) in await self.rows(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %(a)s", a=application
+            )
+        ]
 
     async def kill(self, application: str = "pandad") -> int:
         """Terminate all sessions of that application, and see them gone; how many there were."""
@@ -77,7 +85,8 @@ async def observe(config: DatabaseConfig) -> Observer:
 
 def in_reactor(call: Callable[[], Deferred[T]]) -> T:
     """For hypothesis, which knows no Deferreds and so runs in a thread: call this in the reactor and wait for its result."""
-    result: T = blockingCallFromThread(reactor, call)
+    clock: Any = reactor
+    result: T = blockingCallFromThread(clock, call)  # type: ignore[arg-type]
     return result
 
 
@@ -86,11 +95,44 @@ def statement(text: str) -> Statement:
     return Statement("test", text)
 
 
-async def run(txn: Transaction, text: str, **parameters: Any) -> int:
+async def run(txn: Transaction, /, text: str, **parameters: Any) -> int:
     """A transaction's body of one statement."""
     return await txn.run(statement(text), **parameters)
 
 
-async def rows(txn: Transaction, text: str, **parameters: Any) -> list[Row]:
+async def rows(txn: Transaction, /, text: str, **parameters: Any) -> list[Row]:
     """A transaction's body of one query."""
     return await txn.many(statement(text), **parameters)
+
+
+async def notes(store: Store) -> list[int]:
+    """What is durable."""
+    return [n for (n,) in await store.once("notes", rows, "SELECT n FROM note ORDER BY n")]
+
+
+async def write(txn: Transaction, n: int) -> int:
+    """One row."""
+    return await run(txn, "INSERT INTO note VALUES (%(n)s)", n=n)
+
+
+async def forced(txn: Transaction, statuses: Sequence[JobStatus]) -> list[int]:
+    """New jobs, put into these states past all rules."""
+    ids = await stored(txn, [a_job(computingSite="Q") for _ in statuses])
+    await run(
+        txn,
+        """UPDATE job SET jobstatus = s::job_status, holdersubject = 'x', endtime = now()
+           FROM unnest(%(ids)s::bigint[], %(s)s::text[]) AS u(id, s) WHERE pandaid = id""",
+        ids=ids,
+        s=list(statuses),
+    )
+    return ids
+
+
+async def now_in(txn: Transaction, ids: Sequence[int]) -> list[JobStatus]:
+    """Their states."""
+    return [s.status for s in await jobs.states(txn, ids) if s is not None]
+
+
+async def history(txn: Transaction, panda_id: int) -> list[JobEvent]:
+    """Without the submission."""
+    return (await jobs.events(txn, panda_id))[1:]

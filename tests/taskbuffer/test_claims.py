@@ -127,12 +127,23 @@ async def test_claimed_job_is_whole_and_the_pilots(store: Store) -> None:
         (panda_id,) = await stored(txn, [waiting(Files=[a_file(), a_file(type="log", lfn="log.tgz")])])
         (job,) = await claims.claim(txn, a_pilot(node="wn7", computing_element="ce1", scheduler_id="harvester-x"))
         (found,) = await jobs.find(txn, [panda_id])
-        assert job == found and job.jobStatus is SENT and job.jobParameters == "--in x" and [f.type for f in job.Files] == ["output", "log"]
+        assert (
+            job == found
+            and job.jobStatus is SENT
+            and job.jobParameters == "--in x"
+            and [f.type for f in job.Files] == ["output", "log"]
+        )
         assert (job.modificationHost, job.computingElement, job.schedulerID) == ("wn7", "ce1", "harvester-x")
         (state,) = await jobs.states(txn, [panda_id])
         assert state is not None and (state.status, state.attempt_nr, state.holder) == (SENT, 1, PILOT)
         event = (await jobs.events(txn, panda_id))[-1]
-        assert (event.event, event.was, event.became, event.who, event.why) == (Event.CLAIMED, ACTIVATED, SENT, PILOT.subject, "on wn7")
+        assert (event.event, event.was, event.became, event.who, event.why) == (
+            Event.CLAIMED,
+            ACTIVATED,
+            SENT,
+            PILOT.subject,
+            "on wn7",
+        )
 
     await store.transact("body", body)
 
@@ -191,8 +202,7 @@ async def test_every_job_once(database: DatabaseConfig, store: Store) -> None:
     names the one who got it."""
     ids = await store.transact("insert", stored, [waiting(currentPriority=n % 7) for n in range(JOBS)])
     stores = [Store(reactor, database) for _ in range(STORES)]
-    shares = await gatherResults(
-        [Deferred.fromCoroutine(claim_until_empty(stores[n % STORES], n)) for n in range(CLAIMERS)])
+    shares = await gatherResults([Deferred.fromCoroutine(claim_until_empty(stores[n % STORES], n)) for n in range(CLAIMERS)])
     await gatherResults([Deferred.fromCoroutine(s.close()) for s in stores])
     assert Counter(panda_id for share in shares for panda_id, _ in share) == Counter(ids)
     logged = await store.once("log", rows, "SELECT pandaid, attemptnr, why FROM job_event WHERE event = 'claimed'")

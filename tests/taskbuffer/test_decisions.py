@@ -10,8 +10,10 @@ from pandad.taskbuffer import decisions
 from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.store import Store
 
-VERDICTS = [{"queue": "A", "verdict": False, "criterion": "-memory", "have": 2000, "need": 4000, "text": "too small: 2000 < 4000 %s"},
-            {"queue": "B", "verdict": True, "criterion": None, "have": None, "need": None, "text": "ü"}]
+VERDICTS = [
+    {"queue": "A", "verdict": False, "criterion": "-memory", "have": 2000, "need": 4000, "text": "too small: 2000 < 4000 %s"},
+    {"queue": "B", "verdict": True, "criterion": None, "have": None, "need": None, "text": "ü"},
+]
 
 
 @ensureDeferred

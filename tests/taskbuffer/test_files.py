@@ -13,14 +13,22 @@ from pandad.taskbuffer.store import Store, Transaction
 
 @ensureDeferred
 async def test_update(store: Store) -> None:
-    """GUID, status, endpoints, size and checksum are written where set; None leaves what is there; other attributes and files stay."""
+    """GUID, status, endpoints, size and checksum are written where set; all else stays, and None leaves what is there."""
 
     async def body(txn: Transaction) -> None:
         ids = await stored(txn, [a_job(Files=[a_file(GUID="g0"), a_file(lfn="b")])])
         (job,) = await jobs.find(txn, ids)
         assert job is not None
-        known = replace(job.Files[0], GUID=None, status="ready", fsize=5, checksum="ad:00000001", destinationSE="D", dispatchDBlockToken="T",
-                        lfn="other")
+        known = replace(
+            job.Files[0],
+            GUID=None,
+            status="ready",
+            fsize=5,
+            checksum="ad:00000001",
+            destinationSE="D",
+            dispatchDBlockToken="T",
+            lfn="other",
+        )
         assert await files.update(txn, [known]) == 1
         (after,) = await jobs.find(txn, ids)
         assert after is not None

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from pandad.spec.jobstatus import FINAL, INITIAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
+from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.taskbuffer import claims, jobs
 from pandad.taskbuffer.jobs import Change, JobEvent, Moved
 from pandad.taskbuffer.store import Store, Transaction
@@ -198,4 +198,5 @@ def _replayed(events: Sequence[JobEvent]) -> tuple[JobStatus, int]:
 async def test_life_of_jobs(store: Store) -> None:
     """Whatever happens in whatever order, store, model and history agree, and no attempt goes to two pilots."""
     bounds = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck))
-    await deferToThread(run_state_machine_as_test, lambda: Life(store), settings=bounds)
+    machine: Any = lambda: Life(store)  # noqa: E731
+    await deferToThread(lambda: run_state_machine_as_test(machine, settings=bounds))

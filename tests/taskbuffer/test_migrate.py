@@ -31,7 +31,8 @@ _numbers = itertools.count()
 ROWS = {
     1: """INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject) VALUES (1, 'defined', 'ca', 'alice');
           INSERT INTO job_text (pandaid, jobparameters) VALUES (1, '--in x');
-          INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who) VALUES (1, 'submitted', 'defined', 1, 'user', 'alice');
+          INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who)
+              VALUES (1, 'submitted', 'defined', 1, 'user', 'alice');
           INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (1, 1, 'failed', '{}');
           INSERT INTO job_decision (pandaid, verdicts) VALUES (1, '[]');
           INSERT INTO file (pandaid, lfn, type, status) VALUES (1, 'out', 'output', 'defined');
@@ -135,8 +136,12 @@ async def test_states_are_the_enum(observer: Observer) -> None:
 
 
 TYPES: dict[type, set[str]] = {
-    int: {"integer", "bigint"}, float: {"double precision"}, str: {"text"}, datetime: {"timestamp with time zone"},
-    JobStatus: {"USER-DEFINED"}}
+    int: {"integer", "bigint"},
+    float: {"double precision"},
+    str: {"text"},
+    datetime: {"timestamp with time zone"},
+    JobStatus: {"USER-DEFINED"},
+}
 ELSEWHERE = {"jobparameters", "metadata"}
 SET_BY_DATABASE = {"pandaid", "row_id", "creationtime", "modificationtime", "statechangetime"}
 
@@ -144,8 +149,10 @@ SET_BY_DATABASE = {"pandaid", "row_id", "creationtime", "modificationtime", "sta
 async def columns(observer: Observer, table: str) -> dict[str, tuple[Any, ...]]:
     """Column name to (type, whether it may be NULL)."""
     found = await observer.rows(
-        "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns WHERE table_name = %(table)s", table=table)
-    return {name: rest for name, *rest in found}
+        "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns WHERE table_name = %(table)s",
+        table=table,
+    )
+    return {name: (kind, nullable) for name, kind, nullable in found}
 
 
 def fits(attribute: Attribute, column: tuple[Any, ...]) -> bool:
@@ -158,7 +165,9 @@ def fits(attribute: Attribute, column: tuple[Any, ...]) -> bool:
 async def test_job_has_a_column_for_every_attribute(observer: Observer) -> None:
     """Every JobSpec attribute has a column of its kind: in job, or in job_text for the two long texts."""
     job, texts = await columns(observer, "job"), await columns(observer, "job_text")
-    unfit = [a.name for a in JOB_ATTRIBUTES if not fits(a, (texts if a.column in ELSEWHERE else job).get(a.column, ("none", True)))]
+    unfit = [
+        a.name for a in JOB_ATTRIBUTES if not fits(a, (texts if a.column in ELSEWHERE else job).get(a.column, ("none", True)))
+    ]
     assert unfit == [] and len(JOB_ATTRIBUTES) == 126
 
 

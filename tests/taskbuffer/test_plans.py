@@ -26,22 +26,26 @@ from .observing import Observer, observe
 S = JobStatus
 
 # Most jobs wait or are over, as on a busy hub.
+STATES = (
+    [S.ACTIVATED] * 5 + [S.FINISHED] * 5 + [S.DEFINED, S.RUNNING, S.HOLDING] * 2 + [S.ASSIGNED, S.WAITING, S.SENT, S.STARTING]
+)
 JOBS, QUEUES, ACTIVATED = 240_000, 20, 5 / 20
 LOAD = f"""
-    INSERT INTO job (pandaid, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel, holdersubject, holderanchor,
-                     endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname, transformation, resource_type)
-    SELECT n, s, CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, (n * 7919) % 1000, 1000 + n / 400 % 8 * 500, 1, 'user', 'pilot', 'ca',
-           CASE WHEN s = 'finished' THEN now() END, CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
+    INSERT INTO job (pandaid, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel, holdersubject,
+                     holderanchor, endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname, transformation,
+                     resource_type)
+    SELECT n, s, CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, (n * 7919) % 1000, 1000 + n / 400 % 8 * 500, 1, 'user',
+           'pilot', 'ca', CASE WHEN s = 'finished' THEN now() END,
+           CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
            now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE'
     FROM generate_series(1, {JOBS}) AS n,
-         LATERAL (SELECT (ARRAY['activated', 'activated', 'activated', 'activated', 'finished', 'finished', 'finished', 'finished', 'finished',
-                                'defined', 'defined', 'assigned', 'waiting', 'running', 'running', 'sent', 'starting', 'holding', 'holding',
-                                'activated'])[1 + n / {QUEUES} % 20]::job_status AS s) AS state;
+         LATERAL (SELECT (ARRAY[{", ".join(f"'{s}'" for s in STATES)}])[1 + n / {QUEUES} % 20]::job_status AS s) AS state;
     INSERT INTO job_text (pandaid, jobparameters) SELECT pandaid, '--in x' FROM job;
     INSERT INTO file (pandaid, lfn, type, status) SELECT pandaid, 'out', 'output', 'defined' FROM job;
     INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) SELECT pandaid, attemptnr, 'finished', '' FROM job
         WHERE jobstatus = 'holding';
-    INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who) SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job"""
+    INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who)
+        SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job"""
 
 
 async def _load(postgres: EmbeddedPostgres, template: str) -> Observer:
@@ -65,7 +69,7 @@ def big(postgres: EmbeddedPostgres, template: str) -> Iterator[Store]:
 
 
 class Explainer(Transaction):
-    """Runs each statement under EXPLAIN ANALYZE, prepared if pandad prepares it, and keeps the plan; whoever asked gets no rows."""
+    """Runs each statement under EXPLAIN ANALYZE, prepared if pandad prepares it, and keeps the plan; gives no rows."""
 
     plan: dict[str, Any]
 
@@ -118,7 +122,7 @@ Explain = Callable[[Callable[[Transaction], Awaitable[object]]], Awaitable[Plan]
 
 @pytest.fixture(params=["custom", "generic"])
 def explain(big: Store, request: pytest.FixtureRequest) -> Explain:
-    """How PostgreSQL does it, both ways that it does a prepared statement: with the values of the call and without. Nothing stays."""
+    """How PostgreSQL does it, both ways that it has for a prepared statement: with the values and without. Nothing stays."""
     mode = ddl("mode", f"SET LOCAL plan_cache_mode = force_{request.param}_plan")
 
     async def plan_of(body: Callable[[Transaction], Awaitable[object]]) -> Plan:
@@ -187,11 +191,17 @@ async def test_silent(explain: Explain, status: JobStatus) -> None:
     assert plan.indexes() <= {"job_in_slot", "job_placed"} and plan.whole_tables() == set()
 
 
-@pytest.mark.parametrize("body", [
-    lambda txn: jobs.states(txn, [5, 500, 50000]), lambda txn: jobs.find(txn, [5, 500]),
-    lambda txn: jobs.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
-    lambda txn: jobs.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
-    lambda txn: jobs.defer(txn, [281], S.RUNNING, 1)], ids=["states", "find", "move", "touch", "defer"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda txn: jobs.states(txn, [5, 500, 50000]),
+        lambda txn: jobs.find(txn, [5, 500]),
+        lambda txn: jobs.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
+        lambda txn: jobs.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
+        lambda txn: jobs.defer(txn, [281], S.RUNNING, 1),
+    ],
+    ids=["states", "find", "move", "touch", "defer"],
+)
 @ensureDeferred
 async def test_by_id(explain: Explain, body: Callable[[Transaction], Awaitable[object]]) -> None:
     """What is asked or said of a job by its PandaID reads that job only."""

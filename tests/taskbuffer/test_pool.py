@@ -225,7 +225,12 @@ async def test_commit_of_a_failed_transaction_is_an_error(link: Link) -> None:
 async def test_sessions_are_bounded_and_utc(database: DatabaseConfig) -> None:
     """Every session limits statements and idle transactions, commits durably and speaks UTC."""
     link = await connect(clock, replace(database, statement_timeout_s=7), "pandad")
-    wanted = {"statement_timeout": "7s", "idle_in_transaction_session_timeout": "14s", "synchronous_commit": "on", "TimeZone": "UTC"}
+    wanted = {
+        "statement_timeout": "7s",
+        "idle_in_transaction_session_timeout": "14s",
+        "synchronous_commit": "on",
+        "TimeZone": "UTC",
+    }
     for name, value in wanted.items():
         assert (await link.execute(f"SHOW {name}"))[0] == [(value,)]
     link.close()

@@ -8,7 +8,7 @@ import pytest
 from factories import a_file, a_job, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
-from pandad.spec.jobstatus import Event, JobStatus
+from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import jobs, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -19,8 +19,13 @@ S, E = JobStatus, Event
 
 async def due_in(txn: Transaction, ids: Sequence[int], seconds: Sequence[float]) -> None:
     """Plan the next look at each job, from now; negative is overdue."""
-    await run(txn, """UPDATE job SET nextcheck = now() + make_interval(secs => s)
-                      FROM unnest(%(ids)s::bigint[], %(s)s::float[]) AS u(id, s) WHERE pandaid = id""", ids=list(ids), s=list(seconds))
+    await run(
+        txn,
+        """UPDATE job SET nextcheck = now() + make_interval(secs => s)
+                      FROM unnest(%(ids)s::bigint[], %(s)s::float[]) AS u(id, s) WHERE pandaid = id""",
+        ids=list(ids),
+        s=list(seconds),
+    )
 
 
 @ensureDeferred
@@ -28,9 +33,16 @@ async def test_to_broker(store: Store) -> None:
     """Defined jobs that are due, by priority, then oldest; not more than asked for; whole, with their files."""
 
     async def body(txn: Transaction) -> None:
-        a, b, c, later, _ = await stored(txn, [
-            a_job(currentPriority=1, Files=[a_file()]), a_job(currentPriority=9), a_job(currentPriority=9), a_job(currentPriority=99),
-            a_job(jobStatus=S.ASSIGNED, currentPriority=99)])
+        a, b, c, later, _ = await stored(
+            txn,
+            [
+                a_job(currentPriority=1, Files=[a_file()]),
+                a_job(currentPriority=9),
+                a_job(currentPriority=9),
+                a_job(currentPriority=99),
+                a_job(jobStatus=S.ASSIGNED, currentPriority=99),
+            ],
+        )
         await due_in(txn, [later], [60])
         assert [j.PandaID for j in await worklists.to_broker(txn, 10)] == [b, c, a]
         assert [j.PandaID for j in await worklists.to_broker(txn, 1)] == [b]
@@ -49,7 +61,9 @@ async def test_input_due(store: Store, statuses: set[JobStatus]) -> None:
         kinds = [S.ASSIGNED, S.WAITING, S.ASSIGNED, S.WAITING, S.DEFINED]
         ids = await stored(txn, [a_job(jobStatus=s) for s in kinds])
         await due_in(txn, ids, [-10, -20, -30, 60, -99])
-        assert [j.PandaID for j in await worklists.input_due(txn, statuses, 10)] == [ids[n] for n in (2, 1, 0) if kinds[n] in statuses]
+        assert [j.PandaID for j in await worklists.input_due(txn, statuses, 10)] == [
+            ids[n] for n in (2, 1, 0) if kinds[n] in statuses
+        ]
         assert len(await worklists.input_due(txn, statuses, 1)) == 1
 
     await store.transact("body", body)
@@ -63,13 +77,15 @@ async def test_output_due(store: Store) -> None:
         early, late, recovering, later = await claimed(txn, 4)
         for panda_id, word in ((early, S.FINISHED), (late, S.FAILED), (later, S.FAILED)):
             change = jobs.Change(panda_id, {"reportedstatus": word}, report=f"report {word}")
-            await jobs.move(txn, E.REPORTED, [change], actor=jobs.Actor.PILOT, who="x")
+            await jobs.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
         await happened(txn, E.RECOVERING, [recovering])
         await due_in(txn, [early, late, recovering, later], [-1, -2, -3, 60])
         await run(txn, "UPDATE job_report SET at = now() - interval '90 s'")
         found = await worklists.output_due(txn, 10)
         assert [(r.job.PandaID, r.outcome, r.report, r.age_s) for r in found] == [
-            (late, S.FAILED, "report failed", 90.0), (early, S.FINISHED, "report finished", 90.0)]
+            (late, S.FAILED, "report failed", 90.0),
+            (early, S.FINISHED, "report finished", 90.0),
+        ]
         assert [r.job.PandaID for r in await worklists.output_due(txn, 1)] == [late]
 
     await store.transact("body", body)
@@ -81,9 +97,13 @@ async def test_report_of_this_attempt(store: Store) -> None:
 
     async def body(txn: Transaction) -> None:
         (panda_id,) = await claimed(txn)
-        await run(txn, "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 0, 'failed', 'old')", id=panda_id)
+        await run(
+            txn,
+            "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 0, 'failed', 'old')",
+            id=panda_id,
+        )
         change = jobs.Change(panda_id, {"reportedstatus": S.FINISHED}, report="new")
-        await jobs.move(txn, E.REPORTED, [change], actor=jobs.Actor.PILOT, who="x")
+        await jobs.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
         assert [r.report for r in await worklists.output_due(txn, 10)] == ["new"]
 
     await store.transact("body", body)
@@ -103,7 +123,12 @@ async def test_report_without_a_text(store: Store) -> None:
 
 async def silent_for(txn: Transaction, panda_id: int, seconds: float) -> None:
     """Its pilot spoke so long ago."""
-    await run(txn, "UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = %(id)s", s=seconds, id=panda_id)
+    await run(
+        txn,
+        "UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = %(id)s",
+        s=seconds,
+        id=panda_id,
+    )
 
 
 @ensureDeferred
