@@ -31,6 +31,7 @@ from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
+from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, load
 from pandad.daemons.lease import Leases
@@ -109,6 +110,7 @@ class Pandad(MultiService):
             Job(Jobs(self._store), dispatcher),
             System(),
             Metaconfig(),
+            Workflow(),
             Legacy(dispatcher, heartbeat, workers),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
             Health(self._checks, metrics.text),

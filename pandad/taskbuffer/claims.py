@@ -42,7 +42,7 @@ _ROW = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _ROW.sources
 
 # One plan serves all calls: an ordered scan of job_activated, made without the values. So the states are constants of the text
-# (a partial index is not used for a parameter), and the planner must not believe that hardly any job fits or that most are wanted,
+# (a partial index is not used for a parameter), and the planner must not believe that hardly any job fits or most are wanted,
 # or it sorts the whole queue. coalesce makes one guess of the conditions, not the product of eleven; the outer LIMIT
 # tells it a number, where for the asked one it expects a tenth of the table. The rows are locked in priority order, SKIP LOCKED
 # passes over what a neighbour is taking, and the UPDATE sees each row once.

@@ -29,6 +29,7 @@ from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
+from pandad.api.v1.workflow import Workflow
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
@@ -264,7 +265,7 @@ def api(tmp_path: Path) -> Api:
     (trf := tmp_path / "trf").mkdir()
     (cache := tmp_path / "cache").mkdir()
     handlers = [
-        Pilot(*rooms), Job(jobs, rooms[0]), System(), Metaconfig(), Legacy(*rooms),  # type: ignore[arg-type]
+        Pilot(*rooms), Job(jobs, rooms[0]), System(), Metaconfig(), Workflow(), Legacy(*rooms),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PILOTS = Path(sys.prefix) / "pilot"
+IN_VENV = sys.prefix != sys.base_prefix
+PILOTS = Path(sys.prefix) / "pilot" if IN_VENV else Path.home() / ".cache" / "pandad"
 """Where the pilot's source is kept from run to run; `make demo` keeps it there too."""
 
 ROOT = Path(__file__).parents[2]

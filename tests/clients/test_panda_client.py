@@ -26,7 +26,7 @@ LABELS = {"prodSourceLabel": "user"}  # others need a role
 
 
 def a_job(name: str, **but: Any) -> dict[str, Any]:
-    """A job with a file of each kind, as analysis tools submit it. It waits for an input that never comes."""
+    """A job with a file of each kind, as analysis tools submit it. It waits for an input that never comes: no pilot gets it."""
     dataset = f"user.alice.{name}"
     common = {"dataset": dataset, "scope": "user.alice"}
     there = {**common, "destinationDBlock": dataset, "destinationSE": ENDPOINT}
@@ -115,8 +115,10 @@ def test_file_attributes_round_trip(alice: User) -> None:
     """Each attribute of a file likewise, but for its job, its place and its state."""
     known = [a for a in FILE_ATTRIBUTES[:18] if a.name not in ("row_ID", "PandaID", "status", "type")]
     sent = {a.name: sample(a, n) for n, a in enumerate(known, 1)} | {"type": "output"}
-    (job,) = alice.data("status", ids=submitted(alice, a_job("files", Files=[sent])))
-    (file,) = job["Files"]
+    waiting = a_job("files")
+    waiting["Files"].append(sent)
+    (job,) = alice.data("status", ids=submitted(alice, waiting))
+    file = job["Files"][-1]
     assert {name: file.get(name) for name in sent} == sent
 
 
