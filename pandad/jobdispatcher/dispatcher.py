@@ -13,7 +13,7 @@ from pandad.taskbuffer.claims import Capability
 from pandad.taskbuffer.jobs import JobState
 from pandad.taskbuffer.store import Store
 
-MAX_JOBS = 1000  # in one call
+MAX_JOBS = claims.MAX_COUNT  # in one call
 NAME_LENGTH = 60  # of prodUserName
 
 # Labels that a pilot of a label may take (PanDA server, getJobs). A label that is not listed takes its own jobs only.
