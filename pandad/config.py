@@ -192,7 +192,10 @@ class DataServiceConfig:
     batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
     missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
     give_up_s: int = setting(
-        "A job fails whose input is still missing after this, or whose output the storage still does not answer for", DAY_S, low=1, high=365 * DAY_S
+        "A job fails whose input is still missing after this, or whose output storage still does not answer",
+        DAY_S,
+        low=1,
+        high=365 * DAY_S,
     )
     endpoints: Mapping[str, Path] = setting(
         'Storage endpoints of the local backend: NAME = "/folder"',

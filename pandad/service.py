@@ -13,6 +13,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -51,6 +52,7 @@ from pandad.taskbuffer.store import Store
 from pandad.userinterface.jobs import Jobs
 
 SCHEMA_RETRY_S = 1.0
+READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
 
 
 class Options(UsageOptions):
@@ -183,6 +185,8 @@ class Pandad(MultiService):
                 self._problem = None
                 self.log.info("the database is ready, {n} migrations applied", n=applied)
         if self.running:
+            with suppress(Unavailable):  # then they run out by themselves
+                await self._leases.reclaim()
             self._store.start()
             for loop in self._loops:
                 loop.setServiceParent(self)
@@ -202,9 +206,11 @@ class Pandad(MultiService):
 
     async def _database_complaint(self) -> str | None:
         try:
-            await self._store.once("ready", migrate.ping)
+            await self._store.once("ready", migrate.ping).addTimeout(READY_LIMIT_S, self._reactor)
         except Unavailable as error:
             return str(error)
+        except WaitTimeout:
+            return f"the database did not answer within {READY_LIMIT_S:g} s"
         return None
 
 

@@ -32,9 +32,9 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        wanted = ("PandaID", "jobName", "jobStatus", "computingSite", "attemptNr", "transExitCode", "pilotErrorCode", "pilotErrorDiag",
-                  "timeline")
-        return {**{key: self.job[key] for key in wanted}, "output": str(self.output), "problem": self.problem}
+        shown = ("PandaID", "jobName", "jobStatus", "computingSite", "attemptNr", "transExitCode", "pilotErrorCode",
+                 "pilotErrorDiag", "timeline")
+        return {**{key: self.job[key] for key in shown}, "output": str(self.output), "problem": self.problem}
 
 
 def judge(job: Description, storage: Path) -> Verdict:
@@ -62,7 +62,9 @@ def _problem(job: Description, source: Path, output: Path) -> str | None:
 def rendered(verdicts: Sequence[Verdict], directory: Path, good: bool) -> str:
     """The report for a person."""
     return "\n".join([
-        "", "What happened to each job (UTC):", *(_story(v) for v in verdicts), "", _overview(verdicts), "", *_outcome(verdicts, good),
+        "", "What happened to each job (UTC):", *(_story(v) for v in verdicts),
+        "", _overview(verdicts),
+        "", *_outcome(verdicts, good),
         "", "What to try next:",
         f"  pandad sandbox {directory}          # the same sandbox again, its jobs kept; in another terminal:",
         f"  . {directory}/env.sh",
@@ -75,7 +77,8 @@ def rendered(verdicts: Sequence[Verdict], directory: Path, good: bool) -> str:
 
 def _outcome(verdicts: Sequence[Verdict], good: bool) -> list[str]:
     if good:
-        return [f"As promised: {len(verdicts) - 1} jobs finished with the right output, one failed with exit code {PAYLOAD_EXIT_CODE}."]
+        return [f"As promised: {len(verdicts) - 1} jobs finished with the right output, one failed with exit code "
+                f"{PAYLOAD_EXIT_CODE}."]
     return ["NOT as promised:", *(f"  job {v.job['PandaID']}: {v.problem}" for v in verdicts if v.problem)]
 
 

@@ -35,6 +35,15 @@ class Leases:
 
         return leased
 
+    async def reclaim(self) -> None:
+        """Free the leases of processes of this host that died without giving them back, as after kill -9.
+
+        Two containers may share a host name and not see each other's processes: then both run a loop for a while, which is safe.
+        """
+        for state in await self._store.once("loop_states", loops.find_all):
+            if state.holder is not None and _died_here(state.holder):
+                await self._store.once("loop_release", loops.release, state.holder)
+
     async def release(self) -> None:
         """Give all leases back, so that another process takes over at once."""
         await self._store.once("loop_release", loops.release, self.holder)
@@ -50,3 +59,17 @@ class Leases:
             raise
         finally:
             await self._store.once("loop_finished", loops.finished, name, self.holder, term, error)
+
+
+def _died_here(holder: str) -> bool:
+    """Whether that process was one of this host and is no more."""
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)  # asks only
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -12,11 +12,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pandad import metrics
+from pandad.spec.errors import Unavailable
 
 Body = Callable[[], Awaitable[bool]]
 """One round of work. True: there is more to do at once."""
 
 BACKOFF_MAX_S = 300.0
+OUTAGE_PAUSE_S = 1.0  # after a round that met an outage; its calls had waited for the end of it already
 WAKE_GAP_S = 0.1  # between rounds of a loop that is woken again and again: what arrives meanwhile shares a round
 LATE_PERIODS = 3  # without a good run, then the process calls itself not ready
 
@@ -24,7 +26,8 @@ LATE_PERIODS = 3  # without a good run, then the process calls itself not ready
 class Loop(Service):
     """Run `body` every `period_s` (jittered), sooner when woken, at once while it says there is more.
 
-    A failing body is logged and tried again after a pause that doubles up to BACKOFF_MAX_S; nothing else happens to the loop.
+    A failing body is logged and tried again after a pause that doubles up to BACKOFF_MAX_S, after an outage (Unavailable) that of
+    OUTAGE_PAUSE_S; nothing else happens to the loop.
     """
 
     log = Logger()
@@ -38,6 +41,7 @@ class Loop(Service):
         self._good_at = clock.seconds()
         self._pause: Deferred[None] | None = None
         self._woken = False
+        self._out = False  # the last round met an outage
         self._ended: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -70,22 +74,29 @@ class Loop(Service):
             self._woken = False
             more = await self._round()
             if self.running and not more:
-                await self._sleep(WAKE_GAP_S if self._woken and not self.failures else self._delay_s())
+                await self._sleep(WAKE_GAP_S if self._woken and not self.failures and not self._out else self._delay_s())
 
     async def _round(self) -> bool:
         started = self._clock.seconds()
         try:
             more = await self._body()
+        except Unavailable as error:
+            # An outage ends at any moment and asking costs nothing: no growing pause, or the loop would sleep on after it.
+            self._out, self.last_error = True, str(error)
+            self.log.warn("loop {name} could not run: {error}", name=self.loop_name, error=error)
+            return False
         except Exception as error:  # a loop that dies silently is the worst that can happen to a hub
             self.failures += 1
             self.last_error = f"{type(error).__name__}: {error}"
             self.log.failure("loop {name} failed, {n} in a row", name=self.loop_name, n=self.failures)
             return False
-        self.failures, self.last_error, self._good_at = 0, None, self._clock.seconds()
+        self.failures, self.last_error, self._out, self._good_at = 0, None, False, self._clock.seconds()
         metrics.timing(f"loop.{self.loop_name}", self._good_at - started)
         return more
 
     def _delay_s(self) -> float:
+        if self._out:
+            return min(OUTAGE_PAUSE_S, self.period_s)
         longest = max(BACKOFF_MAX_S, self.period_s)
         return float(min(self.period_s * 2 ** min(self.failures, 30), longest)) * uniform(0.8, 1.2)
 

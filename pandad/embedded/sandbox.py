@@ -1,4 +1,4 @@
-"""A whole PanDA below one directory: database, certificates, queue, storage, daemon; on loopback only, for playing and testing."""
+"""A whole PanDA below one directory, on loopback only: database, certificates, queue, storage, daemon; to play and to test."""
 
 from __future__ import annotations
 

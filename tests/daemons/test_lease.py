@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
@@ -95,6 +98,29 @@ async def test_release_lets_another_run_at_once(store: Store, first: Process) ->
     """A process that stops in order leaves no pause behind."""
     second = Process(store)
     await first.leases.release()
+    await second.run()
+    assert second.runs == 1
+
+
+async def _hold_as(txn: Transaction, holder: str) -> None:
+    await txn.run(Statement("test", "UPDATE loop SET holder = %(holder)s"), holder=holder)
+
+
+def _dead_pid() -> str:
+    return subprocess.run(["sh", "-c", "echo $$"], capture_output=True, check=True, text=True).stdout.strip()
+
+
+@ensureDeferred
+async def test_a_dead_process_leaves_no_pause_behind(store: Store, first: Process) -> None:
+    """What was killed on this host without giving its leases back is succeeded at once; who lives, or is elsewhere, is not."""
+    second, here = Process(store), socket.gethostname()
+    for holder in (f"{here}:{os.getpid()}:abcdef", f"elsewhere:{_dead_pid()}:abcdef"):
+        await store.once("hold", _hold_as, holder)
+        await second.leases.reclaim()
+        await second.run()
+        assert second.runs == 0
+    await store.once("hold", _hold_as, f"{here}:{_dead_pid()}:abcdef")
+    await second.leases.reclaim()
     await second.run()
     assert second.runs == 1
 

@@ -8,7 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pandad.daemons.loop import BACKOFF_MAX_S, LATE_PERIODS, WAKE_GAP_S, Loop
+from pandad.daemons.loop import BACKOFF_MAX_S, LATE_PERIODS, OUTAGE_PAUSE_S, WAKE_GAP_S, Loop
+from pandad.spec.errors import StoreUnavailable
 
 PERIOD_S = 10.0
 EARLIEST, LATEST = 0.79, 1.21  # of a pause, with its jitter
@@ -219,3 +220,16 @@ def test_stopped_loop_does_not_complain() -> None:
     rounds = Rounds()
     rounds.clock.advance(1000)
     assert rounds.loop.complaint() is None
+
+
+def test_an_outage_does_not_lengthen_the_pause(rounds: Rounds) -> None:
+    """However long the database is away, the loop asks again after a short pause, and after the first answer all is as before."""
+    for begun in range(2, 12):
+        rounds.end(StoreUnavailable("the database is away"))
+        assert rounds.loop.failures == 0 and rounds.loop.last_error == "the database is away"
+        rounds.clock.advance(OUTAGE_PAUSE_S)
+        assert rounds.begun == begun
+    rounds.end()
+    assert rounds.loop.last_error is None and rounds.loop.complaint() is None
+    rounds.clock.advance(EARLIEST * PERIOD_S)
+    assert rounds.begun == 11

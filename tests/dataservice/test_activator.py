@@ -149,7 +149,7 @@ async def test_a_waiting_job_says_what_is_true_now(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_waiting_has_an_end(stage: Stage) -> None:
-    """A job whose input does not come within give_up_s fails and says what it had been waiting for; one that just began waits on."""
+    """A job whose input does not come within give_up_s fails and says what it waited for; one that just began waits on."""
     await stage.queue()
     old, new = [await stage.job(JobStatus.ASSIGNED, Files=[an_input()]) for _ in range(2)]
     await rounds(stage, FakeDDM(DISK)).run_once()

@@ -26,6 +26,7 @@ class System:
         environment = {
             "SSL_CLIENT_S_DN": caller.identity.subject,
             "SSL_CLIENT_I_DN": caller.identity.anchor,
+            "GRST_CRED_AURI_0": f"dn:{caller.identity.subject}",  # panda-client shows the keys of this kind only
             "REMOTE_ADDR": caller.host,
             "PANDAD_ROLES": ",".join(sorted(caller.roles)),
             "PANDAD_VERSION": __version__,
