@@ -14,6 +14,7 @@ from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.defer import TimeoutError as WaitTimeout
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -166,8 +167,11 @@ class Pandad(MultiService):
     def _listen(self) -> None:
         server = self._config.server
         factory = TLSMemoryBIOFactory(self._tls, False, self._sites.active)
-        self._ports = [self._reactor.listenTCP(server.tls_port, factory, interface=server.interface),
-                       self._reactor.listenTCP(server.http_port, self._sites.passive, interface=server.interface)]
+        try:
+            self._ports = [self._reactor.listenTCP(server.tls_port, factory, interface=server.interface),
+                           self._reactor.listenTCP(server.http_port, self._sites.passive, interface=server.interface)]
+        except CannotListenError as error:
+            raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
         tls_port, http_port = map(_number, self._ports)
         self.log.info("listening: TLS {tls}, plain {plain}", tls=tls_port, plain=http_port)
         if server.ports_file is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -71,6 +73,19 @@ def idle(open_directory: Path) -> Iterator[Sandbox]:
         blockon(Deferred.fromCoroutine(made.daemon.stop()))
         made.config_file.write_text(made.config_file.read_text().replace("[database]", "[database]\nwait_s = 1"))
         yield made
+
+
+def test_a_taken_port_is_said_in_one_line(idle: Sandbox, tmp_path: Path) -> None:
+    """Who cannot listen says where, what to do, and ends."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        config = tmp_path / "pandad.toml"
+        config.write_text(re.sub(r"tls_port = \d+", f"tls_port = {taken}", idle.config_file.read_text()))
+        refused = run(daemon_command(config))
+    said = refused.stdout + refused.stderr
+    assert refused.returncode == 1
+    assert f"127.0.0.1:{taken}" in said and "set another port in [server]" in said
+    assert "Traceback" not in said
 
 
 async def ready(daemon: Daemon) -> None:
