@@ -36,7 +36,6 @@ from pandad.embedded.pilotsettings import (
     PilotSettings,
     arguments,
     configuration,
-    endpoint_description,
     environment,
     queue_description,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "PilotProcess",
     "PilotSettings",
     "PilotUnavailable",
-    "endpoint_description",
     "missing_requirements",
     "prepare_pilot",
     "queue_description",

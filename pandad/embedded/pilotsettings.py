@@ -100,26 +100,6 @@ def queue_description(
     }
 
 
-def endpoint_description(endpoint: str, storage_root: Path, site: str) -> dict[str, Any]:
-    """`{endpoint: description}` for ddmendpoints.json. A file lies at
-    `storage_root/<scope, its dots as slashes>/<md5[0:2]>/<md5[2:4]>/<lfn>` with md5 the hex digest of
-    `scope:lfn`."""
-    place = {"endpoint": "file://localhost", "path": f"{storage_root}/", "flavour": "MV"}
-    return {
-        endpoint: {
-            "id": 1,
-            "name": endpoint,
-            "site": site,
-            "type": "DATADISK",
-            "state": "ACTIVE",
-            "token": "",
-            "is_deterministic": True,
-            "arprotocols": {activity: [place] for activity in ("pr", "pw", "pl", "read_lan", "write_lan")},
-            "rprotocols": {},
-        }
-    }
-
-
 def configuration(settings: PilotSettings) -> configparser.ConfigParser:
     """The pilot's default configuration with our values; the pilot does not merge the two itself."""
     configuration = configparser.ConfigParser()

@@ -23,7 +23,6 @@ from pandad.embedded.pilot import (
     PILOT_VERSION,
     PilotProcess,
     PilotSettings,
-    endpoint_description,
     missing_requirements,
     prepare_pilot,
     queue_description,
@@ -173,12 +172,6 @@ def test_queue_has_what_the_pilot_demands() -> None:
     assert (queue["state"], queue["status"], queue["maxtime"]) == ("ACTIVE", "online", 600)
     assert "mv" in queue["copytools"] and queue["catchall"] == "mv_final_destination"
     assert queue["astorages"]["pw"] == ["SITE_DISK"]
-
-
-def test_endpoint_leads_into_the_storage(tmp_path: Path) -> None:
-    """An endpoint's protocol is a path of this machine, for reading and for writing."""
-    protocols = endpoint_description("SITE_DISK", tmp_path, "SITE")["SITE_DISK"]["arprotocols"]
-    assert {p["endpoint"] + p["path"] for a in ("pr", "pw", "pl") for p in protocols[a]} == {f"file://localhost{tmp_path}/"}
 
 
 def test_source_is_fetched_once(tmp_path: Path) -> None:
