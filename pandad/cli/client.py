@@ -147,7 +147,11 @@ def _wire(value: Any) -> Any:
 
 
 def _restored(mapping: dict[str, Any]) -> Any:
-    return datetime.fromisoformat(mapping["__datetime__"]) if mapping.keys() == {"__datetime__"} else mapping
+    """Times come without a zone and are UTC."""
+    if mapping.keys() != {"__datetime__"}:
+        return mapping
+    moment = datetime.fromisoformat(mapping["__datetime__"])
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _server(environ: Mapping[str, str]) -> SplitResult:

@@ -123,3 +123,9 @@ def test_the_server_reads_what_is_submitted() -> None:
     text = 'transformation = "x"\narguments = "a"\nqueue = "Q"\ninputs = [{lfn = "i", size_bytes = 1}]\ncount = 2'
     jobs = jobs_of(Source(text, "j.toml"), scope="user.alice", run="r")
     assert job_specs(submission(jobs)) == jobs
+
+
+def test_times_on_the_wire_are_utc() -> None:
+    """The wire has UTC without saying so; a client must not take it for its own zone."""
+    body = b'{"success": true, "message": "", "data": [{"__datetime__": "2025-01-02T03:04:05"}]}'
+    assert unwrap(200, body) == [datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)]
