@@ -66,6 +66,7 @@ STATE_WORDS: Mapping[str, str] = {
 BROAD_EXCEPT: Mapping[str, str] = {
     "daemons/loop.py": "a loop never dies",
     "daemons/lease.py": "notes the error of a round and raises it again",
+    "taskbuffer/batch.py": "every question of a round hears of its error",
     "api/errors.py": "the border to the client: a 500 with an incident number",
     "cli/main.py": "the border of the process",
 }

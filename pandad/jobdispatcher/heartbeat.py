@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -13,6 +13,7 @@ from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, FINAL, IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import jobs
+from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -48,6 +49,8 @@ class Heartbeat:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # One for each word and identity: a round is one event, caused by one pilot factory.
+        self._batchers: dict[tuple[str, str], Batcher[JobUpdate, str | None]] = {}
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
@@ -62,31 +65,42 @@ class Heartbeat:
         meaning = MEANINGS.get(update.job_status)
         if meaning is None:
             return NOTHING
+        who = caller.identity.subject
         if caller.has(Role.PILOT, Role.PRODUCTION):
-            moved = await self._store.once(f"update_job_{update.job_status}", _apply, caller, meaning, update)
-            if moved is not None:
-                return moved
-        return await self._store.transact("update_job_checked", _checked, caller, meaning, update)
+            command = await self._batcher(update.job_status, who).ask(update)
+            if command is not None:
+                return command
+        return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
+
+    def _batcher(self, word: str, who: str) -> Batcher[JobUpdate, str | None]:
+        batcher = self._batchers.get((word, who))
+        if batcher is None:
+
+            async def together(updates: Sequence[JobUpdate]) -> list[str | None]:
+                return await self._store.once(f"update_job_{word}", _apply, who, MEANINGS[word], updates)
+
+            batcher = self._batchers[word, who] = Batcher(together, key=lambda update: update.job_id)
+        return batcher
 
 
-async def _apply(txn: Transaction, caller: Caller, meaning: Meaning, update: JobUpdate) -> str | None:
-    """The straight way, one statement: the command to answer, or None if the job is not where the update expects it."""
-    assert caller.identity is not None
-    moved = await jobs.move(txn, meaning.event, [change_of(meaning, update)], actor=Actor.PILOT, who=caller.identity.subject,
-                            also_in=meaning.also_in)
+async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence[JobUpdate]) -> list[str | None]:
+    """The straight way, one statement: per update the command to answer, None if the job is not where the update expects it."""
+    changes = [change_of(meaning, update) for update in updates]
+    moved = await jobs.move(txn, meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
     if meaning.reports is not None and moved:
         txn.hint("adder")
-    return (moved[0].command or NOTHING) if moved else None
+    commands = {m.panda_id: m.command or NOTHING for m in moved}
+    return [commands.get(update.job_id) for update in updates]
 
 
-async def _checked(txn: Transaction, caller: Caller, meaning: Meaning, update: JobUpdate) -> str:
+async def _checked(txn: Transaction, caller: Caller, who: str, meaning: Meaning, update: JobUpdate) -> str:
     """The careful way: look at the job first."""
     (state,) = await jobs.states(txn, [update.job_id])
     refuse_stranger(caller, state)
     answer = answer_to(state, meaning, update)
     if answer is not None:
         return answer
-    return await _apply(txn, caller, meaning, update) or ALREADY_DONE
+    return (await _apply(txn, who, meaning, [update]))[0] or ALREADY_DONE
 
 
 def refuse_stranger(caller: Caller, state: JobState | None) -> None:
