@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.spec.caller import Caller, Role, compact_name
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
 from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer.batch import MOST, Batcher
 from pandad.taskbuffer.claims import Capability
 from pandad.taskbuffer.jobs import JobState
 from pandad.taskbuffer.store import Store
 
 MAX_JOBS = claims.MAX_COUNT  # in one call
+assert MOST <= claims.MAX_COUNT, "a round of single claims must fit one claim"
 NAME_LENGTH = 60  # of prodUserName
 
 # Labels that a pilot of a label may take (PanDA server, getJobs). A label that is not listed takes its own jobs only.
@@ -37,6 +39,7 @@ class Dispatcher:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._batcher: Batcher[tuple[Hashable, ...], Capability, list[JobSpec]] = Batcher(self._together)
 
     async def acquire(self, caller: Caller, wanted: AcquireJobs) -> list[JobSpec]:
         """The best jobs that fit, now in the caller's hands; none if there is none.
@@ -46,7 +49,13 @@ class Dispatcher:
         :raise NotAuthenticated, Forbidden: who asks may not take such jobs.
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        return await self._store.once("acquire_jobs", claims.claim, capability(caller, wanted))
+        pilot = capability(caller, wanted)
+        if pilot.count == 1:
+            return await self._batcher.ask(pilot.demands, pilot)
+        return await self._store.once("acquire_jobs", claims.claim, pilot)
+
+    async def _together(self, demands: tuple[Hashable, ...], pilots: Sequence[Capability]) -> list[list[JobSpec]]:
+        return await self._store.once("acquire_jobs", claims.claim_together, pilots)
 
     async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
         """The states of those jobs in the order asked for; None where there is no such job."""

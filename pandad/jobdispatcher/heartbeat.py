@@ -49,8 +49,8 @@ class Heartbeat:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # One for each word and identity: a round is one event, caused by one pilot factory.
-        self._batchers: dict[tuple[str, str], Batcher[JobUpdate, str | None]] = {}
+        # A kind is a word and who says it: a round is one event, caused by one pilot factory.
+        self._batcher: Batcher[tuple[str, str], JobUpdate, str | None] = Batcher(self._together, row=lambda update: update.job_id)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
@@ -67,20 +67,14 @@ class Heartbeat:
             return NOTHING
         who = caller.identity.subject
         if caller.has(Role.PILOT, Role.PRODUCTION):
-            command = await self._batcher(update.job_status, who).ask(update)
+            command = await self._batcher.ask((update.job_status, who), update)
             if command is not None:
                 return command
         return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
 
-    def _batcher(self, word: str, who: str) -> Batcher[JobUpdate, str | None]:
-        batcher = self._batchers.get((word, who))
-        if batcher is None:
-
-            async def together(updates: Sequence[JobUpdate]) -> list[str | None]:
-                return await self._store.once(f"update_job_{word}", _apply, who, MEANINGS[word], updates)
-
-            batcher = self._batchers[word, who] = Batcher(together, key=lambda update: update.job_id)
-        return batcher
+    async def _together(self, kind: tuple[str, str], updates: Sequence[JobUpdate]) -> list[str | None]:
+        word, who = kind
+        return await self._store.once(f"update_job_{word}", _apply, who, MEANINGS[word], updates)
 
 
 async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence[JobUpdate]) -> list[str | None]:

@@ -10,67 +10,69 @@ from twisted.python.failure import Failure
 
 from pandad.spec.errors import Unavailable
 
+K = TypeVar("K", bound=Hashable)
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-MOST = 200  # questions in one round
+MOST = 100  # questions in one round
 
 
-class Batcher(Generic[Q, A]):
-    """One round at a time: what arrives during a round goes into the next one, so that a lone call waits for nothing.
+class Batcher(Generic[K, Q, A]):
+    """Of each kind one round at a time: what arrives during a round goes into the next, so a lone call waits for nothing.
 
-    :param work: does a round in one transaction, all of it or nothing; one answer per question, in their order.
-    :param key: two questions with the same key never share a round: they would be about the same row.
+    :param work: does a round of questions of one kind in one transaction, all of it or nothing; an answer per question, in order.
+    :param row: what a question is about; two about the same never share a round. None: they do not get in each other's way.
     """
 
-    def __init__(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], key: Callable[[Q], Hashable]) -> None:
-        self._work, self._key = work, key
-        self._waiting: list[tuple[Q, Deferred[A]]] = []
-        self._busy = False
+    def __init__(self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A]]],
+                 row: Callable[[Q], Hashable] | None = None) -> None:
+        self._work, self._row = work, row
+        self._waiting: dict[K, list[tuple[Q, Deferred[A]]]] = {}  # kinds with a round under way
 
-    def ask(self, question: Q) -> Deferred[A]:
+    def ask(self, kind: K, question: Q) -> Deferred[A]:
         """The answer, when it is durable. Fails with what the work raises for it."""
         answer: Deferred[A] = Deferred()
-        self._waiting.append((question, answer))
-        if not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self._rounds())
+        if kind in self._waiting:
+            self._waiting[kind].append((question, answer))
+        else:
+            self._waiting[kind] = [(question, answer)]
+            Deferred.fromCoroutine(self._rounds(kind))
         return answer
 
-    async def _rounds(self) -> None:
-        try:
-            while self._waiting:
-                await self._round(self._next())
-        finally:
-            self._busy = False
+    async def _rounds(self, kind: K) -> None:
+        while self._waiting[kind]:
+            await self._round(kind, self._next(kind))
+        del self._waiting[kind]
 
-    def _next(self) -> list[tuple[Q, Deferred[A]]]:
+    def _next(self, kind: K) -> list[tuple[Q, Deferred[A]]]:
         """The oldest questions that may share a round; the others keep their order."""
-        taken: dict[Hashable, tuple[Q, Deferred[A]]] = {}
-        kept = []
-        for pair in self._waiting:
-            key = self._key(pair[0])
-            if len(taken) == MOST or key in taken:
+        taken: list[tuple[Q, Deferred[A]]] = []
+        kept: list[tuple[Q, Deferred[A]]] = []
+        rows: set[Hashable] = set()
+        for pair in self._waiting[kind]:
+            row = self._row(pair[0]) if self._row is not None else len(taken)
+            if len(taken) == MOST or row in rows:
                 kept.append(pair)
             else:
-                taken[key] = pair
-        self._waiting = kept
-        return list(taken.values())
+                rows.add(row)
+                taken.append(pair)
+        self._waiting[kind] = kept
+        return taken
 
-    async def _round(self, pairs: Sequence[tuple[Q, Deferred[A]]]) -> None:
+    async def _round(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]]) -> None:
         try:
-            answers = await self._work([question for question, _ in pairs])
+            answers = await self._work(kind, [question for question, _ in pairs])
         except Exception as error:
-            await self._failed(pairs, error)
+            await self._failed(kind, pairs, error)
             return
         for (_, waiting), answer in zip(pairs, answers, strict=True):
             waiting.callback(answer)
 
-    async def _failed(self, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> None:
-        """An outage is everybody's. Any other error is some row's: alone, each finds out whose."""
+    async def _failed(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> None:
+        """An outage is everybody's. Any other error is some question's: alone, each finds out whose."""
         if isinstance(error, Unavailable) or len(pairs) == 1:
             for _, waiting in pairs:
                 waiting.errback(Failure(error))
             return
         for pair in pairs:
-            await self._round([pair])
+            await self._round(kind, [pair])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pandad.spec.caller import Identity
 from pandad.spec.job import JobSpec
@@ -37,6 +38,13 @@ class Capability:
     computing_element: str | None = None
     scheduler_id: str | None = None
 
+    @property
+    def demands(self) -> tuple[Hashable, ...]:
+        """All that decides which jobs fit: pilots alike in this can share a claim."""
+        labels = tuple(self.labels) if self.labels is not None else None
+        return (self.queue, self.memory_mb, self.disk_mb, self.remaining_s, self.cores, labels, self.resource_type, self.task_id,
+                self.working_group, self.country_group, self.owner, self.owner_name)
+
 
 _ROW = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _ROW.sources
@@ -48,7 +56,7 @@ _ROW = TRANSITIONS[Event.CLAIMED]
 # passes over what a neighbour is taking, and the UPDATE sees each row once.
 _CLAIM = sql("jobs.claim", f"""
     WITH best AS MATERIALIZED (SELECT * FROM (
-        SELECT pandaid FROM job
+        SELECT pandaid, currentpriority FROM job
         WHERE jobstatus = '{_SOURCE}' AND computingsite = %(queue)s
           AND coalesce(
               (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
@@ -65,28 +73,43 @@ _CLAIM = sql("jobs.claim", f"""
               AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text),
               false)
         ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS fit LIMIT {MAX_COUNT}),
+    numbered AS (SELECT pandaid, row_number() OVER (ORDER BY currentpriority DESC, pandaid) AS place FROM best),
+    taker AS (
+        SELECT * FROM unnest(%(anchors)s::text[], %(subjects)s::text[], %(nodes)s::text[], %(elements)s::text[],
+                             %(schedulers)s::text[])
+        WITH ORDINALITY AS t(anchor, subject, node, element, scheduler, place)),
     taken AS (
         UPDATE job j SET
             jobstatus = '{_ROW.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
-            holderanchor = %(holder_anchor)s, holdersubject = %(holder_subject)s, modificationhost = %(node)s,
-            computingelement = coalesce(%(computing_element)s, j.computingelement), schedulerid = %(scheduler_id)s,
+            holderanchor = t.anchor, holdersubject = t.subject, modificationhost = t.node,
+            computingelement = coalesce(t.element, j.computingelement), schedulerid = t.scheduler,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
-        FROM best b WHERE j.pandaid = b.pandaid RETURNING j.*),
+        FROM numbered b JOIN taker t USING (place) WHERE j.pandaid = b.pandaid RETURNING j.*, place),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
-        SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', %(holder_subject)s,
+        SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,
                'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken)
-    SELECT {JOB_ROW} FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.currentpriority DESC, j.pandaid""")
+    SELECT {JOB_ROW} FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.place""")
 
 
 async def claim(txn: Transaction, pilot: Capability) -> list[JobSpec]:
     """The best `pilot.count` jobs (at most MAX_COUNT) that this pilot can take, now its own, best first."""
+    (jobs,) = await claim_together(txn, [pilot])
+    return jobs
+
+
+async def claim_together(txn: Transaction, pilots: Sequence[Capability]) -> list[list[JobSpec]]:
+    """The same for pilots with the same demands, whose counts add up to MAX_COUNT at most: the first come first."""
+    first = pilots[0]
+    assert all(p.demands == first.demands for p in pilots), "pilots with different demands in one claim"
+    takers = [p for p in pilots for _ in range(p.count)]
     rows = await txn.many(
-        _CLAIM, queue=pilot.queue, count=pilot.count,
-        memory_mb=pilot.memory_mb, disk_mb=pilot.disk_mb, remaining_s=pilot.remaining_s, cores=pilot.cores,
-        labels=list(pilot.labels) if pilot.labels is not None else None, resource_type=pilot.resource_type,
-        task_id=pilot.task_id, working_group=pilot.working_group, country_group=pilot.country_group,
-        owner_anchor=pilot.owner.anchor if pilot.owner else None, owner_subject=pilot.owner.subject if pilot.owner else None,
-        owner_name=pilot.owner_name, holder_anchor=pilot.holder.anchor, holder_subject=pilot.holder.subject, node=pilot.node,
-        computing_element=pilot.computing_element, scheduler_id=pilot.scheduler_id)
-    return [job_from_row(row) for row in rows]
+        _CLAIM, queue=first.queue, count=len(takers), memory_mb=first.memory_mb, disk_mb=first.disk_mb,
+        remaining_s=first.remaining_s, cores=first.cores, labels=list(first.labels) if first.labels is not None else None,
+        resource_type=first.resource_type, task_id=first.task_id, working_group=first.working_group,
+        country_group=first.country_group, owner_anchor=first.owner.anchor if first.owner else None,
+        owner_subject=first.owner.subject if first.owner else None, owner_name=first.owner_name,
+        anchors=[t.holder.anchor for t in takers], subjects=[t.holder.subject for t in takers], nodes=[t.node for t in takers],
+        elements=[t.computing_element for t in takers], schedulers=[t.scheduler_id for t in takers])
+    found = map(job_from_row, rows)
+    return [list(islice(found, p.count)) for p in pilots]

@@ -8,7 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import pg_bin_dir
+from pandad.taskbuffer.pool import session_options
 
 WORDS = {"transactions": r"number of transactions actually processed: (\d+)", "failed": r"number of failed transactions: (\d+)",
          "per_s": r"^tps = ([\d.]+)", "mean_ms": r"^latency average = ([\d.]+) ms"}
@@ -29,14 +31,15 @@ class Result:
 
 
 def run(script: Path, dsn: str, clients: int, seconds: int) -> Result:
-    """Run the script in simple protocol, as psycopg2 speaks it.
+    """Run the script in simple protocol, as psycopg2 speaks it, in sessions set up as the daemon's: the same plans.
 
     :raise PgbenchFailed: a client was aborted, for example because no job was left.
     """
     threads = min(clients, os.cpu_count() or 1)
     options = ["--no-vacuum", "--report-per-command", "--protocol=simple", "--define=prepared=0", f"--file={script}",
                f"--client={clients}", f"--jobs={threads}", f"--time={seconds}"]
-    done = subprocess.run([str(pg_bin_dir() / "pgbench"), *options, dsn], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(pg_bin_dir() / "pgbench"), *options, dsn], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PGOPTIONS": session_options(DatabaseConfig(dsn=dsn))})
     if done.returncode != 0:
         raise PgbenchFailed(done.stderr[-2000:])
     return parsed(done.stdout)

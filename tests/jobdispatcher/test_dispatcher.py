@@ -8,7 +8,9 @@ import pytest
 from factories import ALICE, PILOT, QUEUE, a_caller, a_job
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
+from twisted.internet.defer import Deferred, gatherResults
 
+from pandad import metrics
 from pandad.jobdispatcher.dispatcher import LABELS, MAX_JOBS, Dispatcher, capability, labels_for
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.spec.caller import ANONYMOUS, Role
@@ -179,3 +181,16 @@ async def test_statuses(stage: Stage) -> None:
     panda_id = await stage.job(JobStatus.RUNNING)
     states = await Dispatcher(stage.store).statuses([panda_id + 99, panda_id, panda_id])
     assert [s and (s.panda_id, s.status, s.attempt_nr) for s in states] == [None, *[(panda_id, JobStatus.RUNNING, 1)] * 2]
+
+
+@ensureDeferred
+async def test_pilots_that_come_together_share_statements(stage: Stage) -> None:
+    """Each gets a job of its own although far fewer statements ran than pilots came, and each job knows its node."""
+    await stage.queue()
+    wanted = [await stage.job(JobStatus.ACTIVATED) for _ in range(30)]
+    dispatcher, before = Dispatcher(stage.store), metrics.COUNTS["store.acquire_jobs"]
+    calls = [Deferred.fromCoroutine(dispatcher.acquire(PILOT_CALLER, asked(node=f"wn{n}"))) for n in range(30)]
+    found = await gatherResults(calls)
+    assert sorted(job.PandaID or 0 for (job,) in found) == wanted
+    assert [job.modificationHost for (job,) in found] == [f"wn{n}" for n in range(30)]
+    assert metrics.COUNTS["store.acquire_jobs"] - before <= 3

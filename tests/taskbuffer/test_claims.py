@@ -208,3 +208,28 @@ async def test_every_job_once(database: DatabaseConfig, store: Store) -> None:
     logged = await store.once("log", rows, "SELECT pandaid, attemptnr, why FROM job_event WHERE event = 'claimed'")
     assert sorted(logged) == sorted((i, attempt, f"on n{n}") for n, share in enumerate(shares) for i, attempt in share)
     assert await store.once("left", rows, "SELECT jobstatus, count(*) FROM job GROUP BY 1") == [("sent", JOBS)]
+
+
+@ensureDeferred
+async def test_pilots_share_a_claim(store: Store) -> None:
+    """Pilots with the same demands get different jobs of one statement, the first the best, each with its own name on it; who
+    comes too late gets none."""
+
+    async def body(txn: Transaction) -> None:
+        specs = [waiting(currentPriority=priority) for priority in (5, 9, 7)]
+        low, high, middle = await stored(txn, specs)
+        pilots = [a_pilot(node=f"wn{n}", scheduler_id=f"s{n}", computing_element=f"ce{n}", count=count)
+                  for n, count in enumerate((1, 1, 2, 1))]
+        found = await claims.claim_together(txn, pilots)
+        assert [[job.PandaID for job in jobs_] for jobs_ in found] == [[high], [middle], [low], []]
+        assert [(j.modificationHost, j.schedulerID, j.computingElement) for jobs_ in found for j in jobs_] == [
+            (f"wn{n}", f"s{n}", f"ce{n}") for n in range(3)]
+
+    await store.transact("body", body)
+
+
+@ensureDeferred
+async def test_different_pilots_do_not_share(store: Store) -> None:
+    """One statement asks for one kind of job only."""
+    with pytest.raises(AssertionError):
+        await store.once("claim", claims.claim_together, [a_pilot(), a_pilot(memory_mb=1)])

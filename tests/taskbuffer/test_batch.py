@@ -1,0 +1,120 @@
+"""Calls that arrive together share a round, and none notices the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from pandad.spec.errors import StoreUnavailable
+from pandad.taskbuffer.batch import MOST, Batcher
+
+
+class Work:
+    """Rounds that a test ends; a question is a number, and its answer is twice that."""
+
+    def __init__(self) -> None:
+        self.rounds: list[tuple[str, list[int]]] = []
+        self.open: list[Deferred[None]] = []
+        self.batcher: Batcher[str, int, int] = Batcher(self._work, row=lambda question: question % 1000)
+
+    async def _work(self, kind: str, questions: Sequence[int]) -> list[int]:
+        self.rounds.append((kind, list(questions)))
+        ending: Deferred[None] = Deferred()
+        self.open.append(ending)
+        await ending
+        if any(q < 0 for q in questions):
+            raise ValueError("a bad question")
+        return [2 * q for q in questions]
+
+    def ask(self, *questions: int, kind: str = "k") -> list[Deferred[int]]:
+        """Ask them one after the other."""
+        return [self.batcher.ask(kind, q) for q in questions]
+
+    def end(self, error: Exception | None = None) -> None:
+        """The oldest round under way is over."""
+        ending = self.open.pop(0)
+        if error is None:
+            ending.callback(None)
+        else:
+            ending.errback(error)
+
+
+@pytest.fixture
+def work() -> Work:
+    """Nothing asked yet."""
+    return Work()
+
+
+def results(answers: Sequence[Deferred[int]]) -> list[object]:
+    """What has been answered: a number, an error's text, or None so far."""
+    seen: list[object] = []
+    for answer in answers:
+        if answer.called:
+            answer.addBoth(lambda result: seen.append(result if isinstance(result, int) else result.getErrorMessage()))
+        else:
+            seen.append(None)
+    return seen
+
+
+def test_a_lone_call_waits_for_nothing(work: Work) -> None:
+    """Its round begins at once, and it is answered when the round is durable, not before."""
+    (answer,) = work.ask(21)
+    assert work.rounds == [("k", [21])] and not answer.called
+    work.end()
+    assert results([answer]) == [42]
+
+
+def test_who_comes_during_a_round_shares_the_next(work: Work) -> None:
+    """However many they are, each gets its own answer; afterwards all begins anew."""
+    answers = work.ask(1, 2, 3, 4)
+    work.end()
+    assert work.rounds[1] == ("k", [2, 3, 4]) and results(answers) == [2, None, None, None]
+    work.end()
+    assert results(answers[1:]) == [4, 6, 8]
+    work.ask(5)
+    assert work.rounds[2] == ("k", [5])
+
+
+def test_kinds_do_not_wait_for_each_other(work: Work) -> None:
+    """Another kind has rounds of its own, at the same time."""
+    work.ask(1, 2)
+    work.ask(3, kind="other")
+    assert work.rounds == [("k", [1]), ("other", [3])]
+
+
+def test_the_same_row_waits_for_another_round(work: Work) -> None:
+    """Two questions about one row would be one question to the database; the later comes later, and loses its place to nobody."""
+    work.ask(0)
+    work.ask(7, 1007, 8, 2007)
+    for _ in range(4):
+        work.end()
+    assert [asked for _, asked in work.rounds] == [[0], [7, 8], [1007], [2007]]
+
+
+def test_a_round_has_an_end(work: Work) -> None:
+    """No more than MOST share one; the rest follows in its order."""
+    work.ask(0, *range(1, MOST + 3))
+    for _ in range(3):
+        work.end()
+    assert [asked for _, asked in work.rounds] == [[0], list(range(1, MOST + 1)), [MOST + 1, MOST + 2]]
+
+
+def test_a_bad_question_spoils_nothing(work: Work) -> None:
+    """When a round fails each of its questions is asked alone: the bad one hears of it, its neighbours get their answers."""
+    answers = work.ask(1, 2, -3, 4)
+    for _ in range(5):
+        work.end()
+    assert [asked for _, asked in work.rounds] == [[1], [2, -3, 4], [2], [-3], [4]]
+    assert results(answers) == [2, 4, "a bad question", 8]
+
+
+def test_an_outage_is_everybodys(work: Work) -> None:
+    """Nobody is asked again when the database is away, all hear of it at once, and the next call tries anew."""
+    answers = work.ask(1, 2, 3)
+    work.end()
+    work.end(StoreUnavailable("away"))
+    assert results(answers) == [2, "away", "away"] and len(work.rounds) == 2
+    work.ask(4)
+    assert work.rounds[2] == ("k", [4])
