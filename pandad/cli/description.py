@@ -19,7 +19,7 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.tomlsource import Source, SourceError, Where
 
-MOST_JOBS = 5000  # in one submission; PanDA's limit of job/submit
+MOST_JOBS = 100_000  # in one text; more at a time is a slip of the hand
 
 
 class DescriptionError(SourceError):

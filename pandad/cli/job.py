@@ -20,6 +20,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, JobStatus
 from pandad.tomlsource import read
 
+JOBS_PER_CALL = 5000  # PanDA's limit of job/submit
 POLL_S = 2
 PATIENCE_POLLS = 150  # this often may the server be out of reach in one go before --wait gives up
 
@@ -67,7 +68,7 @@ def _submit(args: argparse.Namespace, client: Client) -> int:
     jobs = jobs_of(read(args.file), scope=f"user.{owner}", run=uuid.uuid4().hex[:8])
     for job in jobs:
         job.creationHost = socket.gethostname()
-    rows = accepted(jobs, client.post("job/submit", jobs=submission(jobs)))
+    rows = sent(client, jobs)
     ids = [row["PandaID"] for row in rows if row["PandaID"]]
     taken = len(ids) == len(jobs)
     if not args.wait:
@@ -76,6 +77,24 @@ def _submit(args: argparse.Namespace, client: Client) -> int:
     found = wait(client, ids, time.sleep)
     _present(args, ids, found)
     return 0 if taken and all(job and job["jobStatus"] == JobStatus.FINISHED for job in found) else 1
+
+
+def sent(client: Client, jobs: Sequence[JobSpec]) -> list[dict[str, Any]]:
+    """Submit jobs, in as many calls as it takes; what `accepted` makes of the answers.
+
+    :raise ClientError: says which of them were taken before, if any.
+    """
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(jobs), JOBS_PER_CALL):
+        part = jobs[start : start + JOBS_PER_CALL]
+        try:
+            rows += accepted(part, client.post("job/submit", jobs=submission(part)))
+        except ClientError as e:
+            if not rows:
+                raise
+            taken = f"{len(rows)} of {len(jobs)} jobs were submitted, PandaID {rows[0]['PandaID']} to {rows[-1]['PandaID']}"
+            raise ClientError(f"{taken}, and the rest was not: {e}") from e
+    return rows
 
 
 def accepted(jobs: Sequence[JobSpec], answer: Any) -> list[dict[str, Any]]:

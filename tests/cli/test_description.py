@@ -162,9 +162,9 @@ def test_all_mistakes_are_told_in_the_order_of_lines() -> None:
 
 
 def test_a_submission_has_a_limit() -> None:
-    """More jobs than PanDA takes in one call are refused before anything is sent."""
-    text = 'transformation = "x"\ncount = 3000\n[[jobs]]\n[[jobs]]'
-    assert refusal(text).startswith("j.toml:2: count: makes 6000 jobs in all; write at most 5000")
+    """More jobs than anybody means are refused before anything is sent."""
+    text = f'transformation = "x"\ncount = {MOST_JOBS}\n[[jobs]]\n[[jobs]]'
+    assert refusal(text).startswith(f"j.toml:2: count: makes {2 * MOST_JOBS} jobs in all; write at most {MOST_JOBS}")
 
 
 KEYS = st.sampled_from(

@@ -47,6 +47,20 @@ def test_submit_sends_the_jobs_and_prints_their_ids(panda: Panda, hello: str, ca
     assert [row["PandaID"] for row in json.loads(capsys.readouterr().out)] == [11, 12]
 
 
+def test_many_jobs_go_in_several_calls(panda: Panda, hello: str, monkeypatch: pytest.MonkeyPatch,
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    """No call has more jobs than a PanDA server takes; when one fails, it is said which jobs are in and which are not."""
+    monkeypatch.setattr(job, "JOBS_PER_CALL", 2)
+    Path(hello).write_text('transformation = "hello.sh"\ncount = 5\n')
+    panda.answers["job/submit"] = numbered
+    assert main(["job", "submit", hello, "--json"]) == 0
+    assert [len(json.loads(body["jobs"])) for _, _, body in panda.asked] == [2, 2, 1]
+    assert len(json.loads(capsys.readouterr().out)) == 5
+    panda.answers["job/submit"] = lambda asked: numbered(asked) if len(panda.asked) < 6 else (503, b"away")
+    assert main(["job", "submit", hello]) == 1
+    assert "4 of 5 jobs were submitted, PandaID 11 to 12, and the rest was not: HTTP 503" in capsys.readouterr().err
+
+
 def test_submit_fails_when_a_job_was_not_taken(panda: Panda, hello: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A job without a PandaID makes the exit code 1."""
     panda.answers["job/submit"] = lambda asked: [[11, 1, {}], [None, None, None]]
