@@ -14,6 +14,8 @@ test: $(VENV)/ready lint
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check pandad tests twisted setup.py
 	$(VENV)/bin/mypy pandad
+	MYPYPATH=tests:. $(VENV)/bin/mypy --explicit-package-bases --allow-untyped-decorators --exclude tests/benchmarks tests
+	$(VENV)/bin/mypy --explicit-package-bases tests/benchmarks
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m tests.benchmarks

@@ -91,7 +91,7 @@ def test_a_queue_that_is_gone() -> None:
     assert outcome.why == f"the queue {QUEUE} is gone"
 
 
-def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **settings: int) -> Activator:
+def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **settings: Any) -> Activator:
     return Activator(store or stage.store, ddm, DataServiceConfig(**settings))
 
 

@@ -89,7 +89,8 @@ def get(port: int, context: ssl.SSLContext) -> Any:
 def serve(pki: SandboxPki, scratch: Path, **options: bool) -> Iterator[Server]:
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory, **options)
     site = Site(WhoAmI())
-    port = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, site), interface="127.0.0.1")
+    factory: Any = TLSMemoryBIOFactory(tls, False, site)
+    port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
     yield Server(pki, tls, port.getHost().port, scratch)
     port.stopListening()
 
