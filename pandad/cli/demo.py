@@ -7,6 +7,7 @@ the same.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -147,10 +148,12 @@ class Show:
         return [await _in_thread(self._reactor, self._described, panda_id) for panda_id in ids]
 
     async def clear(self) -> None:
-        """Kill what is left of the pilots: all jobs have ended, and pilots take half a minute to say good-bye."""
+        """Kill what is left of the pilots: all jobs have ended, and pilots take half a minute to leave. Their logs stay."""
         for pilot in self._pilots:
             pilot.kill()
         await DeferredList([p.finished for p in self._pilots], consumeErrors=True)
+        for pilot in self._pilots:
+            shutil.rmtree(pilot.settings.workdir / "source", ignore_errors=True)
 
     def _submit(self) -> list[int]:
         file = self._sandbox.directory / "jobs.toml"
