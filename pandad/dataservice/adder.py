@@ -16,6 +16,7 @@ from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.pilotcommand import KILL
 from pandad.taskbuffer import files, jobs, worklists
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.worklists import Reported
@@ -90,7 +91,7 @@ def conclude(reported: Reported, copies: Mapping[str, Copies | Exception], give_
 
 def _as_reported(job: JobSpec, seen: Sequence[FileSpec]) -> Outcome:
     """The pilot says failed. If it was told to stop, that is what happened."""
-    if job.commandToPilot == "tobekilled":
+    if job.commandToPilot == KILL:
         return Outcome(job, Event.KILLED, job.taskBufferErrorDiag, seen)
     return Outcome(job, Event.FAILED, job.pilotErrorDiag or job.exeErrorDiag or "the pilot reports a failure", seen)
 

@@ -12,14 +12,11 @@ from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, FINAL, IN_SLOT, Actor, Event, JobStatus
+from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
-
-NOTHING = "NULL"  # the pilot's word for "carry on"; a JSON null would crash it
-KILL = "tobekilled"
-ALREADY_DONE = "alreadydone"
 
 
 @dataclass(frozen=True, slots=True)

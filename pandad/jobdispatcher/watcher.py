@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pandad.config import DispatcherConfig
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.pilotcommand import KILL
 from pandad.taskbuffer import jobs, worklists
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.store import Store, Transaction
@@ -34,39 +35,42 @@ class Watcher:
     async def _sent(self, txn: Transaction) -> bool:
         """Its pilot never spoke: the reply was lost, or the pilot died. The next attempt goes to another one."""
         lease_s = self._config.sent_lease_s
+
+        def back(s: Silent) -> Change:
+            values = {"attemptNr": s.attempt_nr + 1, "holderanchor": None, "holdersubject": None}
+            return _change(s, values, f"no word from its pilot for {lease_s} s")
+
         found = await worklists.silent(txn, JobStatus.SENT, lease_s, BATCH)
-        back = [_change(s, {"attemptNr": s.attempt_nr + 1, "holderanchor": None, "holdersubject": None},
-                        f"no word from its pilot for {lease_s} s") for s in found if s.command != "tobekilled"]
-        await _moved(txn, Event.SENT_EXPIRED, back)
-        await _killed(txn, found)
-        return len(found) == BATCH
+        return await _given_up(txn, found, Event.SENT_EXPIRED, back)
 
     async def _lost(self, txn: Transaction, status: JobStatus) -> bool:
-        found = await worklists.silent(txn, status, self._config.heartbeat_timeout_s, BATCH)
-        lost = []
-        for s in found:
+        """Its pilot spoke once, and does no longer."""
+
+        def lost(s: Silent) -> Change:
             diag = f"lost heartbeat : {s.heard:%Y-%m-%d %H:%M:%S}"
             values = {"jobDispatcherErrorCode": errorcodes.DISPATCHER_LOST_HEARTBEAT, "jobDispatcherErrorDiag": diag}
-            if s.command != "tobekilled":
-                lost.append(_change(s, values, diag))
-        await _moved(txn, Event.LOST, lost)
-        await _killed(txn, found)
-        return len(found) == BATCH
+            return _change(s, values, diag)
+
+        found = await worklists.silent(txn, status, self._config.heartbeat_timeout_s, BATCH)
+        return await _given_up(txn, found, Event.LOST, lost)
 
     async def _unrecovered(self, txn: Transaction) -> bool:
         """A pilot kept the outputs to report later, and did not."""
         timeout_s = self._config.holding_timeout_s
-        found = await worklists.silent(txn, JobStatus.HOLDING, timeout_s, BATCH)
         diag = f"job recovery failed for {timeout_s / HOUR_S:g} hours"
         values = {"jobDispatcherErrorCode": errorcodes.DISPATCHER_RECOVERY_FAILED, "jobDispatcherErrorDiag": diag}
-        await _moved(txn, Event.TIMED_OUT, [_change(s, values, diag) for s in found if s.command != "tobekilled"])
-        await _killed(txn, found)
-        return len(found) == BATCH
+        found = await worklists.silent(txn, JobStatus.HOLDING, timeout_s, BATCH)
+        return await _given_up(txn, found, Event.TIMED_OUT, lambda s: _change(s, values, diag))
 
 
-async def _killed(txn: Transaction, found: Sequence[Silent]) -> None:
-    """Jobs that a person wanted killed, and whose pilot cannot be told any more."""
-    await _moved(txn, Event.KILLED, [_change(s, {}, "killed; its pilot fell silent") for s in found if s.command == "tobekilled"])
+async def _given_up(txn: Transaction, found: Sequence[Silent], event: Event, change: Callable[[Silent], Change]) -> bool:
+    """Let the event happen to these jobs; those that a person wanted killed, and whose pilot cannot be told any more, are killed.
+
+    :return: whether there may be more of them.
+    """
+    await _moved(txn, event, [change(s) for s in found if s.command != KILL])
+    await _moved(txn, Event.KILLED, [_change(s, {}, "killed; its pilot fell silent") for s in found if s.command == KILL])
+    return len(found) == BATCH
 
 
 async def _moved(txn: Transaction, event: Event, changes: Sequence[Change]) -> None:
@@ -74,6 +78,6 @@ async def _moved(txn: Transaction, event: Event, changes: Sequence[Change]) -> N
         await jobs.move(txn, event, changes, actor=Actor.WATCHER, who=WHO)
 
 
-def _change(silent: Silent, values: dict[str, object], why: str) -> Change:
+def _change(silent: Silent, values: Mapping[str, object], why: str) -> Change:
     """Fenced by the attempt; a pilot that speaks in between has changed the state or is locked out by this transaction."""
     return Change(silent.panda_id, values, attempt_nr=silent.attempt_nr, why=why)

@@ -12,6 +12,7 @@ from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
+from pandad.spec.pilotcommand import KILL
 from pandad.spec.resourcetype import resource_type_of
 from pandad.taskbuffer import jobs, users
 from pandad.taskbuffer.jobs import Change, JobState
@@ -20,7 +21,6 @@ from pandad.userinterface import explain
 
 MAX_JOBS = 5000  # in one call, as PanDA
 USER_PRIORITY = 1000
-KILL = "tobekilled"  # the word that makes a pilot stop
 DEFAULT_VO = "atlas"  # PanDA's own default
 PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 OFFICIAL_LABEL = "managed"

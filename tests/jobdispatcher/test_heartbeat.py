@@ -10,8 +10,9 @@ from factories import ALICE, PILOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.jobdispatcher.heartbeat import ALREADY_DONE, KILL, MEANINGS, NOTHING, answer_to, change_of
+from pandad.jobdispatcher.heartbeat import MEANINGS, answer_to, change_of
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, JobStatus
+from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
 from pandad.taskbuffer.jobs import JobState
 
 from .words import LAST_WORDS, SIGNS_OF_LIFE, S, said

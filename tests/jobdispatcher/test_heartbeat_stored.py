@@ -11,12 +11,13 @@ from factories import PILOT, a_caller
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
 
-from pandad.jobdispatcher.heartbeat import ALREADY_DONE, KILL, MEANINGS, NOTHING, Heartbeat
+from pandad.jobdispatcher.heartbeat import MEANINGS, Heartbeat
 from pandad.jobdispatcher.requests import JobUpdate
 from pandad.spec.caller import ANONYMOUS, Caller, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import BEFORE_PILOT, FINAL, Actor, Event, JobStatus
+from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
 
 from .words import LAST_WORDS, S, said
 

@@ -11,6 +11,7 @@ from pandad.api.route import ANY, GET, MIB, Route
 from pandad.api.v1.pilot import JobIds
 from pandad.spec.caller import Caller
 from pandad.spec.job import JobSpec
+from pandad.spec.pilotcommand import KILL, NOTHING
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -92,5 +93,5 @@ def _stored(job: JobSpec) -> list[Any]:
 def _status(state: JobState | None) -> dict[str, str]:
     """Harvester ends the workers of jobs that PanDA does not know."""
     if state is None:
-        return {"status": "unknown", "command": "tobekilled"}
-    return {"status": state.status, "command": state.command or "NULL"}
+        return {"status": "unknown", "command": KILL}
+    return {"status": state.status, "command": state.command or NOTHING}
