@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,13 @@ from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
-from pandad.config import Config, ConfigError, load
+from pandad.config import Config, ConfigError, DataServiceConfig, load
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.local import LocalDDM
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
@@ -54,6 +55,12 @@ from pandad.userinterface.jobs import Jobs
 
 SCHEMA_RETRY_S = 1.0
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
+
+
+# A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
+BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig], IDDM]] = {
+    "local": lambda reactor, config: LocalDDM(reactor, config.endpoints),
+}
 
 
 class Options(UsageOptions):
@@ -99,7 +106,7 @@ class Pandad(MultiService):
         self._ports: list[IListeningPort] = []
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store)
-        self._ddm = LocalDDM(reactor, config.dataservice.endpoints)
+        self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(tls.host_certificate, tls.host_key, tls.ca_directory)
