@@ -14,6 +14,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.taskbuffer import lines
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
@@ -30,7 +31,7 @@ _NAMES = tuple(a.name for a in JOB_ATTRIBUTES)
 # What an event may change beside the status. The job's identity, its owner and its birth never change.
 _BIRTH = {"creationtime", "modificationtime", "statechangetime"}  # the database's clock sets them
 _FIXED = _BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime"}
-_CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus")
+_CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
 # A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
@@ -66,8 +67,8 @@ _IDS = sql("jobs.ids", "SELECT nextval('job_pandaid') FROM generate_series(1, %(
 _INSERT = sql("jobs.insert", f"""
     WITH spec AS (SELECT * FROM jsonb_populate_recordset(NULL::job, %(jobs)s::jsonb)),
     stored AS (
-        INSERT INTO job ({", ".join(_JOB_COLUMNS)}, owneranchor, ownersubject, nextcheck)
-        SELECT {", ".join("now()" if c in _BIRTH else c for c in _JOB_COLUMNS)}, %(anchor)s, %(subject)s, now() FROM spec),
+        INSERT INTO job ({", ".join(_JOB_COLUMNS)}, line, owneranchor, ownersubject, nextcheck)
+        SELECT {", ".join("now()" if c in _BIRTH else c for c in _JOB_COLUMNS)}, line, %(anchor)s, %(subject)s, now() FROM spec),
     logged AS (
         INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, 'submitted', jobstatus, attemptnr, %(actor)s, %(who)s, NULL FROM spec)
@@ -90,8 +91,9 @@ async def new_ids(txn: Transaction, count: int) -> list[int]:
 
 async def insert(txn: Transaction, jobs: Sequence[JobSpec], owner: Identity, actor: Actor) -> None:
     """Store new jobs with their files; their PandaID and jobStatus are set by the caller. Any number at once."""
-    await txn.run(_INSERT, jobs=_json(_columns(job) for job in jobs), anchor=owner.anchor, subject=owner.subject,
-                  actor=actor, who=owner.subject)
+    line_of = await lines.ensure(txn, [(job, owner) for job in jobs])
+    rows = [{**_columns(job), "line": line} for job, line in zip(jobs, line_of, strict=True)]
+    await txn.run(_INSERT, jobs=_json(rows), anchor=owner.anchor, subject=owner.subject, actor=actor, who=owner.subject)
     await txn.run(_INSERT_TEXTS, ids=[j.PandaID for j in jobs], jobparameters=[j.jobParameters for j in jobs],
                   metadata=[j.metadata for j in jobs])
     files = [{a.column: getattr(f, a.name) for a in FILE_ATTRIBUTES[1:]} for j in jobs for f in j.Files]

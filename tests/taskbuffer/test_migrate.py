@@ -40,6 +40,8 @@ ROWS = {
           INSERT INTO queue (name, description, status, changedby) VALUES ('Q', '{}', 'online', 'root')""",
     2: """INSERT INTO worker (harvesterid, workerid, status) VALUES ('h', 1, 'started');
           INSERT INTO loop (name) VALUES ('broker')""",
+    3: "UPDATE line SET prodsourcelabel = 'user'",  # made of the jobs that were there
+    4: "SELECT 1",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -1,0 +1,27 @@
+"""A line: what jobs have in common that decides which pilots may take them, and whose turn it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pandad.spec.caller import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Needs and ownership of the jobs in it. '' and 0: not set, so not asked for."""
+
+    id: int
+    label: str  # prodSourceLabel
+    job_label: str
+    processing_type: str
+    resource_type: str
+    memory_mb: int
+    disk_mb: int
+    walltime_s: int
+    cores: int
+    task_id: int
+    working_group: str
+    country_group: str
+    owner: Identity
+    owner_name: str  # compact user name, a label

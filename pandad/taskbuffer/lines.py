@@ -1,0 +1,73 @@
+"""Lines: jobs alike in all that decides who may take them, and whose turn it is, stand in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from pandad.spec.caller import Identity
+from pandad.spec.job import JobSpec
+from pandad.spec.line import Line
+from pandad.taskbuffer.pool import Row
+from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.store import Transaction
+
+_TEXTS = ("prodsourcelabel", "job_label", "processingtype", "resource_type")
+_NUMBERS = ("minramcount", "maxdiskcount", "maxwalltime", "corecount", "jeditaskid")
+_OWNED = ("workinggroup", "countrygroup", "owneranchor", "ownersubject", "produsername")
+_COLUMNS = (*_TEXTS, *_NUMBERS, *_OWNED)
+
+# The digest is the same md5 as in schema/0003_lines.sql. Lines are never changed and never removed, so one that is found is there for
+# good; a new one is taken by "DO UPDATE", because "DO NOTHING" gives no id for a line that somebody else makes at the same time.
+_ENSURE = sql("lines.ensure", f"""
+    WITH asked AS (
+        SELECT n.*, md5(jsonb_build_array({", ".join("n." + c for c in _COLUMNS)})::text)::uuid AS digest
+        FROM jsonb_to_recordset(%(lines)s::jsonb) AS n(place bigint, {", ".join(c + " text" for c in _TEXTS)},
+            {", ".join(c + " bigint" for c in _NUMBERS)}, {", ".join(c + " text" for c in _OWNED)})),
+    there AS (SELECT a.place, l.id FROM asked a JOIN line l USING (digest)),
+    made AS (
+        INSERT INTO line (digest, {", ".join(_COLUMNS)})
+        SELECT digest, {", ".join(_COLUMNS)} FROM asked WHERE place NOT IN (SELECT place FROM there) ORDER BY digest
+        ON CONFLICT (digest) DO UPDATE SET digest = EXCLUDED.digest RETURNING id, digest)
+    SELECT place, id FROM there UNION ALL SELECT a.place, m.id FROM asked a JOIN made m USING (digest) ORDER BY place""")
+
+_FIND = sql("lines.find", f"SELECT id, {', '.join(_COLUMNS)} FROM line WHERE id = ANY (%(ids)s::bigint[])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A job in the columns of a line; '' and 0 for NULL."""
+
+    values: tuple[str | int, ...]
+
+    @classmethod
+    def of(cls, job: JobSpec, owner: Identity) -> _Wanted:
+        return cls((
+            job.prodSourceLabel or "", job.job_label or "", job.processingType or "", job.resource_type or "",
+            job.minRamCount, job.maxDiskCount, job.maxWalltime or 0, job.coreCount or 1, job.jediTaskID or 0,
+            job.workingGroup or "", job.countryGroup or "", owner.anchor, owner.subject, job.prodUserName or ""))
+
+
+async def ensure(txn: Transaction, jobs: Sequence[tuple[JobSpec, Identity]]) -> list[int]:
+    """The line of each job of those owners, in order; lines that do not exist yet are made."""
+    wanted = [_Wanted.of(job, owner) for job, owner in jobs]
+    places = {each: place for place, each in enumerate(dict.fromkeys(wanted))}
+    rows = [{"place": place, **dict(zip(_COLUMNS, each.values, strict=True))} for each, place in places.items()]
+    ids: dict[int, int] = dict(await txn.many(_ENSURE, lines=orjson.dumps(rows).decode()))
+    return [ids[places[each]] for each in wanted]
+
+
+async def find(txn: Transaction, ids: Sequence[int]) -> list[Line]:
+    """Those lines, in no order; what stands in them never changes."""
+    return [_line(row) for row in await txn.many(_FIND, ids=list(ids))]
+
+
+def _line(row: Row) -> Line:
+    (line_id, label, job_label, processing, resource_type, memory_mb, disk_mb, walltime_s, cores, task_id, working_group,
+     country_group, anchor, subject, owner_name) = row
+    return Line(
+        id=line_id, label=label, job_label=job_label, processing_type=processing, resource_type=resource_type,
+        memory_mb=memory_mb, disk_mb=disk_mb, walltime_s=walltime_s, cores=cores, task_id=task_id, working_group=working_group,
+        country_group=country_group, owner=Identity(anchor, subject), owner_name=owner_name)
