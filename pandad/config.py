@@ -176,6 +176,29 @@ class DispatcherConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharesConfig:
+    """Whose jobs go first: by cores in use over weight, first of the group, then of the type of work, then of the user."""
+
+    refresh_s: float = setting("How often the cores in use are counted anew", 10.0, low=0.05, high=HOUR_S)
+    user_cap: int = setting("Most cores of one user at a time; 0 is no cap", 10_000, low=0, high=10**9)
+    groups: Mapping[str, float] = setting(
+        "Weights of working groups; one that is not listed has 1", lambda: MappingProxyType({}), low=0.001, high=1e6
+    )
+    work: Mapping[str, float] = setting(
+        "Weights of types of work: production, analysis, test; one that is not listed has 1",
+        lambda: MappingProxyType({}),
+        low=0.001,
+        high=1e6,
+    )
+    group_caps: Mapping[str, int] = setting(
+        "Most cores of a working group at a time; one that is not listed has no cap",
+        lambda: MappingProxyType({}),
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerageConfig:
     """The choice of a queue for each job."""
 
@@ -238,6 +261,7 @@ class Config:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    shares: SharesConfig = field(default_factory=SharesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)

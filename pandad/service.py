@@ -113,7 +113,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher, heartbeat, workers = Dispatcher(self._store), Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
+        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files = self._config.files
         return (
             Pilot(dispatcher, heartbeat, workers),

@@ -31,7 +31,8 @@ _NAMES = tuple(a.name for a in JOB_ATTRIBUTES)
 # What an event may change beside the status. The job's identity, its owner and its birth never change.
 _BIRTH = {"creationtime", "modificationtime", "statechangetime"}  # the database's clock sets them
 _FIXED = _BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime"}
-_CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")
+_OWN = ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")  # columns that are no attributes
+_CHANGEABLE = (*(c for c in _JOB_COLUMNS if c not in _FIXED), *_OWN)
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
 # A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
@@ -44,8 +45,13 @@ def job_from_row(row: Row) -> JobSpec:
     """The job of a JOB_ROW."""
     job = JobSpec(**dict(zip(_NAMES, row[:-1], strict=True)))
     job.jobStatus = JobStatus(row[_STATUS_INDEX])
-    job.Files = [FileSpec(**dict(zip(_FILE_NAMES, values, strict=True))) for values in row[-1] or ()]
+    job.Files = files_of(row[-1])
     return job
+
+
+def files_of(rows: Sequence[Sequence[Any]] | None) -> list[FileSpec]:
+    """The files of a list of lists in FILE_ATTRIBUTES order."""
+    return [FileSpec(**dict(zip(_FILE_NAMES, values, strict=True))) for values in rows or ()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ _NUMBERS = ("minramcount", "maxdiskcount", "maxwalltime", "corecount", "jeditask
 _OWNED = ("workinggroup", "countrygroup", "owneranchor", "ownersubject", "produsername")
 _COLUMNS = (*_TEXTS, *_NUMBERS, *_OWNED)
 
-# The digest is the same md5 as in schema/0003_lines.sql. Lines are never changed and never removed, so one that is found is there for
-# good; a new one is taken by "DO UPDATE", because "DO NOTHING" gives no id for a line that somebody else makes at the same time.
+# The digest is the same md5 as in schema/0003_lines.sql. Lines are never changed nor removed, so one that is found stays; a new
+# one is taken by "DO UPDATE", because "DO NOTHING" gives no id for a line that somebody else makes at the same time.
 _ENSURE = sql("lines.ensure", f"""
     WITH asked AS (
         SELECT n.*, md5(jsonb_build_array({", ".join("n." + c for c in _COLUMNS)})::text)::uuid AS digest

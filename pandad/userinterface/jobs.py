@@ -14,6 +14,7 @@ from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.resourcetype import resource_type_of
+from pandad.spec.share import share_name
 from pandad.taskbuffer import jobs, users
 from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
@@ -104,6 +105,7 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     job.currentPriority = job.assignedPriority
     job.coreCount = max(job.coreCount or 1, 1)
     job.resource_type = resource_type_of(job.coreCount, job.minRamCount)
+    job.gshare = share_name(job.workingGroup or "", label)[:32]
     job.nInputDataFiles = len(job.inputs)
     job.inputFileBytes = sum(f.fsize or 0 for f in job.inputs)
     for file in job.Files:

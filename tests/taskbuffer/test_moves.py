@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from factories import a_job, a_pilot, claimed, happened, stored
+from factories import a_job, a_pilot, claim, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -221,5 +221,5 @@ async def test_start_is_set_once(store: Store) -> None:
         seen.append(job.startTime)
     assert seen[0] is not None and seen[0] == seen[1]
     await store.transact("retry", happened, E.RETRIED, [panda_id], attemptNr=2)
-    (again,) = await store.transact("claim", claims.claim, a_pilot())
+    (again,) = await store.transact("claim", claim, a_pilot())
     assert again.startTime is None

@@ -23,7 +23,6 @@ CREATE TABLE line (
 
 ALTER TABLE job ADD COLUMN line bigint REFERENCES line;
 ALTER TABLE job ADD COLUMN avoided text[] NOT NULL DEFAULT '{}';  -- queues that the brokerage must not choose, after failures there
-ALTER TABLE job_text ADD COLUMN definition text;  -- what its pilot gets, JSON; NULL: to be made from the job
 
 INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount, maxwalltime, corecount,
                   jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername)
@@ -49,3 +48,5 @@ DROP INDEX job_activated;
 CREATE INDEX job_activated ON job (computingsite, line, currentpriority DESC, pandaid) WHERE jobstatus = 'activated';
 -- Who uses how much now: counted for the shares, from the index alone.
 CREATE INDEX job_usage ON job (line, corecount) WHERE jobstatus IN ('sent', 'starting', 'running');
+-- Jobs that a cap holds back, in the order in which they come back.
+CREATE INDEX job_throttled ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'throttled';
