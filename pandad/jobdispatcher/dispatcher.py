@@ -75,8 +75,9 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
         queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
         disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),
         labels=labels, job_types=labels_for(wanted.job_type) if wanted.job_type else None, resource_type=wanted.resource_type,
-        task_id=wanted.task_id, working_group=wanted.working_group, country_group=wanted.country_group, owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity,
-        node=wanted.node, computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
+        task_id=wanted.task_id, working_group=wanted.working_group, country_group=wanted.country_group,
+        owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity, node=wanted.node,
+        computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
 
 
 def _label(subject: str | None) -> str | None:

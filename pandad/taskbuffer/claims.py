@@ -50,8 +50,9 @@ _WAITING = sql("claims.waiting", f"""
 # What a pilot is told of a job, and who it is for.
 _TOLD = (
     "PandaID", "jobDefinitionID", "AtlasRelease", "transformation", "homepackage", "prodSourceLabel", "prodUserID",
-    "currentPriority", "attemptNr", "maxAttempt", "jobStatus", "jobName", "maxCpuCount", "maxDiskCount", "minRamCount", "computingSite",
-    "computingElement", "destinationSE", "cloud", "sourceSite", "transferType", "cmtConfig", "processingType", "prodUserName",
+    "currentPriority", "attemptNr", "maxAttempt", "jobStatus", "jobName", "maxCpuCount", "maxDiskCount", "minRamCount",
+    "computingSite", "computingElement", "destinationSE", "cloud", "sourceSite", "transferType", "cmtConfig", "processingType",
+    "prodUserName",
     "workingGroup", "countryGroup", "specialHandling", "jobsetID", "coreCount", "jediTaskID", "reqID", "maxWalltime", "nucleus",
     "resource_type", "container_name", "schedulerID", "modificationHost", "VO")
 assert set(_TOLD) <= {a.name for a in JOB_ATTRIBUTES}
@@ -82,7 +83,8 @@ _TAKE = sql("claims.take", f"""
             holderanchor = g.anchor, holdersubject = g.subject, modificationhost = g.node,
             computingelement = coalesce(g.element, j.computingelement), schedulerid = g.scheduler,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
-        FROM given g WHERE j.pandaid = g.pandaid RETURNING j.*, g.taker),
+        FROM given g WHERE j.pandaid = g.pandaid
+        RETURNING g.taker, j.holdersubject, {", ".join("j." + name.lower() for name in _TOLD)}),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,

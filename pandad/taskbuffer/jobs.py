@@ -12,11 +12,11 @@ import orjson
 
 from pandad.spec.caller import Identity
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
-from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.spec.job import JOB_ATTRIBUTES, REPORTED_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.taskbuffer import lines
 from pandad.taskbuffer.pool import Row
-from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.statement import Statement, sql
 from pandad.taskbuffer.store import Transaction
 
 # Attributes in tables of their own: job_text, or the files' rows.
@@ -139,11 +139,17 @@ class Change:
     metadata: str | None = None
     stdout: str | None = None
 
-    def as_row(self) -> dict[str, object]:
-        """The row that the statement reads; names folded to columns."""
+    @property
+    def new(self) -> dict[str, object]:
+        """The values by column."""
         new = {name.lower(): value for name, value in self.values.items()}
         assert new.keys() <= _WRITABLE, f"no event may change {new.keys() - _WRITABLE}"
-        return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why, "new": new,
+        return new
+
+    @property
+    def fences(self) -> dict[str, object]:
+        """All the rest, under the names that the statements read."""
+        return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why,
                 "check_in_s": self.check_in_s, "report": self.report, "metadata": self.metadata, "stdout": self.stdout}
 
 
@@ -161,11 +167,18 @@ class Moved:
 # report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
 # PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
 # primary key, whatever PostgreSQL believes of the number of rows.
-_MOVE = sql("jobs.move", f"""
+def _moving(name: str, asked: str, starttime: str, endtime: str, others: str) -> Statement:
+    """A statement that lets an event happen to jobs.
+
+    :param asked: the columns, with their types, in which the new values come, as JSON.
+    :param starttime, endtime: how they are called there.
+    :param others: the SET clauses for all other values.
+    """
+    return sql(name, f"""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
             c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text,
-              new jsonb)),
+              {asked})),
     found AS (
         SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::text[]::job_status[]) AS happens
         FROM job j JOIN asked c ON c.pandaid = j.pandaid
@@ -182,11 +195,9 @@ _MOVE = sql("jobs.move", f"""
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s)
                         ELSE j.nextcheck END,
-            starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime,
-                                 CASE WHEN f.happens AND %(started)s THEN now() END),
-            endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
-            ({", ".join(_CHANGEABLE)}) =
-                (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
+            starttime = coalesce({starttime}, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
+            endtime = coalesce({endtime}, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
+            {others}
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
                   j.reportedstatus),
@@ -202,6 +213,20 @@ _MOVE = sql("jobs.move", f"""
         UPDATE job_text t SET metadata = coalesce(m.metadata, t.metadata), stdout = coalesce(m.stdout, t.stdout)
         FROM moved m WHERE t.pandaid = m.pandaid AND (m.metadata IS NOT NULL OR m.stdout IS NOT NULL))
     SELECT pandaid, was, attemptnr, commandtopilot FROM moved""")
+
+
+_MOVE = _moving("jobs.move", "new jsonb", "(f.new ->> 'starttime')::timestamptz", "(f.new ->> 'endtime')::timestamptz", f"""
+            ({", ".join(_CHANGEABLE)}) =
+                (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""")
+
+# Most moves are pilots' words. They set a third of the columns, none of them to NULL, and cost half as much this way.
+_TYPES = {int: "bigint", float: "double precision", str: "text", datetime: "timestamptz"}
+_REPORTED = {a.column: _TYPES[a.kind] for a in JOB_ATTRIBUTES if a.name in REPORTED_ATTRIBUTES}
+_PILOT_MOVE = _moving("jobs.pilot_move", f"""
+              {", ".join(f"{column} {kind}" for column, kind in _REPORTED.items())},
+              reportedstatus job_status""", "f.starttime", "f.endtime",
+    ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_REPORTED, "reportedstatus") if c not in ("starttime", "endtime")))
+_PILOTS = frozenset({*_REPORTED, "reportedstatus"})
 
 
 async def move(txn: Transaction, event: Event, changes: Iterable[Change], *, actor: Actor, who: str,
@@ -228,9 +253,13 @@ async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: 
 async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterable[Change], *, target: JobStatus | None,
                 touched: Iterable[JobStatus], event: str, actor: Actor, who: str, reports: bool = False,
                 noted: bool = False) -> list[Moved]:
-    asked = [c.as_row() for c in changes]
+    news = list(changes)
+    if all(new.keys() <= _PILOTS and None not in new.values() for new in (c.new for c in news)):
+        statement, asked = _PILOT_MOVE, [{**c.fences, **c.new} for c in news]
+    else:
+        statement, asked = _MOVE, [{**c.fences, "new": c.new} for c in news]
     rows = await txn.many(
-        _MOVE, changes=_json(asked), ids=[row["pandaid"] for row in asked], sources=sorted(sources), target=target,
+        statement, changes=_json(asked), ids=[c.panda_id for c in news], sources=sorted(sources), target=target,
         touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL,
         started=target is JobStatus.RUNNING)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]

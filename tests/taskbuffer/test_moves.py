@@ -188,7 +188,7 @@ async def test_values_are_written_null_too(store: Store) -> None:
 def test_what_no_event_may_change(name: str) -> None:
     """Identity, state, birth and unknown names in a change are a mistake, not something silently left out."""
     with pytest.raises(AssertionError, match=name.lower()):
-        Change(1, {name: "x"}).as_row()
+        _ = Change(1, {name: "x"}).new
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))

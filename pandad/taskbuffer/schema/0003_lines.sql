@@ -44,6 +44,7 @@ WHERE l.digest = md5(jsonb_build_array(coalesce(j.prodsourcelabel, ''), coalesce
 
 ALTER TABLE job ALTER COLUMN line SET NOT NULL;
 
+DROP INDEX job_owner;  -- nobody reads by owner, and each change of a state paid for it
 DROP INDEX job_activated;
 CREATE INDEX job_activated ON job (computingsite, line, currentpriority DESC, pandaid) WHERE jobstatus = 'activated';
 -- Who uses how much now: counted for the shares, from the index alone.
