@@ -228,6 +228,19 @@ class DataServiceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryConfig:
+    """Ended jobs: they stay readable, in monthly partitions."""
+
+    keep_s: int = setting(
+        "How long an ended job stays among the live ones; nobody sees a difference, but fewer rows are faster",
+        6 * HOUR_S,
+        low=0,
+        high=365 * DAY_S,
+    )
+    batch: int = setting("Jobs in one round", 500, low=1, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
@@ -237,6 +250,9 @@ class LoopsConfig:
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
     watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+    caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
+    ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
+    historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +280,7 @@ class Config:
     shares: SharesConfig = field(default_factory=SharesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

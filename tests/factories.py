@@ -13,6 +13,7 @@ from pandad.spec.capability import Capability
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.spec.line import Line
 from pandad.spec.site import Queue, queue_from_description
 from pandad.taskbuffer import claims, jobs, lines
 from pandad.taskbuffer.claims import Wanted
@@ -84,6 +85,15 @@ def a_queue(**but: Any) -> Queue:
 def a_caller(name: str = "alice", *roles: Role, limited: bool = False) -> Caller:
     """Somebody with a certificate of the test CA."""
     return Caller(Identity(ANCHOR, f"/DC=org/DC=test/CN={name}"), frozenset(roles), limited, "client.test")
+
+
+def a_line(number: int, **but: Any) -> Line:
+    """A line of Alice's small user jobs."""
+    values: dict[str, Any] = {
+        "label": "user", "job_label": "", "processing_type": "", "resource_type": "SCORE", "memory_mb": 0, "disk_mb": 0,
+        "walltime_s": 0, "cores": 1, "task_id": 0, "working_group": "", "country_group": "", "owner": ALICE,
+        "owner_name": "alice"}
+    return Line(id=number, **{**values, **but})
 
 
 def a_pilot(**but: Any) -> Capability:

@@ -6,12 +6,12 @@ The order and what fits are worked out here, on windows of what waits (see windo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
@@ -20,24 +20,25 @@ from pandad.spec.capability import Capability
 from pandad.spec.job import JobSpec
 from pandad.spec.line import Line
 from pandad.taskbuffer import claims, lines
+from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.claims import Waiting, Wanted
 from pandad.taskbuffer.store import Store
 
-MOST = 100  # jobs in one round
+MOST = 100  # jobs in one claim
 WINDOW_S = 0.2  # how long a window is good at the least; what is activated meanwhile at a higher priority waits so long
 WINDOW_SHARE = 20  # and so many times as long as it took to read
 WINDOW_MAX_S = 5.0
-TRIES = 3  # for who finds all its candidates taken by others
+SPARES = (0, 64, claims.READ_MOST)  # more candidates at each try of who finds all its own taken by others
+SPARES_MAX = 64  # for everybody, while others take from the same queues
 LINES_KEPT = 100_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asking:
-    """A pilot that waits for its answer."""
+    """A pilot that waits for its answer; ``jobs`` is that answer."""
 
     pilot: Capability
-    since: float  # on the clock, s
-    answer: Deferred[list[JobSpec]] = field(default_factory=Deferred)
+    jobs: list[JobSpec] | None = None
     tries: int = 0
     picked: list[tuple[Line, int]] = field(default_factory=list)
 
@@ -51,85 +52,60 @@ class Matcher:
         self._shares_until = clock.seconds()
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change
-        self._asking: list[Asking] = []
-        self._at_work = False
+        self._spares = 0  # candidates beside those picked: other processes pick the same ones
+        self._batcher: Batcher[None, Asking, list[JobSpec]] = Batcher(self._round)
 
     def ask(self, pilot: Capability) -> Deferred[list[JobSpec]]:
         """Jobs for this pilot, its own when this fires; none if none that fits was there after it had asked.
 
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        asking = Asking(pilot, self._clock.seconds())
-        self._asking.append(asking)
-        if not self._at_work:
-            self._at_work = True
-            Deferred.fromCoroutine(self._work())
-        return asking.answer
+        return self._batcher.ask(None, Asking(pilot))
 
-    async def _work(self) -> None:
-        while self._asking:
-            now = self._next()
-            try:
-                again = await self._round(now)
-            except Exception as error:
-                for each in now:
-                    each.answer.errback(Failure(error))
-            else:
-                self._asking[:0] = again
-        self._at_work = False
+    async def _round(self, _: None, everybody: Sequence[Asking]) -> list[list[JobSpec]]:
+        began = self._clock.seconds()
+        while waiting := [each for each in everybody if each.jobs is None]:
+            await self._serve(_first(waiting), began)
+        return [each.jobs or [] for each in everybody]
 
-    def _next(self) -> list[Asking]:
-        """Those who came first, for MOST jobs in all, but one of them at least."""
-        jobs = number = 0
-        for each in self._asking:
-            jobs += each.pilot.count
-            if jobs > MOST and number:
-                break
-            number += 1
-        taken, self._asking = self._asking[:number], self._asking[number:]
-        return taken
-
-    async def _round(self, asking: Sequence[Asking]) -> list[Asking]:
-        """Answer whom we can; the others must be asked for again."""
+    async def _serve(self, asking: Sequence[Asking], began: float) -> None:
+        """Pick for these pilots and take what was picked. Who is not answered then must be served again."""
         await self._look({each.pilot.queue for each in asking if not self._fresh(each.pilot.queue)})
         for each in asking:
             each.picked = self._windows[each.pilot.queue].pick(each.pilot, self._shares)
         given = await self._take([each for each in asking if each.picked])
-        return [each for each in asking if not self._answered(each, given.get(id(each), []))]
+        for each in asking:
+            window, jobs = self._windows[each.pilot.queue], given[each]
+            each.tries += bool(each.picked) and not jobs
+            if jobs or each.tries == len(SPARES) or not each.picked and window.read_at >= began:
+                each.jobs = jobs
+            else:
+                window.good_until = -inf  # others were quicker, or it is older than the question
 
-    def _answered(self, asking: Asking, jobs: list[JobSpec]) -> bool:
-        window = self._windows[asking.pilot.queue]
-        if not jobs and asking.picked:
-            asking.tries += 1
-            if asking.tries < TRIES:
-                window.good_until = -1.0
-                return False
-        elif not jobs and window.read_at < asking.since:
-            window.good_until = -1.0
-            return False
-        asking.answer.callback(jobs)
-        return True
-
-    async def _take(self, asking: Sequence[Asking]) -> Mapping[int, list[JobSpec]]:
-        """What each got, by its id()."""
+    async def _take(self, asking: Sequence[Asking]) -> defaultdict[Asking, list[JobSpec]]:
+        """What each got."""
         takers: dict[tuple[str, Line], list[tuple[Asking, int]]] = defaultdict(list)
         for each in asking:
             for line, panda_id in each.picked:
                 takers[each.pilot.queue, line].append((each, panda_id))
+        given: defaultdict[Asking, list[JobSpec]] = defaultdict(list)
         if not takers:
-            return {}
-        wishes = [
-            Wanted(queue, line.id, [*(i for _, i in those), *self._windows[queue].others(line, len(those))],
-                   [each.pilot for each, _ in those])
-            for (queue, line), those in takers.items()]
+            return given
+        wishes = [self._wish(queue, line, those) for (queue, line), those in takers.items()]
         found = await self._store.once("acquire_jobs", claims.take, wishes)
-        given: dict[int, list[JobSpec]] = defaultdict(list)
+        missed = any(job is None for jobs in found for job in jobs)
+        self._spares = min(max(8, 2 * self._spares), SPARES_MAX) if missed else self._spares // 2
         for ((queue, line), those), jobs in zip(takers.items(), found, strict=True):
             self._windows[queue].drop(line, {job.PandaID for job in jobs if job is not None and job.PandaID is not None})
             for (each, _), job in zip(those, jobs, strict=True):
                 if job is not None:
-                    given[id(each)].append(job)
+                    given[each].append(job)
         return given
+
+    def _wish(self, queue: str, line: Line, those: Sequence[tuple[Asking, int]]) -> Wanted:
+        spares = max(self._spares, *(SPARES[each.tries] for each, _ in those))
+        ids = [*(panda_id for _, panda_id in those), *self._windows[queue].others(line, spares)]
+        return Wanted(queue, line.id, ids, [each.pilot for each, _ in those])
 
     def _fresh(self, queue: str) -> bool:
         window = self._windows.get(queue)
@@ -165,3 +141,13 @@ class Matcher:
         unknown = [line for line in ids if line not in self._lines]
         if unknown:
             self._lines.update({line.id: line for line in await self._store.once("lines", lines.find, unknown)})
+
+
+def _first(asking: Sequence[Asking]) -> Sequence[Asking]:
+    """Those who came first, for MOST jobs in all, but one of them at least."""
+    jobs = 0
+    for number, each in enumerate(asking):
+        jobs += each.pilot.count
+        if jobs > MOST and number:
+            return asking[:number]
+    return asking

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+AGEING_S = 24 * 3600  # a user job that has been activated for so long gains priority, and again each day (PanDA: copyArchive)
+AGEING_GAIN = 40
+
 
 class Work(StrEnum):
     """Type of work."""
@@ -13,15 +16,15 @@ class Work(StrEnum):
     TEST = "test"
 
 
-_PRODUCTION = frozenset({"managed", "prod_test", "install"})
-_ANALYSIS = frozenset({"user", "panda", ""})
+PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
+ANALYSIS_LABELS = frozenset({"user", "panda", ""})
 
 
 def work_of(label: str) -> Work:
     """The type of work of a prodSourceLabel."""
-    if label in _PRODUCTION:
+    if label in PRODUCTION_LABELS:
         return Work.PRODUCTION
-    return Work.ANALYSIS if label in _ANALYSIS else Work.TEST
+    return Work.ANALYSIS if label in ANALYSIS_LABELS else Work.TEST
 
 
 def share_name(working_group: str, label: str) -> str:

@@ -11,7 +11,7 @@ from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
 from pandad.taskbuffer.jobs import files_of
 from pandad.taskbuffer.pool import Row
-from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
 READ_MOST = 512  # jobs of one queue in one reading, over all its lines
@@ -96,7 +96,7 @@ _TAKE = sql("claims.take", f"""
 
 _USAGE = sql("claims.usage", f"""
     SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
-    WHERE jobstatus IN ({", ".join(f"'{s}'" for s in sorted(IN_SLOT))}) GROUP BY line""")
+    WHERE jobstatus IN {listed(IN_SLOT)} GROUP BY line""")
 
 
 @dataclass(frozen=True, slots=True)

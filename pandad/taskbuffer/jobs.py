@@ -14,6 +14,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, REPORTED_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.spec.share import AGEING_S
 from pandad.taskbuffer import lines
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement, sql
@@ -36,9 +37,9 @@ _CHANGEABLE = (*(c for c in _JOB_COLUMNS if c not in _FIXED), *_OWN)
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
 # A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
-JOB_ROW = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + (
-    ", (SELECT jsonb_agg(jsonb_build_array(" + ", ".join(f"f.{c}" for c in _FILE_COLUMNS)
-    + ") ORDER BY f.row_id) FROM file f WHERE f.pandaid = j.pandaid)")
+_ATTRIBUTES = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES)
+_FILES = f"jsonb_agg(jsonb_build_array({', '.join(f'f.{c}' for c in _FILE_COLUMNS)}) ORDER BY f.row_id)"
+JOB_ROW = f"{_ATTRIBUTES}, (SELECT {_FILES} FROM file f WHERE f.pandaid = j.pandaid)"
 
 
 def job_from_row(row: Row) -> JobSpec:
@@ -124,7 +125,8 @@ class Change:
     :param values: JobSpec attributes (and reportedstatus, holder columns) to their new values.
     :param attempt_nr: the fence: the job is touched only in this attempt. None: in any.
     :param batch_id: a second fence: not if another batch job has it. Mere numbers are no fence, workers reuse them.
-    :param check_in_s: when a loop should look at the job again, from now. 0 on a job that is only touched: as planned before.
+    :param check_in_s: when a loop should look at the job again, from now. 0 on a job that is only touched: as planned before; on
+        one that becomes activated: after AGEING_S.
     :param report: the pilot's output report, kept for the attempt; of REPORTED only, which needs the value reportedstatus too.
     :param metadata, stdout: long texts that the pilot sent.
     """
@@ -193,8 +195,8 @@ def _moving(name: str, asked: str, starttime: str, endtime: str, others: str) ->
             jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
             modificationtime = now(),
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
-            nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s)
-                        ELSE j.nextcheck END,
+            nextcheck = CASE WHEN f.happens OR f.check_in_s > 0
+                        THEN now() + make_interval(secs => greatest(f.check_in_s, %(rest_s)s)) ELSE j.nextcheck END,
             starttime = coalesce({starttime}, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
             endtime = coalesce({endtime}, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
             {others}
@@ -261,7 +263,7 @@ async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterabl
     rows = await txn.many(
         statement, changes=_json(asked), ids=[c.panda_id for c in news], sources=sorted(sources), target=target,
         touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL,
-        started=target is JobStatus.RUNNING)
+        started=target is JobStatus.RUNNING, rest_s=AGEING_S if target is JobStatus.ACTIVATED else 0)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
 
 
@@ -286,10 +288,11 @@ async def recheck(txn: Transaction) -> None:
 _STATES = sql("jobs.states", """
     SELECT pandaid, jobstatus, attemptnr, commandtopilot, batchid, holderanchor, holdersubject, owneranchor, ownersubject,
            reportedstatus
-    FROM job WHERE pandaid = ANY (%(ids)s::bigint[])""")
+    FROM job_ever WHERE pandaid = ANY (%(ids)s::bigint[])""")
 
 _FIND = sql("jobs.find", f"""
-    SELECT {JOB_ROW} FROM job j LEFT JOIN job_text t USING (pandaid) WHERE j.pandaid = ANY (%(ids)s::bigint[])""")
+    SELECT {_ATTRIBUTES}, (SELECT {_FILES} FROM file_ever f WHERE f.pandaid = j.pandaid)
+    FROM job_ever j LEFT JOIN job_text_ever t USING (pandaid) WHERE j.pandaid = ANY (%(ids)s::bigint[])""")
 
 
 async def states(txn: Transaction, ids: Sequence[int]) -> list[JobState | None]:
@@ -327,7 +330,7 @@ class JobEvent:
 
 
 _EVENTS = sql("jobs.events", """
-    SELECT pandaid, at, event, fromstatus, tostatus, attemptnr, actor, who, why FROM job_event
+    SELECT pandaid, at, event, fromstatus, tostatus, attemptnr, actor, who, why FROM job_event_ever
     WHERE pandaid = %(panda_id)s ORDER BY id""")
 
 

@@ -35,6 +35,11 @@ _ENSURE = sql("lines.ensure", f"""
 
 _FIND = sql("lines.find", f"SELECT id, {', '.join(_COLUMNS)} FROM line WHERE id = ANY (%(ids)s::bigint[])")
 
+_OF_OWNER = sql("lines.of_owner", """
+    SELECT id FROM line WHERE ownersubject = %(subject)s AND owneranchor = %(anchor)s""")
+
+_OF_GROUP = sql("lines.of_group", "SELECT id FROM line WHERE workinggroup = %(group)s AND workinggroup <> ''")
+
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
@@ -62,6 +67,16 @@ async def ensure(txn: Transaction, jobs: Sequence[tuple[JobSpec, Identity]]) -> 
 async def find(txn: Transaction, ids: Sequence[int]) -> list[Line]:
     """Those lines, in no order; what stands in them never changes."""
     return [_line(row) for row in await txn.many(_FIND, ids=list(ids))]
+
+
+async def of_owner(txn: Transaction, owner: Identity) -> list[int]:
+    """All lines with jobs of that owner."""
+    return [row[0] for row in await txn.many(_OF_OWNER, anchor=owner.anchor, subject=owner.subject)]
+
+
+async def of_group(txn: Transaction, group: str) -> list[int]:
+    """All lines with jobs of that working group."""
+    return [row[0] for row in await txn.many(_OF_GROUP, group=group)]
 
 
 def _line(row: Row) -> Line:

@@ -49,5 +49,8 @@ DROP INDEX job_activated;
 CREATE INDEX job_activated ON job (computingsite, line, currentpriority DESC, pandaid) WHERE jobstatus = 'activated';
 -- Who uses how much now: counted for the shares, from the index alone.
 CREATE INDEX job_usage ON job (line, corecount) WHERE jobstatus IN ('sent', 'starting', 'running');
+CREATE INDEX job_ageing ON job (nextcheck) WHERE jobstatus = 'activated';
+CREATE INDEX line_owner ON line (ownersubject, owneranchor);
+CREATE INDEX line_group ON line (workinggroup) WHERE workinggroup <> '';
 -- Jobs that a cap holds back, in the order in which they come back.
 CREATE INDEX job_throttled ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'throttled';
