@@ -50,6 +50,7 @@ from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites
+from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.jobs import Jobs
 
@@ -136,7 +137,7 @@ class Pandad(MultiService):
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
-            adder=Adder(store, self._ddm, config.dataservice).run_once,
+            adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.dispatcher).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         for loop in loops:

@@ -34,15 +34,15 @@ _FIXED = _BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime
 _CHANGEABLE = tuple(c for c in _JOB_COLUMNS if c not in _FIXED) + ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
-# A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
+# A job as one row: every attribute in JOB_ATTRIBUTES order, avoided, then its files as JSON lists in FILE_ATTRIBUTES order.
 JOB_ROW = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + (
-    ", (SELECT jsonb_agg(jsonb_build_array(" + ", ".join(f"f.{c}" for c in _FILE_COLUMNS)
+    ", j.avoided, (SELECT jsonb_agg(jsonb_build_array(" + ", ".join(f"f.{c}" for c in _FILE_COLUMNS)
     + ") ORDER BY f.row_id) FROM file f WHERE f.pandaid = j.pandaid)")
 
 
 def job_from_row(row: Row) -> JobSpec:
     """The job of a JOB_ROW."""
-    job = JobSpec(**dict(zip(_NAMES, row[:-1], strict=True)))
+    job = JobSpec(**dict(zip(_NAMES, row[:-2], strict=True)), avoided=row[-2])
     job.jobStatus = JobStatus(row[_STATUS_INDEX])
     job.Files = [FileSpec(**dict(zip(_FILE_NAMES, values, strict=True))) for values in row[-1] or ()]
     return job
@@ -176,9 +176,10 @@ _MOVE = sql("jobs.move", f"""
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0 THEN now() + make_interval(secs => f.check_in_s)
                         ELSE j.nextcheck END,
-            starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime,
-                                 CASE WHEN f.happens AND %(started)s THEN now() END),
-            endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
+            starttime = CASE WHEN f.new ? 'starttime' THEN (f.new ->> 'starttime')::timestamptz
+                        ELSE coalesce(j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END) END,
+            endtime = CASE WHEN f.new ? 'endtime' THEN (f.new ->> 'endtime')::timestamptz
+                      ELSE coalesce(j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END) END,
             ({", ".join(_CHANGEABLE)}) =
                 (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])

@@ -14,6 +14,7 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.copies import name_of
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -38,7 +39,7 @@ async def reported(
 
 
 def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **but: Any) -> Adder:
-    return Adder(store or stage.store, ddm, DataServiceConfig(**but))
+    return Adder(store or stage.store, ddm, DataServiceConfig(**but), RetryPolicy())
 
 
 def full() -> FakeDDM:
@@ -81,7 +82,7 @@ async def test_failed_and_killed_jobs(stage: Stage) -> None:
     await rounds(stage, full()).run_once()
     job = await stage.look(failed)
     assert (job.jobStatus, job.ddmErrorCode, job.Files[1].status) == (JobStatus.FAILED, 0, "ready")
-    assert (await stage.history(failed))[-1].why == "no space left"
+    assert (await stage.history(failed))[-1].why == "no space left; not retried: nothing asks for it"
     assert await stage.status(killed) is JobStatus.CANCELLED
 
 
