@@ -99,6 +99,14 @@ def test_pinned(pin: str | None, flag: int, queue: str) -> None:
     assert no is None or (no.criterion, no.have, no.need) == ("pinned", queue, pin)
 
 
+@given(avoided=st.lists(st.sampled_from("AB"), unique=True), queue=st.sampled_from("ABC"))
+def test_excluded(avoided: list[str], queue: str) -> None:
+    """A job does not come back to a queue that it is to avoid, and to no other queue for that reason."""
+    no = rules.excluded(a_job(avoided=avoided), a_queue(nickname=queue))
+    assert (no is not None) == (queue in avoided)
+    assert no is None or (no.criterion, no.have) == ("excluded", queue)
+
+
 @pytest.mark.parametrize(
     ("wanted", "listed", "takes"),
     [
