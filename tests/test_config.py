@@ -143,6 +143,13 @@ def test_retry_rules_read_back() -> None:
     assert parse(render(config)) == config
 
 
+def test_the_example_of_the_page_on_retries() -> None:
+    """What the page shows can be written into the file as it is, behind the sample."""
+    page = (SAMPLE.parents[1] / "docs" / "reference" / "retries.md").read_text()
+    example = page.split("```toml")[1].split("```")[0]
+    assert set(parse(SAMPLE.read_text() + example).retry.rules) == {"out-of-memory", "no-space", "bad-input"}
+
+
 def test_ports_may_both_be_chosen_by_the_system() -> None:
     """0 twice is not the same port twice."""
     assert parse(DATABASE + "[server]\ntls_port=0\nhttp_port=0").server.http_port == 0

@@ -108,7 +108,8 @@ def decide(job: JobSpec, attempts: int, policy: RetryPolicy, queue: Queue | None
     :param attempts: how many there were, this one too. (attemptNr also counts those that never began.)
     :param queue: where it was; None if that is not known any more: then everything fits it.
     """
-    matching = sorted((r for r in policy.rules if _matches(r, job, failures_of(job))), key=lambda rule: rule.name)
+    failures = failures_of(job)
+    matching = sorted((r for r in policy.rules if _matches(r, job, failures)), key=lambda rule: rule.name)
     decision = _decide(job, attempts, policy, [r for r in matching if r.active], queue)
     passive = [f"{r.name} ({r.action})" for r in matching if not r.active]
     return replace(decision, why=f"{decision.why}; passive: {', '.join(passive)}") if passive else decision
@@ -123,7 +124,7 @@ def _decide(job: JobSpec, attempts: int, policy: RetryPolicy, rules: Sequence[Re
     most = min(bound for bound in (attempts_of(job, policy), asked.most, *(rule.attempts for rule in rules)) if bound)
     if attempts >= most:
         return _final(f"{attempts} of {most} attempts were made")
-    memory_mb, time_s = _memory_mb(job, rules), _time_s(job, rules)
+    memory_mb, time_s = _memory_mb(job, rules), _time_s(job, rules)  # None: not raised
     if (memory_mb is not None and memory_mb <= job.minRamCount) or (time_s is not None and time_s <= _limit_s(job)):
         return _final(f"rule {_names(rules)}, and what it raises is at its limit")
     fits = _fits(queue, memory_mb or 0, time_s or 0)
