@@ -122,7 +122,10 @@ class DatabaseConfig:
         "How to reach it, in libpq's words; mandatory", check=_named, example='"dbname=pandad"'
     )
     connections: int = setting(
-        "Most connections at a time, the listening one not counted", 8, low=1, high=1000
+        "Most connections at a time, those for reads and the listening one not counted", 8, low=1, high=1000
+    )
+    read_connections: int = setting(
+        "Most connections for reads at a time, so that they never wait behind writes", 4, low=1, high=1000
     )
     connect_timeout_s: float = setting("How long opening a connection may take", 5.0, low=0.1, high=300)
     wait_s: float = setting(

@@ -153,7 +153,7 @@ class Pandad(MultiService):
         return loops
 
     async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.once("queue_description", sites.find, name)).description)
+        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""

@@ -46,7 +46,7 @@ class Adder:
 
     async def run_once(self) -> bool:
         """Check the jobs that are due; True if there may be more."""
-        due = await self._store.transact("adder_read", worklists.output_due, self._config.batch)
+        due = await self._store.read("adder_read", worklists.output_due, self._config.batch)
         if due:
             copies = await locate(self._ddm, [(f.destinationSE, f) for r in due for f in r.job.outputs])
             await self._store.transact("adder_write", self._write, [conclude(r, copies, self._config.give_up_s) for r in due])
