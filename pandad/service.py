@@ -36,6 +36,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.daemons.alive import Alive
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.schedule import Bodies, schedule
@@ -137,7 +138,8 @@ class Pandad(MultiService):
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice).run_once,
-            watcher=Watcher(store, config.dispatcher).run_once)
+            watcher=Watcher(store, config.timeouts, self._reactor).run_once,
+            alive=Alive(store, config.loops.alive_s).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         for loop in loops:
             if loop.loop_name in ("brokerage", "activator", "adder"):

@@ -20,16 +20,18 @@ class Bodies:
     activator: Body
     adder: Body
     watcher: Body
+    alive: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
-    """All loops that move jobs."""
+    """All loops of a process."""
     table = (
         # name         body               every               one process at a time
         ("brokerage", bodies.brokerage, config.brokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
+        ("alive", bodies.alive, config.alive_s, False),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]
