@@ -11,7 +11,7 @@ from pandad.taskbuffer import loops
 from pandad.taskbuffer.store import Store
 
 LEASE_PERIODS = 3
-LEASE_MIN_S = 30.0
+LEASE_MIN_S = 10.0
 
 
 class Leases:

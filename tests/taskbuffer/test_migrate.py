@@ -42,6 +42,8 @@ ROWS = {
           INSERT INTO loop (name) VALUES ('broker')""",
     3: "UPDATE line SET prodsourcelabel = 'user'",  # made of the jobs that were there
     4: "SELECT 1",
+    5: """INSERT INTO alive (at, due) VALUES (now(), now());
+          INSERT INTO outage (began, ended) VALUES (now() - interval '1 h', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
