@@ -214,6 +214,12 @@ class LoopsConfig:
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
     watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+    lease_s: float = setting(
+        "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
+        30.0,
+        low=1,
+        high=HOUR_S,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
