@@ -16,21 +16,27 @@ from twisted.internet.defer import Deferred
 
 from . import results
 from .campaign import Bounds, Campaign
+from .crashpoints import CrashPoints
+from .cutting import CutReply
+from .handover import Handover
 from .outages import DatabaseStop, Kill9
 from .stand import entered_by_others
 
-CAMPAIGNS: Sequence[type[Campaign]] = (Kill9, DatabaseStop)
+Kind = type[Campaign] | type[CrashPoints]
+CAMPAIGNS: Sequence[Kind] = (Kill9, DatabaseStop, CutReply, CrashPoints, Handover)
 NO_LIMIT_MINUTES = 1e6
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=f"of {', '.join(c.name for c in CAMPAIGNS)}; all by default")
+    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN",
+                        help=f"of {', '.join(c.name for c in CAMPAIGNS)}; all by default")
     parser.add_argument("--seed", type=int, help="of the first round; by default the one after the last that was run")
     parser.add_argument("--cycles", type=int, help="faults in this sitting; by default each campaign's own small number")
     parser.add_argument("--minutes", type=float, default=NO_LIMIT_MINUTES, help="of each campaign in this sitting, at most")
-    parser.add_argument("--resume", type=Path, default=Path(".faults"), metavar="DIR", help="where results are kept (default .faults)")
+    parser.add_argument("--resume", type=Path, default=Path(".faults"), metavar="DIR",
+                        help="where results are kept, and added to (default .faults)")
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the stands are built")
     parser.add_argument("--table", action="store_true", help="only print all results so far, added up, as a table")
     args = parser.parse_args()
@@ -48,7 +54,7 @@ async def sitting(reactor: Any, args: argparse.Namespace, stopped: Deferred[None
     return 1 if failures else 0
 
 
-async def _campaign(reactor: Any, kind: type[Campaign], args: argparse.Namespace, stopped: Deferred[None]) -> int:
+async def _campaign(reactor: Any, kind: Kind, args: argparse.Namespace, stopped: Deferred[None]) -> int:
     before = [r for r in results.read(args.resume) if r.campaign == kind.name]
     seed = args.seed if args.seed is not None else max((r.seeds[1] for r in before), default=0) + 1
     directory = entered_by_others(Path(tempfile.mkdtemp(prefix=f"pandad-faults-{kind.name}-", dir=args.scratch)))

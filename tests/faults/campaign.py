@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -14,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred
 
+import pandad
 from pandad.cli.main import VERBS
 
 from .checker import Verdict, judge
@@ -67,8 +70,11 @@ class Campaign(ABC):
         self.figures: dict[str, float] = {}
 
     @abstractmethod
-    async def cycle(self, crowd: Crowd, dice: Random) -> None:
-        """One fault, and back to what it was."""
+    async def cycle(self, crowd: Crowd, dice: Random) -> int:
+        """A fault, and back to what it was; how many there were."""
+
+    async def calm(self) -> None:  # noqa: B027  # most faults end by themselves
+        """Faults end, for the drain."""
 
     def doors(self) -> dict[str, Any]:
         """Where users and pilots go."""
@@ -107,9 +113,9 @@ class Campaign(ABC):
         crowd.start()
         while not cycles or not bounds.reached(cycles):
             crowd.quota += self.jobs_per_cycle
-            await self.cycle(crowd, dice)
+            cycles += await self.cycle(crowd, dice)
             crowd.check()
-            cycles += 1
+        await self.calm()
         return replace(await self._reckoned(crowd, after, seed), cycles=cycles)
 
     async def _reckoned(self, crowd: Crowd, after: int, seed: int) -> Result:
@@ -124,22 +130,22 @@ class Campaign(ABC):
             observer.close()
         verdict = judge(crowd.history, stored)
         clean, fsck = await self._fsck()
-        self._note(drain_s=drained_s, back_in_queue_s=back_s, no_answer=sum(
-            n for (_, outcome), n in crowd.history.outcomes.items() if outcome == "no answer"))
-        counts = verdict.counts
-        failures = sum(counts.values()) - counts["doubled_submits"] + crowd.history.incidents + (not clean)
+        self._note(drain_s=drained_s, back_in_queue_s=back_s)
+        failures = verdict.failures + crowd.history.incidents + (not clean)
         if failures:
             self._keep(seed, verdict, crowd, fsck)
-        return Result(self.name, "", (seed, seed), jobs=len(stored.jobs), calls=crowd.history.calls, **counts,
-                      fsck=fsck.partition("\n")[0], failures=failures, figures=dict(self.figures))
+        return replace(
+            Result(self.name, "", (seed, seed)).judged(verdict), jobs=len(stored.jobs), calls=crowd.history.calls,
+            unanswered=crowd.history.unanswered, fsck=fsck.partition("\n")[0], failures=failures, figures=dict(self.figures))
 
     async def _drain(self, observer: Observer, crowd: Crowd, after: int) -> float:
         """No faults any more: everything must come to an end. How long it took; who does not end is found by the check."""
         began = time.monotonic()
-        while crowd.submitted < crowd.quota or await settled(observer.live(after)):
-            crowd.check()
-            if time.monotonic() - began > DRAIN_LIMIT_S:
+        while time.monotonic() - began < DRAIN_LIMIT_S:
+            live = await settled(observer.live(after))
+            if not live and crowd.submitted >= crowd.quota:
                 break
+            crowd.check()
             await asyncio.sleep(DRAIN_POLL_S)
         return round(time.monotonic() - began, 1)
 
@@ -147,7 +153,7 @@ class Campaign(ABC):
         """Whether the database is in order, by its own check, and what that says."""
         if "fsck" not in VERBS:
             return True, "no such verb"
-        code, text = await run_program("-m", "pandad.cli", "fsck", "--config", str(self.stand.config_file()), "--json")
+        code, text = await run_python("-m", "pandad.cli", "fsck", "--config", str(self.stand.config_file()), "--json")
         return code == 0, "clean" if code == 0 else f"exit {code}\n{text}"
 
     async def _observer(self) -> Observer:
@@ -163,20 +169,11 @@ class Campaign(ABC):
         (self.stand.directory / f"evidence-{seed}.json").write_text(json.dumps(found, indent=1, default=str), "utf-8")
 
 
-async def run_program(*words: str) -> tuple[int, str]:
-    """A Python program run to its end: exit code and all that it said."""
-    import os
-    import sys
-
-    import pandad
-
+async def run_python(*words: str) -> tuple[int, str]:
+    """A program of this Python, run to its end: exit code and all that it said."""
     environ = {**os.environ, "PYTHONPATH": str(Path(pandad.__file__).parent.parent)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environ)
     text, _ = await asyncio.wait_for(process.communicate(), FSCK_LIMIT_S)
     return process.returncode or 0, text.decode("utf-8", "replace")
 
-
-def names_of(campaigns: Sequence[type[Campaign]]) -> list[str]:
-    """Their names."""
-    return [campaign.name for campaign in campaigns]

@@ -65,6 +65,11 @@ class Verdict:
         """How many of each kind."""
         return {kind: len(found) for kind, found in vars(self).items()}
 
+    @property
+    def failures(self) -> int:
+        """All but doubled submits, which are counted apart: a client that repeats a submission may mean it."""
+        return sum(self.counts.values()) - len(self.doubled_submits)
+
 
 def judge(history: History, stored: Stored) -> Verdict:
     """Everything that is wrong."""

@@ -1,4 +1,4 @@
-"""Users and pilots under fire: they repeat every call until it is answered, at once in the other encoding, then at another door."""
+"""Users and pilots under fire: they repeat a call until it is answered, at once in the other encoding, then at another door."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMMEDIATE = 0.3           # share of pilots' first words that are "running"
 class Habits:
     """How the crowd behaves; shares are of jobs or submissions.
 
-    ``in_flight``: submitted jobs whose end is not known, at most. ``oversleep_s``: how long a pilot sleeps that lets its lease run out.
+    ``in_flight``: submitted jobs whose end is not known, at most. ``oversleep_s``: of a pilot that lets its lease run out.
     """
 
     pilots: int = 20

@@ -51,11 +51,11 @@ class Call:
         path = f"/api/v1/{self.method}" if self.dialect is Dialect.V1 else f"/server/panda/{self.method}"
         if encoding is Encoding.FORM:
             return Request(path, urlencode(self.parameters, doseq=True).encode(),
-                           {"Content-Type": "application/x-www-form-urlencoded"})
+                           {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": self.name})
         body = json.dumps(self.parameters).encode()
         if self.dialect is Dialect.LEGACY:
             body = gzip.compress(body, 1)
-        return Request(path, body, {"Content-Type": "application/json", "Accept": "application/json"})
+        return Request(path, body, {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": self.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,9 @@ def update(dialect: Dialect, job: Job, word: str, pilot: str, report: Mapping[st
 
 def submit(names: Sequence[str], scope: str, outputs: bool) -> Call:
     """Hand in jobs of these names, each with an output file if asked."""
-    jobs = [JobSpec(jobName=name, transformation=TRANSFORMATION, jobParameters=f"--name {name}", prodSourceLabel=LABEL, coreCount=1,
-                    minRamCount=500, maxWalltime=600, Files=[_output(name, scope)] if outputs else []) for name in names]
+    jobs = [JobSpec(jobName=name, transformation=TRANSFORMATION, jobParameters=f"--name {name}", prodSourceLabel=LABEL,
+                    coreCount=1, minRamCount=500, maxWalltime=600, Files=[_output(name, scope)] if outputs else [])
+            for name in names]
     return Call("submit", Dialect.V1, "job/submit", {"jobs": submission(jobs)})
 
 

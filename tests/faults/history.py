@@ -40,6 +40,11 @@ class History:
         return sum(self.outcomes.values())
 
     @property
+    def unanswered(self) -> int:
+        """Requests whose sender had to send them again."""
+        return sum(n for (_, outcome), n in self.outcomes.items() if outcome in ("no answer", "HTTP 503"))
+
+    @property
     def incidents(self) -> int:
         """Answers that say the server met something that must not happen."""
         return sum(n for (_, outcome), n in self.outcomes.items() if outcome == "HTTP 500")

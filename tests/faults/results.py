@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from .checker import Verdict
 
 FILE = "results.jsonl"
 
@@ -25,6 +28,7 @@ class Result:
     cycles: int = 0
     jobs: int = 0
     calls: int = 0
+    unanswered: int = 0
     lost: int = 0
     doubled: int = 0
     doubled_submits: int = 0
@@ -44,12 +48,17 @@ class Result:
             fsck=self.fsck if self.fsck == other.fsck else f"{self.fsck}; {other.fsck}",
             figures={n: max(self.figures.get(n, 0), other.figures.get(n, 0)) for n in sorted(names)})
 
+    def judged(self, verdict: Verdict) -> Result:
+        """With the counts of a verdict."""
+        return replace(self, **verdict.counts)  # type: ignore[arg-type]
+
     def line(self) -> str:
         """As JSON."""
         return json.dumps(asdict(replace(self, seconds=round(self.seconds, 1))))
 
 
-SUMMED = ("cycles", "jobs", "calls", "lost", "doubled", "doubled_submits", "illegal", "missing", "failures", "seconds")
+SUMMED = ("cycles", "jobs", "calls", "unanswered", "lost", "doubled", "doubled_submits", "illegal", "missing", "failures",
+          "seconds")
 
 
 def read(directory: Path) -> list[Result]:
@@ -59,9 +68,8 @@ def read(directory: Path) -> list[Result]:
     return [_result(json.loads(line)) for line in lines]
 
 
-def _result(values: dict[str, object]) -> Result:
-    first, last = values.pop("seeds")  # type: ignore[misc,attr-defined]
-    return Result(**values, seeds=(first, last))  # type: ignore[arg-type]
+def _result(values: dict[str, Any]) -> Result:
+    return Result(**{**values, "seeds": tuple(values["seeds"])})
 
 
 def append(directory: Path, result: Result) -> None:
@@ -79,7 +87,7 @@ def added_up(results: Iterable[Result]) -> list[Result]:
     return list(sums.values())
 
 
-HEADINGS = ("campaign", "seeds", "cycles", "jobs", "calls", "lost", "doubled", "doubled submits", "illegal moves",
+HEADINGS = ("campaign", "seeds", "cycles", "jobs", "calls", "unanswered", "lost", "doubled", "doubled submits", "illegal moves",
             "acknowledged but missing", "fsck", "failures", "minutes", "commit", "figures")
 
 
@@ -91,9 +99,9 @@ def table(results: Sequence[Result]) -> str:
 
 def _row(r: Result) -> tuple[str, ...]:
     figures = ", ".join(f"{name} {value:g}" for name, value in r.figures.items())
-    counts = (r.cycles, r.jobs, r.calls, r.lost, r.doubled, r.doubled_submits, r.illegal, r.missing)
-    return (r.campaign, f"{r.seeds[0]}-{r.seeds[1]}", *map(str, counts), r.fsck, str(r.failures), f"{r.seconds / 60:.1f}", r.commit,
-            figures)
+    counts = (r.cycles, r.jobs, r.calls, r.unanswered, r.lost, r.doubled, r.doubled_submits, r.illegal, r.missing)
+    return (r.campaign, f"{r.seeds[0]}-{r.seeds[1]}", *map(str, counts), r.fsck, str(r.failures), f"{r.seconds / 60:.1f}",
+            r.commit, figures)
 
 
 def commit() -> str:

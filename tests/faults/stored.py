@@ -11,15 +11,18 @@ from pandad.taskbuffer.pool import Link, connect
 
 from .checker import Stored, StoredEvent, StoredJob
 
-LIVE = "SELECT jobstatus, count(*) FROM job WHERE pandaid > %(after)s AND jobstatus <> ALL (%(final)s::text[]::job_status[]) GROUP BY 1"
+LIVE = """SELECT jobstatus, count(*) FROM job WHERE pandaid > %(after)s AND jobstatus <> ALL (%(final)s::text[]::job_status[])
+          GROUP BY jobstatus"""
 JOBS = "SELECT pandaid, jobname, jobstatus, attemptnr FROM job_ever WHERE pandaid > %(after)s"
 EVENTS = """SELECT pandaid, event, fromstatus, tostatus, attemptnr, actor FROM job_event_ever WHERE pandaid > %(after)s
             ORDER BY pandaid, id"""
 REPORTS = "SELECT pandaid, attemptnr, outcome FROM job_report_ever WHERE pandaid > %(after)s"
 HIGHEST = "SELECT coalesce(max(pandaid), 0) FROM job_ever"
 HOLDERS = "SELECT name, holder, term FROM loop WHERE leaseuntil > now()"
-BACK_S = """SELECT coalesce(max(extract(epoch FROM b.at - a.at)), 0) FROM job_event_ever a JOIN job_event_ever b USING (pandaid)
-            WHERE pandaid > %(after)s AND a.event = 'claimed' AND b.event = 'sent lease expired' AND b.attemptnr = a.attemptnr + 1"""
+BACK_S = """SELECT coalesce(max(extract(epoch FROM b.at - a.at)), 0)
+            FROM job_event_ever a JOIN job_event_ever b USING (pandaid)
+            WHERE pandaid > %(after)s AND a.event = 'claimed' AND b.event = 'sent lease expired'
+              AND b.attemptnr = a.attemptnr + 1"""
 
 
 class Observer:
