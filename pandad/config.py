@@ -176,6 +176,29 @@ class DispatcherConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharesConfig:
+    """Whose jobs go first: by cores in use over weight, first of the group, then of the type of work, then of the user."""
+
+    refresh_s: float = setting("How often the cores in use are counted anew", 10.0, low=0.05, high=HOUR_S)
+    user_cap: int = setting("Most cores of one user at a time; 0 is no cap", 10_000, low=0, high=10**9)
+    groups: Mapping[str, float] = setting(
+        "Weights of working groups; one that is not listed has 1", lambda: MappingProxyType({}), low=0.001, high=1e6
+    )
+    work: Mapping[str, float] = setting(
+        "Weights of types of work: production, analysis, test; one that is not listed has 1",
+        lambda: MappingProxyType({}),
+        low=0.001,
+        high=1e6,
+    )
+    group_caps: Mapping[str, int] = setting(
+        "Most cores of a working group at a time; one that is not listed has no cap",
+        lambda: MappingProxyType({}),
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerageConfig:
     """The choice of a queue for each job."""
 
@@ -205,6 +228,19 @@ class DataServiceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryConfig:
+    """Ended jobs: they stay readable, in monthly partitions."""
+
+    keep_s: int = setting(
+        "How long an ended job stays among the live ones; nobody sees a difference, but fewer rows are faster",
+        6 * HOUR_S,
+        low=0,
+        high=365 * DAY_S,
+    )
+    batch: int = setting("Jobs in one round", 500, low=1, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
@@ -214,6 +250,9 @@ class LoopsConfig:
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
     watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+    caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
+    ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
+    historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
         30.0,
@@ -244,8 +283,10 @@ class Config:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    shares: SharesConfig = field(default_factory=SharesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

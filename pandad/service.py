@@ -36,6 +36,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.schedule import Bodies, schedule
@@ -43,6 +44,8 @@ from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.local import LocalDDM
+from pandad.jobdispatcher.ageing import Ageing
+from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
@@ -113,7 +116,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher, heartbeat, workers = Dispatcher(self._store), Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
+        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files = self._config.files
         return (
             Pilot(dispatcher, heartbeat, workers),
@@ -137,7 +141,10 @@ class Pandad(MultiService):
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice).run_once,
-            watcher=Watcher(store, config.dispatcher).run_once)
+            watcher=Watcher(store, config.dispatcher).run_once,
+            caps=Caps(store, config.shares).run_once,
+            ageing=Ageing(store).run_once,
+            historian=Historian(store, config.history).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         for loop in loops:
             if loop.loop_name in ("brokerage", "activator", "adder"):

@@ -41,13 +41,16 @@ def test_the_sample_is_the_defaults() -> None:
     assert SAMPLE.read_text() == sample(), "write `pandad check --sample` into it"
 
 
+NUMBERS = ("int", "float", "Mapping[str, int]", "Mapping[str, float]")
+
+
 def test_every_setting_is_explained() -> None:
     """Each setting has a sentence, and each number has bounds."""
     for section in fields(DEFAULTS):
         for f in fields(getattr(DEFAULTS, section.name)):
             rule = f.metadata["rule"]
             assert rule.doc
-            assert (rule.low is not None) == (f.type in ("int", "float")), f.name
+            assert (rule.low is not None) == (f.type in NUMBERS), f.name
 
 
 @given(

@@ -164,3 +164,11 @@ class JobSpec:
 
 
 JOB_ATTRIBUTES = attributes_of(JobSpec)
+
+# What a pilot says of its job, at each sign of life and at the end.
+REPORTED_ATTRIBUTES = (
+    "modificationHost", "cpuConsumptionTime", "cpuConsumptionUnit", "cpuConversion", "schedulerID", "pilotID", "batchID",
+    "pilotTiming", "transExitCode", "pilotErrorCode", "pilotErrorDiag", "exeErrorCode", "exeErrorDiag", "startTime", "endTime",
+    "nEvents", "nInputFiles", "jobMetrics", "jobSubStatus", "actualCoreCount", "maxRSS", "maxVMEM", "maxSWAP", "maxPSS", "avgRSS",
+    "avgVMEM", "avgSWAP", "avgPSS", "totRCHAR", "totWCHAR", "totRBYTES", "totWBYTES", "rateRCHAR", "rateWCHAR", "rateRBYTES",
+    "rateWBYTES", "cpu_architecture_level", "grid", "sourceSite", "destinationSite")

@@ -14,6 +14,7 @@ from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.resourcetype import resource_type_of
+from pandad.spec.share import PRODUCTION_LABELS, share_name
 from pandad.taskbuffer import jobs, users
 from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
@@ -22,7 +23,6 @@ from pandad.userinterface import explain
 MAX_JOBS = 5000  # in one call, as PanDA
 USER_PRIORITY = 1000
 DEFAULT_VO = "atlas"  # PanDA's own default
-PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 OFFICIAL_LABEL = "managed"
 FILE_TYPES = ("input", "output", "log", "pseudo_input")
 LARGEST_FILE_BYTES = 2**50  # so that those of a job can be added up
@@ -104,6 +104,7 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     job.currentPriority = job.assignedPriority
     job.coreCount = max(job.coreCount or 1, 1)
     job.resource_type = resource_type_of(job.coreCount, job.minRamCount)
+    job.gshare = share_name(job.workingGroup or "", label)[:32]
     job.nInputDataFiles = len(job.inputs)
     job.inputFileBytes = sum(f.fsize or 0 for f in job.inputs)
     for file in job.Files:

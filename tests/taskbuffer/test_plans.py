@@ -16,6 +16,7 @@ from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import claims, decisions, jobs, sites, worklists
+from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement, ddl
@@ -31,10 +32,15 @@ STATES = (
 )
 JOBS, QUEUES, ACTIVATED = 240_000, 20, 5 / 20
 LOAD = f"""
-    INSERT INTO job (pandaid, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel, holdersubject,
-                     holderanchor, endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname, transformation,
-                     resource_type)
-    SELECT n, s, CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, (n * 7919) % 1000, 1000 + n / 400 % 8 * 500, 1, 'user',
+    INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount, maxwalltime,
+                      corecount, jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername)
+    SELECT md5(u || ' ' || m)::uuid, 'user', '', '', 'SCORE', 1000 + m * 500, 0, 0, 1, 0, '', '', 'ca', 'user' || u, ''
+    FROM generate_series(0, 49) AS u, generate_series(0, 7) AS m;
+    INSERT INTO job (pandaid, line, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel,
+                     holdersubject, holderanchor, endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname,
+                     transformation, resource_type)
+    SELECT n, (SELECT id FROM line l WHERE l.digest = md5(n % 50 || ' ' || n / 400 % 8)::uuid), s,
+           CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, (n * 7919) % 1000, 1000 + n / 400 % 8 * 500, 1, 'user',
            'pilot', 'ca', CASE WHEN s = 'finished' THEN now() END,
            CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
            now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE'
@@ -142,23 +148,27 @@ def explain(big: Store, request: pytest.FixtureRequest) -> Explain:
     return plan_of
 
 
-@pytest.mark.parametrize("says", [{}, {"count": 20}, {"memory_mb": 3000, "labels": ["user"], "cores": 8}], ids=str)
 @ensureDeferred
-async def test_claim(explain: Explain, says: dict[str, Any]) -> None:
-    """A claim walks its queue in priority order by job_activated, sorts none of it, and looks at little more than it takes."""
-    plan = await explain(lambda txn: claims.claim(txn, a_pilot(queue="Q3", **says)))
-    best = [n for top in plan.nodes if top.get("Subplan Name") == "CTE best" for n in _nodes(top)]
-    assert {n["Node Type"] for n in best} == {"Limit", "Subquery Scan", "LockRows", "Index Scan"}
-    assert plan.indexes() == {"job_activated", "job_pkey", "job_text_pkey", "file_of_job"}
-    assert plan.whole_tables() == set() and plan.read("job_activated") <= 20 * says.get("count", 1)
+async def test_waiting(explain: Explain) -> None:
+    """What waits is read from the heads of the lines, by job_activated, and little more than is returned."""
+    plan = await explain(lambda txn: claims.waiting(txn, ["Q3"]))
+    assert plan.indexes() == {"job_activated"} and plan.whole_tables() == set()
+    assert plan.read("job_activated") <= 2 * claims.READ_MOST
 
 
 @ensureDeferred
-async def test_claim_of_what_is_rare(explain: Explain) -> None:
-    """A pilot that nothing fits looks at the activated jobs of its queue, and at no others."""
-    plan = await explain(lambda txn: claims.claim(txn, a_pilot(queue="Q3", memory_mb=1)))
-    (looked_at,) = [n["Rows Removed by Filter"] for n in plan.nodes if n.get("Rows Removed by Filter")]
-    assert plan.whole_tables() == set() and looked_at == JOBS / QUEUES * ACTIVATED
+async def test_take(explain: Explain) -> None:
+    """A claim finds its candidates by their ids, though they stand in a long line."""
+    wanted = Wanted("Q3", 1, list(range(1, 200)), [a_pilot(queue="Q3")] * 100)
+    plan = await explain(lambda txn: claims.take(txn, [wanted, wanted]))
+    assert plan.indexes() == {"job_pkey", "job_text_pkey", "file_of_job"} and plan.whole_tables() == set()
+
+
+@ensureDeferred
+async def test_usage(explain: Explain) -> None:
+    """Who uses how much is counted from the index of what runs."""
+    plan = await explain(claims.usage)
+    assert plan.indexes() == {"job_usage"} and plan.whole_tables() == set()
 
 
 @ensureDeferred
