@@ -15,12 +15,15 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from pandad.brokerage.cycle import Cycle
-from pandad.config import BrokerageConfig, DatabaseConfig, DataServiceConfig, DispatcherConfig
+from pandad.config import BrokerageConfig, DatabaseConfig, DataServiceConfig, DispatcherConfig, HistoryConfig, SharesConfig
+from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import LocalDDM, path_of
+from pandad.jobdispatcher.ageing import Ageing
+from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
@@ -30,6 +33,7 @@ from pandad.spec.errors import StoreUnavailable
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
+from pandad.spec.share import AGEING_GAIN
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface.jobs import Jobs
@@ -46,9 +50,11 @@ SCOPE = "user.alice"
 ANCHOR = "/DC=org/DC=test/CN=Test CA"
 ALICE = Caller(Identity(ANCHOR, "/DC=org/DC=test/CN=alice"), frozenset(), False, "client.test")
 PILOT = Caller(Identity(ANCHOR, "/DC=org/DC=test/CN=pilot"), frozenset({Role.PILOT}), False, "node.test")
-AGE = """UPDATE job SET modificationtime = now() - interval '30 days', statechangetime = now() - interval '30 days'
-         WHERE pandaid = %(id)s RETURNING 1"""
+AGE = """UPDATE job SET modificationtime = now() - interval '30 days', statechangetime = now() - interval '30 days',
+         nextcheck = now() WHERE pandaid = %(id)s RETURNING 1"""
 LIVE_IDS = "SELECT pandaid FROM job WHERE pandaid <> %(but)s AND jobstatus <> ALL (%(final)s::text[]::job_status[])"
+HOT = "SELECT 1 FROM job WHERE pandaid = %(id)s"
+PRIORITY = "SELECT currentpriority FROM job_ever WHERE pandaid = %(id)s"
 STATUS = "SELECT jobstatus FROM job_ever WHERE pandaid = %(id)s"
 
 
@@ -63,10 +69,13 @@ class World:
         self.store = store = CutStore(clock, database, scalpel)
         data = DataServiceConfig(endpoints={ENDPOINT: storage})
         ddm = LocalDDM(clock, data.endpoints)
-        self.jobs, self.dispatcher, self.heartbeat = Jobs(store), Dispatcher(store), Heartbeat(store)
+        self.jobs, self.heartbeat = Jobs(store), Heartbeat(store)
+        self.dispatcher = Dispatcher(store, clock, SharesConfig())
         leases = Leases(store, PAUSE_S)
         bodies = {"brokerage": Cycle(store, BrokerageConfig()).run_once, "activator": Activator(store, ddm, data).run_once,
-                  "adder": Adder(store, ddm, data).run_once, "watcher": Watcher(store, DispatcherConfig()).run_once}
+                  "adder": Adder(store, ddm, data).run_once, "watcher": Watcher(store, DispatcherConfig()).run_once,
+                  "caps": Caps(store, SharesConfig(user_cap=1)).run_once, "ageing": Ageing(store).run_once,
+                  "historian": Historian(store, HistoryConfig()).run_once}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
             name: leases.exclusive(name, 0.0, body) for name, body in bodies.items()}
 
@@ -127,6 +136,29 @@ class Life:
                 return
             await self._pause()
         raise Stuck(f"{name} left the job {before}")
+
+    async def age_waiting(self) -> None:
+        """The job has waited for days: its priority goes up, once."""
+        before = await self._priority()
+        await self.age()
+        while await self._priority() == before:
+            await self._answered(lambda world: world.loops["ageing"]())
+        if await self._priority() != before + AGEING_GAIN:
+            raise Stuck("the job aged more than once")
+
+    async def archive(self) -> None:
+        """The job ended long ago, and leaves the hot tables."""
+        await self.age()
+        for _ in range(TRIES):
+            if not await self.place.observer.rows(HOT, id=self.job_id):
+                return
+            await self._answered(lambda world: world.loops["historian"]())
+            await self._pause()
+        raise Stuck("the job is not archived")
+
+    async def _priority(self) -> int:
+        ((priority,),) = await self.place.observer.rows(PRIORITY, id=self.job_id)
+        return int(priority)
 
     async def acquire(self, count: int = 1, caller: Caller = PILOT) -> None:
         """A pilot asks for jobs until it gets the job; another one can only be the copy of a submission sent twice."""

@@ -118,6 +118,32 @@ async def unrecovered(life: Life) -> None:
         await life.loop("watcher")
 
 
+async def held_back(life: Life) -> None:
+    """The user has all cores of its cap, then none."""
+    await _running(life)
+    await _activated(life)
+    with cut(life):
+        await life.loop("caps")
+    await life.clear_others()
+    with cut(life):
+        await life.loop("caps")
+
+
+async def aged(life: Life) -> None:
+    """The job waits for days."""
+    await _activated(life)
+    with cut(life):
+        await life.age_waiting()
+
+
+async def archived(life: Life) -> None:
+    """The job has ended, and leaves the hot tables."""
+    await _activated(life)
+    await life.finish()
+    with cut(life):
+        await life.archive()
+
+
 SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     finished: JobStatus.FINISHED,
     failed: None,  # a rule may grant another attempt
@@ -129,5 +155,8 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     never_started: JobStatus.FINISHED,
     lost: None,
     unrecovered: None,
+    held_back: JobStatus.FINISHED,
+    aged: JobStatus.FINISHED,
+    archived: JobStatus.FINISHED,
 }
 """Each with the state in which it must end, None where policy decides."""

@@ -47,11 +47,16 @@ pilot = ["$pilot"]
 sent_lease_s = $sent_lease_s
 [dataservice.endpoints]
 $endpoint = "$directory/storage"
+[history]
+keep_s = 5
 [loops]
 brokerage_s = 0.5
 activator_s = 0.5
 adder_s = 0.5
 watcher_s = 0.5
+caps_s = 1
+ageing_s = 1
+historian_s = 1
 lease_s = $loop_lease_s
 """)
 
