@@ -7,7 +7,9 @@ import asyncio
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ def arguments() -> argparse.Namespace:
                         help="where results are kept, and added to (default .faults)")
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the stands are built")
     parser.add_argument("--table", action="store_true", help="only print all results so far, added up, as a table")
+    parser.add_argument("--document", action="store_true",
+                        help="only write the results kept beside it into docs/explanation/faults.md")
     args = parser.parse_args()
     if unknown := set(args.campaigns) - {c.name for c in CAMPAIGNS}:
         parser.error(f"there is no campaign {', '.join(sorted(unknown))}")
@@ -63,9 +67,10 @@ async def _campaign(reactor: Any, kind: Kind, args: argparse.Namespace, stopped:
     say(f"{kind.name}: from seed {seed}, in {directory}")
     try:
         found = await campaign.run(bounds, results.commit(), say)
-    except BaseException:
-        say(f"{kind.name}: broke off, from seed {seed}; what there is to see is in {directory}")
-        raise
+    except Exception as error:  # the border of the sitting: what a campaign cannot get over is its result
+        traceback.print_exception(error)
+        broken = max(seed, campaign.total.seeds[1] + 1)
+        found = replace(campaign.total, failures=campaign.total.failures + 1, seeds=(seed, broken))
     results.append(args.resume, found)
     print(found.line(), flush=True)
     if found.failures:
@@ -85,6 +90,10 @@ def main() -> int:
     args = arguments()
     if args.table:
         print(results.table(results.added_up(results.read(args.resume))), end="")
+        return 0
+    if args.document:
+        page = results.DOCUMENT.read_text("utf-8")
+        results.DOCUMENT.write_text(results.documented(page, results.added_up(results.read(results.KEPT))), "utf-8")
         return 0
     args.scratch.mkdir(parents=True, exist_ok=True)
     asyncioreactor.install()

@@ -68,6 +68,7 @@ class Campaign(ABC):
         self._reactor, self._seed = reactor, seed
         self.stand = Stand(reactor, directory, self.daemons)
         self.figures: dict[str, float] = {}
+        self.total = Result(self.name, "", (seed, seed - 1))
 
     @abstractmethod
     async def cycle(self, crowd: Crowd, dice: Random) -> int:
@@ -91,19 +92,18 @@ class Campaign(ABC):
     async def run(self, bounds: Bounds, commit: str, say: Callable[[str], None]) -> Result:
         """Rounds until the bounds are reached or one fails; what fails is on disk as evidence."""
         began = time.monotonic()
-        total = Result(self.name, commit, (self._seed, self._seed - 1))
-        await self.open()
+        self.total = replace(self.total, commit=commit)
         try:
-            while not total.failures and (not total.cycles or not bounds.reached(total.cycles)):
-                seed = total.seeds[1] + 1
-                done = await self._round(seed, replace(bounds, cycles=min(self.round_cycles, bounds.cycles - total.cycles)))
-                total = total + replace(done, commit=commit) if total.cycles else replace(done, commit=commit)
-                total = replace(total, seeds=(self._seed, seed), seconds=time.monotonic() - began)
-                say(f"{self.name}: seed {seed}, {total.cycles} cycles, {total.jobs} jobs, {total.failures} failures, "
-                    f"{total.seconds / max(total.cycles, 1):.2f} s a cycle")
+            await self.open()
+            while not self.total.failures and (not self.total.cycles or not bounds.reached(self.total.cycles)):
+                left = replace(bounds, cycles=min(self.round_cycles, bounds.cycles - self.total.cycles))
+                done = await self._round(self.total.seeds[1] + 1, left)
+                self.total = replace(self.total + done, fsck=done.fsck, seconds=time.monotonic() - began)
+                say(f"{self.name}: seed {self.total.seeds[1]}, {self.total.cycles} cycles, {self.total.jobs} jobs, "
+                    f"{self.total.failures} failures, {self.total.seconds / self.total.cycles:.2f} s a cycle")
         finally:
             await self.close()
-        return total
+        return self.total
 
     async def _round(self, seed: int, bounds: Bounds) -> Result:
         dice, cycles, observer = Random(seed), 0, await self._observer()

@@ -83,26 +83,28 @@ class CrashPoints:
 
     def __init__(self, reactor: Any, directory: Path, seed: int) -> None:
         self._reactor, self._seed = reactor, seed
+        self.total = Result(self.name, "", (seed, seed))
         self.stand = Stand(reactor, directory, 0, fsync=False)
 
     async def run(self, bounds: Bounds, commit: str, say: Callable[[str], None]) -> Result:
         """Case by case until the bounds are reached; a failure does not hide the others."""
-        began, total = time.monotonic(), Result(self.name, commit, (self._seed, self._seed))
-        await settled(self.stand.start())
-        place = Place(self._reactor, self.stand.database, self.stand.storage,
-                      await settled(observe(self._reactor, self.stand.database)))
+        began = time.monotonic()
+        self.total = replace(self.total, commit=commit)
         try:
+            await settled(self.stand.start())
+            observer = await settled(observe(self._reactor, self.stand.database))
+            place = Place(self._reactor, self.stand.database, self.stand.storage, observer)
             found = await settled(cases(place))
             say(f"{self.name}: {len(found)} cases")
             Random(self._seed).shuffle(found)
             for case in found:
-                if bounds.reached(total.cycles):
+                if bounds.reached(self.total.cycles):
                     break
-                total = total + await self._case(place, case, say)
+                self.total = self.total + await self._case(place, case, say)
+            observer.close()
         finally:
-            place.observer.close()
             await settled(self.stand.stop())
-        return replace(total, seconds=time.monotonic() - began, figures={"cases": len(found), **total.figures})
+        return replace(self.total, seconds=time.monotonic() - began, figures={"cases": len(found)})
 
     async def _case(self, place: Place, case: Case, say: Callable[[str], None]) -> Result:
         verdict, met = await settled(lead(place, case))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -45,7 +46,7 @@ class Result:
         return replace(
             self, **sums, seeds=(min(self.seeds[0], other.seeds[0]), max(self.seeds[1], other.seeds[1])),
             commit=" ".join(dict.fromkeys([*self.commit.split(), *other.commit.split()])),
-            fsck=self.fsck if self.fsck == other.fsck else f"{self.fsck}; {other.fsck}",
+            fsck="; ".join(dict.fromkeys([*self.fsck.split("; "), *other.fsck.split("; ")])),
             figures={n: max(self.figures.get(n, 0), other.figures.get(n, 0)) for n in sorted(names)})
 
     def judged(self, verdict: Verdict) -> Result:
@@ -102,6 +103,17 @@ def _row(r: Result) -> tuple[str, ...]:
     counts = (r.cycles, r.jobs, r.calls, r.unanswered, r.lost, r.doubled, r.doubled_submits, r.illegal, r.missing)
     return (r.campaign, f"{r.seeds[0]}-{r.seeds[1]}", *map(str, counts), r.fsck, str(r.failures), f"{r.seconds / 60:.1f}",
             r.commit, figures)
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "faults.md"
+KEPT = DOCUMENT.with_suffix("")
+"""Where the results are that the documentation shows."""
+_SHOWN = re.compile(r"(<!-- results: [^\n]*-->\n).*(<!-- end of results -->)", re.DOTALL)
+
+
+def documented(page: str, sums: Sequence[Result]) -> str:
+    """The page, with this table in it."""
+    return _SHOWN.sub(lambda found: found[1] + table(sums) + found[2], page)
 
 
 def commit() -> str:

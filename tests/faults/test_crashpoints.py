@@ -25,7 +25,7 @@ from .scenarios import finished
 from .stand import ENDPOINT, QUEUE, SITE
 from .stored import observe
 
-SHARE = 60
+SHARE = 40
 SEED = 1
 
 

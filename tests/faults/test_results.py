@@ -29,3 +29,9 @@ def test_the_table_has_a_row_for_each(tmp_path: Path) -> None:
     """Headings, a rule, and the campaigns."""
     lines = results.table([Result("a", "c", (1, 1)), Result("b", "c", (1, 1))]).splitlines()
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
+
+
+def test_the_documentation_shows_what_was_run() -> None:
+    """Its table is the one of the results that are kept beside it."""
+    page = results.DOCUMENT.read_text("utf-8")
+    assert results.documented(page, results.added_up(results.read(results.KEPT))) == page
