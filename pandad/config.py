@@ -122,7 +122,10 @@ class DatabaseConfig:
         "How to reach it, in libpq's words; mandatory", check=_named, example='"dbname=pandad"'
     )
     connections: int = setting(
-        "Most connections at a time, the listening one not counted", 8, low=1, high=1000
+        "Most connections at a time, those for reads and the listening one not counted", 8, low=1, high=1000
+    )
+    read_connections: int = setting(
+        "Most connections for reads at a time, so that they never wait behind writes", 4, low=1, high=1000
     )
     connect_timeout_s: float = setting("How long opening a connection may take", 5.0, low=0.1, high=300)
     wait_s: float = setting(
@@ -241,6 +244,53 @@ class HistoryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRuleConfig:
+    """What to do about one kind of failure; the strictest of the rules that match wins. A * stands for any text."""
+
+    source: str = setting(
+        "Which error it is about",
+        choices=("transExitCode", "exe", "pilot", "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup"),
+        example='"pilot"',
+    )
+    codes: tuple[int, ...] = setting("Its codes; none is any code", (), low=0, high=10**9)
+    message: str = setting("Its text", "*", longest=200)
+    queue: str = setting("Queue of the attempt", "*", longest=200)
+    software: str = setting("Release, package, transformation, container or platform", "*", longest=200)
+    label: str = setting("prodSourceLabel of the job", "*", longest=200)
+    action: str = setting(
+        "What to do",
+        choices=("no_retry", "limit", "more_memory", "more_time", "avoid_site"),
+        example='"no_retry"',
+    )
+    attempts: int = setting("Most attempts in all; 0 is no bound", 0, low=0, high=1000)
+    factor: float = setting("more_memory, more_time: multiplied by this", 1.5, low=1, high=10)
+    add_mb: int = setting("more_memory: and this added", 0, low=0, high=10**6)
+    most_mb: int = setting("more_memory: up to this; 0 is no limit", 0, low=0, high=10**8)
+    most_s: int = setting("more_time: up to this; 0 is no limit", 0, low=0, high=365 * DAY_S)
+    active: bool = setting("false: only note in the job's history that it matches", True)
+
+    @property
+    def refusal(self) -> str | None:
+        """Which keys do not go together; what to write instead."""
+        if self.action == "limit" and not self.attempts:
+            return "has the action limit and no attempts; write attempts = 2"
+        if self.factor == 1 and (self.action == "more_time" or (self.action == "more_memory" and not self.add_mb)):
+            return f"has the action {self.action} and raises nothing; write factor = 1.5"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryConfig:
+    """When a failed attempt is followed by another one; docs/reference/retries.md."""
+
+    attempts: int = setting("Attempts of a job that does not say how many", 3, low=1, high=1000)
+    most_attempts: int = setting("Attempts of any job, whatever it says", 50, low=1, high=1000)
+    rules: Mapping[str, RetryRuleConfig] = setting(
+        "Rules by name, each a table [retry.rules.NAME]", lambda: MappingProxyType({})
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
@@ -287,6 +337,7 @@ class Config:
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)
+    retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -331,6 +382,9 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     config = reader.table(Config, source.data, ())
     if config is not None and 0 != config.server.tls_port == config.server.http_port:
         reader.complain(("server", "http_port"), "is the same as tls_port; write another port")
+    for name, rule in config.retry.rules.items() if config is not None else ():
+        if rule.refusal is not None:
+            reader.complain(("retry", "rules", name), rule.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

@@ -53,6 +53,7 @@ from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites
+from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.jobs import Jobs
 
@@ -140,7 +141,7 @@ class Pandad(MultiService):
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
-            adder=Adder(store, self._ddm, config.dataservice).run_once,
+            adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.dispatcher).run_once,
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
@@ -152,7 +153,7 @@ class Pandad(MultiService):
         return loops
 
     async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.once("queue_description", sites.find, name)).description)
+        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""

@@ -130,6 +130,10 @@ class Meanwhile(Store):
         """As the store's."""
         return self._inner.once(name, body, *args, **kwargs)
 
+    def read(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the store's."""
+        return self._inner.read(name, body, *args, **kwargs)
+
     async def _after_act(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Any:
         act, self._act = self._act, None
         assert act is not None

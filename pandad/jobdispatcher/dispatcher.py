@@ -55,7 +55,7 @@ class Dispatcher:
 
     async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
         """The states of those jobs in the order asked for; None where there is no such job."""
-        return await self._store.once("job_states", jobs.states, ids)
+        return await self._store.read("job_states", jobs.states, ids)
 
 
 def capability(caller: Caller, wanted: AcquireJobs) -> Capability:

@@ -118,7 +118,7 @@ class Matcher:
         began = self._clock.seconds()
         if began >= self._shares_until:
             await self._count()
-        found = await self._store.once("waiting_jobs", claims.waiting, queues)
+        found = await self._store.read("waiting_jobs", claims.waiting, queues)
         await self._know({each.line for each in found})
         took_s = self._clock.seconds() - began
         good_until = self._clock.seconds() + min(max(WINDOW_S, WINDOW_SHARE * took_s), WINDOW_MAX_S)
@@ -129,7 +129,7 @@ class Matcher:
             self._windows[queue] = Window.of(((self._lines[w.line], w.priority, w.panda_id) for w in there), began, good_until)
 
     async def _count(self) -> None:
-        used = await self._store.once("shares", claims.usage)
+        used = await self._store.read("shares", claims.usage)
         await self._know(used.keys())
         self._shares.counted({self._lines[line]: cores for line, cores in used.items()})
         self._shares_until = self._clock.seconds() + self._config.refresh_s
@@ -140,7 +140,7 @@ class Matcher:
             self._lines.clear()
         unknown = [line for line in ids if line not in self._lines]
         if unknown:
-            self._lines.update({line.id: line for line in await self._store.once("lines", lines.find, unknown)})
+            self._lines.update({line.id: line for line in await self._store.read("lines", lines.find, unknown)})
 
 
 def _first(asking: Sequence[Asking]) -> Sequence[Asking]:

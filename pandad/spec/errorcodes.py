@@ -4,6 +4,9 @@ from __future__ import annotations
 
 # taskBufferErrorCode
 TASKBUFFER_KILL = 100       # "killed by <user>"
+# A retried job is its own next attempt, so these stand in its history, not on it.
+TASKBUFFER_RETRIED = 106        # by the server
+TASKBUFFER_PILOT_RETRIED = 107  # because the pilot asks for it
 
 # jobDispatcherErrorCode
 DISPATCHER_LOST_HEARTBEAT = 100  # "lost heartbeat : <modificationTime>"

@@ -146,6 +146,12 @@ class JobSpec:
     outputFileType: str | None = limited(32)  # type of the output files
 
     Files: list[FileSpec] = field(default_factory=list)
+    avoided: list[str] = field(default_factory=list)  # pandad's own: queues that it must not go to, after failures there
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the submitter chose the queue (PanDA: relocationFlag)."""
+        return self.relocationFlag == 1 and self.computingSite is not None
 
     @property
     def inputs(self) -> list[FileSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,15 +36,15 @@ _OWN = ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")  #
 _CHANGEABLE = (*(c for c in _JOB_COLUMNS if c not in _FIXED), *_OWN)
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 
-# A job as one row: every attribute in JOB_ATTRIBUTES order, then its files as JSON lists in FILE_ATTRIBUTES order.
-_ATTRIBUTES = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES)
+# A job as one row: every attribute in JOB_ATTRIBUTES order, avoided, then its files as JSON lists in FILE_ATTRIBUTES order.
+_ATTRIBUTES = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + ", j.avoided"
 _FILES = f"jsonb_agg(jsonb_build_array({', '.join(f'f.{c}' for c in _FILE_COLUMNS)}) ORDER BY f.row_id)"
 JOB_ROW = f"{_ATTRIBUTES}, (SELECT {_FILES} FROM file f WHERE f.pandaid = j.pandaid)"
 
 
 def job_from_row(row: Row) -> JobSpec:
     """The job of a JOB_ROW."""
-    job = JobSpec(**dict(zip(_NAMES, row[:-1], strict=True)))
+    job = JobSpec(**dict(zip(_NAMES, row[:-2], strict=True)), avoided=row[-2])
     job.jobStatus = JobStatus(row[_STATUS_INDEX])
     job.Files = files_of(row[-1])
     return job
@@ -169,11 +169,11 @@ class Moved:
 # report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
 # PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
 # primary key, whatever PostgreSQL believes of the number of rows.
-def _moving(name: str, asked: str, starttime: str, endtime: str, others: str) -> Statement:
+def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) -> Statement:
     """A statement that lets an event happen to jobs.
 
     :param asked: the columns, with their types, in which the new values come, as JSON.
-    :param starttime, endtime: how they are called there.
+    :param new: what to write for a time: the column, and what it is if no new value came.
     :param others: the SET clauses for all other values.
     """
     return sql(name, f"""
@@ -197,8 +197,8 @@ def _moving(name: str, asked: str, starttime: str, endtime: str, others: str) ->
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0
                         THEN now() + make_interval(secs => greatest(f.check_in_s, %(rest_s)s)) ELSE j.nextcheck END,
-            starttime = coalesce({starttime}, j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END),
-            endtime = coalesce({endtime}, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
+            starttime = {new("starttime", "coalesce(j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END)")},
+            endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END)")},
             {others}
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
@@ -217,7 +217,9 @@ def _moving(name: str, asked: str, starttime: str, endtime: str, others: str) ->
     SELECT pandaid, was, attemptnr, commandtopilot FROM moved""")
 
 
-_MOVE = _moving("jobs.move", "new jsonb", "(f.new ->> 'starttime')::timestamptz", "(f.new ->> 'endtime')::timestamptz", f"""
+_MOVE = _moving(
+    "jobs.move", "new jsonb",
+    lambda time, old: f"CASE WHEN f.new ? '{time}' THEN (f.new ->> '{time}')::timestamptz ELSE {old} END", f"""
             ({", ".join(_CHANGEABLE)}) =
                 (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""")
 
@@ -226,7 +228,7 @@ _TYPES = {int: "bigint", float: "double precision", str: "text", datetime: "time
 _REPORTED = {a.column: _TYPES[a.kind] for a in JOB_ATTRIBUTES if a.name in REPORTED_ATTRIBUTES}
 _PILOT_MOVE = _moving("jobs.pilot_move", f"""
               {", ".join(f"{column} {kind}" for column, kind in _REPORTED.items())},
-              reportedstatus job_status""", "f.starttime", "f.endtime",
+              reportedstatus job_status""", lambda time, old: f"coalesce(f.{time}, {old})",
     ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_REPORTED, "reportedstatus") if c not in ("starttime", "endtime")))
 _PILOTS = frozenset({*_REPORTED, "reportedstatus"})
 

@@ -52,7 +52,7 @@ class Jobs:
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""
         _identity(caller)
-        return await self._store.once("describe", jobs.find, ids)
+        return await self._store.read("describe", jobs.find, ids)
 
     async def kill(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[bool]:
         """Kill jobs: at once, or, where a pilot has it, by telling the pilot at its next heartbeat.
@@ -68,7 +68,7 @@ class Jobs:
         :raise NotFound: there is no such job.
         """
         _identity(caller)
-        return await self._store.transact("why", explain.why, panda_id)
+        return await self._store.read("why", explain.why, panda_id)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
         """The history of the job, oldest first.
@@ -76,7 +76,7 @@ class Jobs:
         :raise NotFound: there is no such job.
         """
         _identity(caller)
-        return await self._store.transact("timeline", explain.timeline, panda_id)
+        return await self._store.read("timeline", explain.timeline, panda_id)
 
 
 def prepare(job: JobSpec, place: int, caller: Caller) -> None:

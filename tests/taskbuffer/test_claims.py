@@ -129,7 +129,8 @@ async def test_claimed_job_is_whole_and_the_pilots(store: Store) -> None:
         (job,) = await claim(txn, a_pilot(node="wn7", computing_element="ce1", scheduler_id="harvester-x"))
         (found,) = await jobs.find(txn, [panda_id])
         assert (
-            job_definition(job) == job_definition(found)
+            found is not None
+            and job_definition(job) == job_definition(found)
             and job.jobStatus is SENT
             and job.jobParameters == "--in x"
             and [f.type for f in job.Files] == ["output", "log"]

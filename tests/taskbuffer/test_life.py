@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, NEW_ATTEMPT, TRANSITIONS, Actor, Event, JobStatus
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, JobEvent, Moved
 from pandad.taskbuffer.store import Store, Transaction
@@ -25,7 +25,6 @@ S, E = JobStatus, Event
 
 EXAMPLES, STEPS = 40, 40
 MOVES = sorted(TRANSITIONS.keys() - {E.CLAIMED})  # only a claim claims
-NEW_ATTEMPT = {E.SENT_EXPIRED, E.RETRIED}
 HEARTBEATS = {E.STARTED: frozenset({S.STARTING, S.RUNNING}), E.RUNNING: frozenset({S.RUNNING})}
 NOTE = "kill asked"
 FENCES = ("this attempt", "the attempt before", "none")
