@@ -20,6 +20,7 @@ from pandad.spec.job import JobSpec
 from .wire import Answer, Request
 
 LABEL = "user"
+MAX_ATTEMPT = 3
 TRANSFORMATION = "http://payload.test/run.sh"
 
 
@@ -98,7 +99,8 @@ def update(dialect: Dialect, job: Job, word: str, pilot: str, report: Mapping[st
 def submit(names: Sequence[str], scope: str, outputs: bool) -> Call:
     """Hand in jobs of these names, each with an output file if asked."""
     jobs = [JobSpec(jobName=name, transformation=TRANSFORMATION, jobParameters=f"--name {name}", prodSourceLabel=LABEL,
-                    coreCount=1, minRamCount=500, maxWalltime=600, Files=[_output(name, scope)] if outputs else [])
+                    coreCount=1, minRamCount=500, maxWalltime=600, maxAttempt=MAX_ATTEMPT,
+                    Files=[_output(name, scope)] if outputs else [])
             for name in names]
     return Call("submit", Dialect.V1, "job/submit", {"jobs": submission(jobs)})
 

@@ -15,7 +15,15 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from pandad.brokerage.cycle import Cycle
-from pandad.config import BrokerageConfig, DatabaseConfig, DataServiceConfig, DispatcherConfig, HistoryConfig, SharesConfig
+from pandad.config import (
+    BrokerageConfig,
+    DatabaseConfig,
+    DataServiceConfig,
+    DispatcherConfig,
+    HistoryConfig,
+    RetryConfig,
+    SharesConfig,
+)
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.dataservice.activator import Activator
@@ -35,6 +43,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
 from pandad.spec.share import AGEING_GAIN
 from pandad.taskbuffer import jobs
+from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface.jobs import Jobs
 
@@ -72,12 +81,13 @@ class World:
         self.jobs, self.heartbeat = Jobs(store), Heartbeat(store)
         self.dispatcher = Dispatcher(store, clock, SharesConfig())
         leases = Leases(store, PAUSE_S)
-        bodies = {"brokerage": Cycle(store, BrokerageConfig()).run_once, "activator": Activator(store, ddm, data).run_once,
-                  "adder": Adder(store, ddm, data).run_once, "watcher": Watcher(store, DispatcherConfig()).run_once,
-                  "caps": Caps(store, SharesConfig(user_cap=1)).run_once, "ageing": Ageing(store).run_once,
-                  "historian": Historian(store, HistoryConfig()).run_once}
+        rooms: dict[str, Any] = {
+            "brokerage": Cycle(store, BrokerageConfig()), "activator": Activator(store, ddm, data),
+            "adder": Adder(store, ddm, data, policy_of(RetryConfig())), "watcher": Watcher(store, DispatcherConfig()),
+            "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
+            "historian": Historian(store, HistoryConfig())}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
-            name: leases.exclusive(name, 0.0, body) for name, body in bodies.items()}
+            name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +278,7 @@ async def _ended(txn: Transaction, ids: Sequence[int]) -> None:
 def _job(name: str) -> JobSpec:
     output = FileSpec(lfn="$PANDAID.out", type="output", scope=SCOPE, destinationDBlock="user.alice.out")
     return JobSpec(jobName=name, transformation="run.sh", jobParameters="--x", prodSourceLabel="user", coreCount=1,
-                   minRamCount=500, Files=[output])
+                   minRamCount=500, maxAttempt=2, Files=[output])
 
 
 def _written(storage: Path, panda_id: int) -> str:

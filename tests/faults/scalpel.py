@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from pandad.config import DatabaseConfig
 from pandad.taskbuffer.pool import ConnectionLost, Link, Pool
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.store import READ_ONLY, Store
 
 
 class Cut(StrEnum):
@@ -83,14 +83,12 @@ class CutLink(Link):
 
 
 class _CutPool(Pool):
-    def __init__(self, clock: Any, config: DatabaseConfig, scalpel: Scalpel) -> None:
-        super().__init__(clock, config)
-        self._scalpel = scalpel
+    scalpel: Scalpel
 
     async def _open(self, deadline: float) -> Link:
         plain = await super()._open(deadline)
         link = CutLink(plain._clock, plain._connection, plain._answer_s)
-        link.scalpel = self._scalpel
+        link.scalpel = self.scalpel
         return link
 
 
@@ -99,8 +97,11 @@ class CutStore(Store):
 
     def __init__(self, clock: Any, config: DatabaseConfig, scalpel: Scalpel) -> None:
         super().__init__(clock, config)
-        self._pool = _CutPool(clock, config, scalpel)
+        self._pool = _CutPool(clock, config, config.connections)
+        self._readers = _CutPool(clock, config, config.read_connections, READ_ONLY)
+        self._pool.scalpel = self._readers.scalpel = scalpel
 
     def abandon(self) -> None:
         """As when its process dies: connections go, nothing is waited for."""
         self._pool.close()
+        self._readers.close()
