@@ -110,7 +110,7 @@ class Pandad(MultiService):
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
         self._store = Store(reactor, config.database)
-        self._leases = Leases(self._store)
+        self._leases = Leases(self._store, config.loops.lease_s)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._loops = self._make_loops()
         tls = config.tls

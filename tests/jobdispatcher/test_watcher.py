@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pandad.config import LoopsConfig, TimeoutsConfig
-from pandad.daemons.lease import LEASE_MIN_S, LEASE_PERIODS
+from pandad.daemons.lease import LEASE_PERIODS
 from pandad.jobdispatcher import watcher as watcher_module
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import JobUpdate
@@ -91,7 +91,7 @@ async def test_sent_and_never_started(stage: Stage) -> None:
 def test_sent_jobs_are_back_within_a_minute() -> None:
     """The lease, a round of the watcher at its latest, and the hand-over from a watcher that died are less than 60 s together."""
     period_s = LoopsConfig().watcher_s
-    lease_s = max(LEASE_PERIODS * period_s, LEASE_MIN_S)
+    lease_s = max(LEASE_PERIODS * period_s, LoopsConfig().lease_s)
     assert CONFIG.sent_s + lease_s + 1.2 * period_s < 60
 
 
