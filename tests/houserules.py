@@ -57,7 +57,7 @@ IMPURE = frozenset(
 
 # Where a job state may stand as a plain text, because there it is another vocabulary's word.
 STATE_WORDS: Mapping[str, str] = {
-    "jobdispatcher/heartbeat.py": "words that pilots send",
+    "jobdispatcher/guards.py": "words that pilots send",
     "dataservice/adder.py": "status words of files",
     "userinterface/jobs.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",

@@ -13,3 +13,7 @@ DISPATCHER_RECOVERY_FAILED = 101  # "job recovery failed for N hours"
 DDM_SETUPPER = 100
 DDM_ADDER = 200
 DDM_RSE = 206
+
+# supErrorCode
+SUP_INVALID_BATCH_ID = 1     # "invalid batchID <id>: the job is that of <id>"
+SUP_WORKER_ALREADY_DONE = 2  # "worker already <status> at <time> with <diag>"

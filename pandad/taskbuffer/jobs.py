@@ -151,6 +151,9 @@ class Moved:
     command: str | None
 
 
+_NUMBER = r"^[0-9]+(\.+[0-9]+)?$"  # a batch id that batch systems use again
+_PAYLOAD_OVER = FINAL | {JobStatus.HOLDING}
+
 # Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored final
 # report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
 # PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
@@ -166,7 +169,7 @@ _MOVE = sql("jobs.move", f"""
         WHERE j.pandaid = ANY (%(ids)s::bigint[])
           AND (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
           AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
-          AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '^[0-9]+$' OR j.batchid ~ '^[0-9]+$')
+          AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '{_NUMBER}' OR j.batchid ~ '{_NUMBER}')
           AND (j.reportedstatus IS NULL OR NOT %(reports)s)
         ORDER BY j.pandaid FOR UPDATE OF j),
     moved AS (
@@ -178,7 +181,7 @@ _MOVE = sql("jobs.move", f"""
                         ELSE j.nextcheck END,
             starttime = coalesce((f.new ->> 'starttime')::timestamptz, j.starttime,
                                  CASE WHEN f.happens AND %(started)s THEN now() END),
-            endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END),
+            endtime = coalesce((f.new ->> 'endtime')::timestamptz, j.endtime, CASE WHEN f.happens AND %(ended)s THEN now() END),
             ({", ".join(_CHANGEABLE)}) =
                 (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
@@ -225,7 +228,7 @@ async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterabl
     asked = [c.as_row() for c in changes]
     rows = await txn.many(
         _MOVE, changes=_json(asked), ids=[row["pandaid"] for row in asked], sources=sorted(sources), target=target,
-        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL,
+        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, ended=target in _PAYLOAD_OVER,
         started=target is JobStatus.RUNNING)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
 
