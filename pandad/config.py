@@ -176,6 +176,19 @@ class DispatcherConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserInterfaceConfig:
+    """Submissions."""
+
+    submit_repeat_window_s: int = setting(
+        "Equal jobs with outputs of fixed names, sent again within this by a client that lost the answer, get their first ids; "
+        "0 is never",
+        600,
+        low=0,
+        high=DAY_S,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerageConfig:
     """The choice of a queue for each job."""
 
@@ -238,6 +251,7 @@ class Config:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)

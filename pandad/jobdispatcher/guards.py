@@ -1,8 +1,8 @@
 """What a pilot's word means for its job, and whether the job is that pilot's to speak of. Pure tables.
 
 Rules: PanDA's guards on pilot updates (updateJobStatus), made exact where several pilots can speak of one job. Two differences
-are meant: the same final report again is answered as it was the first time, because its reply may have been lost, where PanDA
-says "alreadydone"; and a heartbeat that its own final report has overtaken stops nobody, though the outputs be registered already.
+are meant. The same final report again is answered as it was the first time, because its reply may have been lost; PanDA says
+"alreadydone". And a heartbeat that its own final report has overtaken stops nobody, though the job may be finished already.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ ROWS = {
           INSERT INTO loop (name) VALUES ('broker')""",
     3: "UPDATE line SET prodsourcelabel = 'user'",  # made of the jobs that were there
     4: "SELECT 1",
+    5: """INSERT INTO submission (anchor, subject, key, digest) VALUES ('ca', 'alice', 'id 1', 'x');
+          INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid) VALUES (1, 1, 'h', 1)""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
