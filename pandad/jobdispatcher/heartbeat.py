@@ -79,8 +79,9 @@ async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence
 async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
     """The careful way: look at the job first, and let nobody else near it until all is written."""
     job = await dispatched.look(txn, update.job_id)
-    refuse_stranger(caller, job, update.job_id)
     stranger = fence(job, update, who)
+    if not await _lost_it(txn, caller, stranger, update, who):
+        refuse_stranger(caller, job, update.job_id)
     if job is None or stranger is not None:
         return await _stopped(txn, job, stranger, update, who)
     answer = answer_to(job, meaning)
@@ -91,6 +92,13 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
     if update.corrupted_files:
         await files.mark_corrupted(txn, update.job_id, corrupted(update))
     return command
+
+
+async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate, who: Identity) -> bool:
+    """Whether this is a user's own pilot whose job went to another one: it is to be stopped, where others are refused."""
+    if caller.has(Role.PILOT, Role.PRODUCTION) or stranger is not Fence.ATTEMPT or update.attempt_nr is None:
+        return False
+    return await dispatched.had(txn, update.job_id, update.attempt_nr, who)
 
 
 async def _stopped(txn: Transaction, job: Dispatched | None, stranger: Fence | None, update: JobUpdate, who: Identity) -> str:

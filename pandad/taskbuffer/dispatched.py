@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pandad.spec.caller import Identity
-from pandad.spec.jobstatus import Actor, JobStatus
+from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -40,6 +40,18 @@ async def look(txn: Transaction, panda_id: int) -> Dispatched | None:
     return Dispatched(
         status=JobStatus(status), attempt_nr=attempt_nr, command=command, reported=JobStatus(reported) if reported else None,
         holder=Identity(anchor, subject) if subject is not None else None, batch_id=batch_id, pilot_id=pilot_id, node=node)
+
+
+_HAD = sql("dispatched.had", f"""
+    SELECT EXISTS (
+        SELECT 1 FROM job_event
+        WHERE pandaid = %(panda_id)s AND attemptnr = %(attempt_nr)s AND event = '{Event.CLAIMED}' AND who = %(who)s)""")
+
+
+async def had(txn: Transaction, panda_id: int, attempt_nr: int, who: Identity) -> bool:
+    """Whether that attempt was handed to somebody of that name. A hint only: the history keeps no anchors."""
+    (found,) = await txn.one(_HAD, panda_id=panda_id, attempt_nr=attempt_nr, who=who.subject)
+    return bool(found)
 
 
 # Neither the time of the last word nor any other value of the pilot that has the job may change: an intruder's heartbeats must

@@ -14,6 +14,7 @@ from pandad.jobdispatcher.guards import MEANINGS
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.errors import Forbidden
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.pilotcommand import KILL, NOTHING
 from pandad.taskbuffer.dispatched import INTRUSION
@@ -96,6 +97,19 @@ async def test_a_zombie_without_an_attempt(stage: Stage) -> None:
         assert await tell(stage, word, panda_id, attempt_nr=None, node="node1.test") == KILL
     assert await stage.dump() == before
     assert await tell(stage, "running", panda_id, attempt_nr=None, node="node2.test") == NOTHING
+
+
+@ensureDeferred
+async def test_a_user_whose_own_pilot_lost_the_job(stage: Stage) -> None:
+    """Who took a job without any role, and lost it to the next pilot, is told to stop; who never had that attempt is refused."""
+    panda_id = await stage.job(S.SENT)
+    assert await stage.event(Event.SENT_EXPIRED, panda_id, actor=Actor.WATCHER, attemptNr=2)
+    await stage.claim(holder=OTHER_FACTORY.identity)
+    before = await stage.dump()
+    assert await tell(stage, "running", panda_id, Caller(PILOT)) == KILL
+    with pytest.raises(Forbidden):
+        await tell(stage, "running", panda_id, Caller(PILOT), attempt_nr=0)
+    assert await stage.dump() == before
 
 
 @ensureDeferred
