@@ -5,15 +5,12 @@ Every default, bound and sentence of explanation stands on a field below; ``etc/
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from pandad import configchecks
 from pandad.settings import Reader, render, setting
 from pandad.tomlsource import Problem, Source, SourceError, read
 
@@ -26,57 +23,11 @@ class ConfigError(SourceError):
     """The configuration cannot be used; `problems` lists everything that is wrong with it."""
 
 
-def _address(value: str) -> str | None:
-    try:
-        if value:
-            ipaddress.ip_address(value)
-    except ValueError:
-        return f'is {value!r}; write an IP address such as "127.0.0.1", or "" for all'
-    return None
-
-
-def _dn(value: str) -> str | None:
-    if re.match(r"/[A-Za-z0-9.]+=.", value):
-        return None
-    return f'is {value!r}; write the DN in slash form, as "/DC=org/DC=example/CN=Some Name"'
-
-
-def _named(value: str) -> str | None:
-    return None if value.strip() else 'is empty; write, for example, "dbname=pandad"'
-
-
-def _file(path: Path) -> str | None:
-    if not path.is_file():
-        return f"there is no file {path}; put it there or name the right one"
-    return None if os.access(path, os.R_OK) else f"{path} cannot be read; let the user of the daemon read it"
-
-
-def _directory(path: Path) -> str | None:
-    if not path.is_dir():
-        return f"there is no folder {path}; make it or name the right one"
-    if not os.access(path, os.R_OK | os.X_OK):
-        return f"{path} cannot be entered; let the user of the daemon read it"
-    return None
-
-
-def _secret(path: Path) -> str | None:
-    if (refusal := _file(path)) is not None:
-        return refusal
-    mode = stat.S_IMODE(path.stat().st_mode)
-    return f"{path} may be read by others (mode {mode:04o}); run: chmod 0400 {path}" if mode & 0o077 else None
-
-
-def _writable_place(path: Path) -> str | None:
-    if path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK):
-        return None
-    return f"{path} cannot be written; let the user of the daemon write in {path.parent}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """Where pandad listens: the TLS port takes every call, the plain port passive reads only."""
 
-    interface: str = setting('IP address to listen on; "" is all of them', "", check=_address)
+    interface: str = setting('IP address to listen on; "" is all of them', "", check=configchecks.address)
     tls_port: int = setting(
         "Port of the HTTPS calls; 0 lets the system choose", 25443, low=0, high=HIGHEST_PORT
     )
@@ -86,7 +37,7 @@ class ServerConfig:
     ports_file: Path | None = setting(
         'Where to write {"tls_port": n, "http_port": n} as soon as pandad listens; "" is nowhere',
         None,
-        on_disk=_writable_place,
+        on_disk=configchecks.writable_place,
     )
 
 
@@ -97,17 +48,17 @@ class TlsConfig:
     host_certificate: Path = setting(
         "Certificate of this host, PEM, its chain behind it",
         Path("/etc/grid-security/hostcert.pem"),
-        on_disk=_file,
+        on_disk=configchecks.file,
     )
     host_key: Path = setting(
         "Its key, PEM; readable by the user of the daemon only",
         Path("/etc/grid-security/hostkey.pem"),
-        on_disk=_secret,
+        on_disk=configchecks.secret,
     )
     ca_directory: Path = setting(
         "Folder of the trusted CAs: hash links, *.r0, *.signing_policy",
         Path("/etc/grid-security/certificates"),
-        on_disk=_directory,
+        on_disk=configchecks.directory,
     )
     reload_s: int = setting(
         "How often these files are read again, for new revocation lists", 600, low=1, high=DAY_S
@@ -119,7 +70,7 @@ class DatabaseConfig:
     """The one PostgreSQL."""
 
     dsn: str = setting(
-        "How to reach it, in libpq's words; mandatory", check=_named, example='"dbname=pandad"'
+        "How to reach it, in libpq's words; mandatory", check=configchecks.named, example='"dbname=pandad"'
     )
     connections: int = setting(
         "Most connections at a time, those for reads and the listening one not counted", 8, low=1, high=1000
@@ -138,11 +89,11 @@ class DatabaseConfig:
 class IdentityConfig:
     """Who may do more than submit and manage own jobs: DNs in slash form, without the /CN= of proxies."""
 
-    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=_dn)
+    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=configchecks.dn)
     production: tuple[str, ...] = setting(
-        "May submit and manage production work, and do what a pilot does", (), check=_dn
+        "May submit and manage production work, and do what a pilot does", (), check=configchecks.dn
     )
-    admin: tuple[str, ...] = setting("May do everything", (), check=_dn)
+    admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.dn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +101,10 @@ class FilesConfig:
     """Folders that pandad serves as they are."""
 
     trf_directory: Path | None = setting(
-        'Payload scripts, served at /trf/; "" is none', None, on_disk=_directory
+        'Payload scripts, served at /trf/; "" is none', None, on_disk=configchecks.directory
     )
     cache_directory: Path | None = setting(
-        'Sandboxes of users, served at /cache/; "" is none', None, on_disk=_directory
+        'Sandboxes of users, served at /cache/; "" is none', None, on_disk=configchecks.directory
     )
 
 
@@ -210,6 +161,19 @@ class SharesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserInterfaceConfig:
+    """Submissions."""
+
+    submit_repeat_window_s: int = setting(
+        "Equal jobs with outputs of fixed names, sent again within this by a client that lost the answer, get their first ids; "
+        "0 is never",
+        600,
+        low=0,
+        high=DAY_S,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerageConfig:
     """The choice of a queue for each job."""
 
@@ -234,7 +198,7 @@ class DataServiceConfig:
     endpoints: Mapping[str, Path] = setting(
         'Storage endpoints of the local backend: NAME = "/folder"',
         lambda: MappingProxyType({}),
-        on_disk=_directory,
+        on_disk=configchecks.directory,
     )
 
 
@@ -330,7 +294,7 @@ class LogConfig:
         "Least important level to write", "info", choices=("debug", "info", "warn", "error", "critical")
     )
     file: Path | None = setting(
-        'Log file; "" is standard error, which the journal keeps', None, on_disk=_writable_place
+        'Log file; "" is standard error, which the journal keeps', None, on_disk=configchecks.writable_place
     )
 
 
@@ -345,6 +309,7 @@ class Config:
     files: FilesConfig = field(default_factory=FilesConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
+    userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)

@@ -123,7 +123,7 @@ class Pandad(MultiService):
         files = self._config.files
         return (
             Pilot(dispatcher, heartbeat, workers),
-            Job(Jobs(self._store), dispatcher),
+            Job(Jobs(self._store, self._config.userinterface), dispatcher),
             System(),
             Metaconfig(),
             Workflow(),

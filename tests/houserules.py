@@ -17,7 +17,7 @@ from pandad.spec.jobstatus import JobStatus
 
 HOUSE = Path(__file__).parent.parent / "pandad"
 
-FLOOR = frozenset({"config", "settings", "tomlsource", "metrics", "log"})  # modules that any room above may use
+FLOOR = frozenset({"config", "configchecks", "settings", "tomlsource", "metrics", "log"})  # modules that any room above may use
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -57,7 +57,7 @@ IMPURE = frozenset(
 
 # Where a job state may stand as a plain text, because there it is another vocabulary's word.
 STATE_WORDS: Mapping[str, str] = {
-    "jobdispatcher/heartbeat.py": "words that pilots send",
+    "jobdispatcher/guards.py": "words that pilots send",
     "dataservice/adder.py": "status words of files",
     "userinterface/jobs.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",

@@ -22,6 +22,7 @@ from pandad.tomlsource import read
 
 JOBS_PER_CALL = 5000  # PanDA's limit of job/submit
 POLL_S = 2
+RESENDS = 2
 PATIENCE_POLLS = 150  # this often may the server be out of reach in one go before --wait gives up
 
 Description = Mapping[str, Any]  # a job as job/get_description gives it: attributes by name, and Files
@@ -88,13 +89,25 @@ def sent(client: Client, jobs: Sequence[JobSpec]) -> list[dict[str, Any]]:
     for start in range(0, len(jobs), JOBS_PER_CALL):
         part = jobs[start : start + JOBS_PER_CALL]
         try:
-            rows += accepted(part, client.post("job/submit", jobs=submission(part)))
+            rows += accepted(part, _posted(client, part))
         except ClientError as e:
             if not rows:
                 raise
             taken = f"{len(rows)} of {len(jobs)} jobs were submitted, PandaID {rows[0]['PandaID']} to {rows[-1]['PandaID']}"
             raise ClientError(f"{taken}, and the rest was not: {e}") from e
     return rows
+
+
+def _posted(client: Client, jobs: Sequence[JobSpec]) -> Any:
+    """The answer to one call. If none comes it is sent again, under the same id, so that the jobs are stored once."""
+    text, request_id = submission(jobs), uuid.uuid4().hex
+    for _ in range(RESENDS):
+        try:
+            return client.post("job/submit", jobs=text, request_id=request_id)
+        except Unreachable as e:
+            print(f"pandad: {e}; sending again", file=sys.stderr)
+            time.sleep(POLL_S)
+    return client.post("job/submit", jobs=text, request_id=request_id)
 
 
 def accepted(jobs: Sequence[JobSpec], answer: Any) -> list[dict[str, Any]]:

@@ -1,44 +1,32 @@
-"""Hear of jobs: what a pilot's word means for its job, and what to answer. Each may come twice, late, or from a stranger."""
+"""Hear of jobs: store a pilot's word if it is for its job, and answer. Each may come twice, late, or from a stranger."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from functools import cache
 
+from pandad import metrics
+from pandad.jobdispatcher.guards import MEANINGS, Fence, Meaning, Verdict, fence, verdict
 from pandad.jobdispatcher.requests import JobUpdate
+from pandad.spec import errorcodes
 from pandad.spec.attribute import attributes_of
-from pandad.spec.caller import Caller, Role
+from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
-from pandad.spec.jobstatus import AFTER_PILOT, FINAL, IN_SLOT, Actor, Event, JobStatus
+from pandad.spec.jobstatus import IN_SLOT, Actor, JobStatus
 from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import dispatched, files, jobs
 from pandad.taskbuffer.batch import Batcher
-from pandad.taskbuffer.jobs import Change, JobState
+from pandad.taskbuffer.dispatched import Dispatched
+from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.store import Store, Transaction
 
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a pilot's state word says: the event, and the states in which it is only a sign of life."""
-
-    event: Event
-    also_in: frozenset[JobStatus] = frozenset()
-    reports: JobStatus | None = None
-
-
-# "transferring" comes from Harvester while it stages out for the payload: the job still holds its slot.
-MEANINGS: Mapping[str, Meaning] = {
-    "starting": Meaning(Event.STARTED, frozenset({JobStatus.STARTING, JobStatus.RUNNING})),
-    "running": Meaning(Event.RUNNING, frozenset({JobStatus.RUNNING})),
-    "stagein": Meaning(Event.RUNNING, frozenset({JobStatus.RUNNING})),
-    "stageout": Meaning(Event.RUNNING, frozenset({JobStatus.RUNNING})),
-    "transferring": Meaning(Event.RUNNING, frozenset({JobStatus.RUNNING})),
-    "holding": Meaning(Event.RECOVERING),
-    "finished": Meaning(Event.REPORTED, reports=JobStatus.FINISHED),
-    "failed": Meaning(Event.REPORTED, reports=JobStatus.FAILED),
-}
+STDOUT_LENGTH = 2048  # of the tail that is kept
+METADATA_LENGTH = 2**22  # a longer job report is not kept; cut, it would be no JSON
+LISTED = 3  # names in a message
+DIAG_LENGTH = 250  # of supErrorDiag
+TOLD = frozenset({JobStatus.HOLDING}) | IN_SLOT  # a second pilot is worth a note while the first has, or owes, something
 
 
 class Heartbeat:
@@ -62,16 +50,20 @@ class Heartbeat:
         meaning = MEANINGS.get(update.job_status)
         if meaning is None:
             return NOTHING
-        who = caller.identity.subject
-        if caller.has(Role.PILOT, Role.PRODUCTION):
-            command = await self._batcher.ask((update.job_status, who), update)
+        if caller.has(Role.PILOT, Role.PRODUCTION) and is_plain(update):
+            command = await self._batcher.ask((update.job_status, caller.identity.subject), update)
             if command is not None:
                 return command
-        return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
+        return await self._store.transact("update_job_checked", _checked, caller, caller.identity, meaning, update)
 
     async def _together(self, kind: tuple[str, str], updates: Sequence[JobUpdate]) -> list[str | None]:
         word, who = kind
         return await self._store.once(f"update_job_{word}", _apply, who, MEANINGS[word], updates)
+
+
+def is_plain(update: JobUpdate) -> bool:
+    """Whether the fences of one statement, attempt and batch id, are all that it needs, and the job all that it changes."""
+    return update.attempt_nr is not None and not update.corrupted_files
 
 
 async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence[JobUpdate]) -> list[str | None]:
@@ -84,57 +76,62 @@ async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence
     return [commands.get(update.job_id) for update in updates]
 
 
-async def _checked(txn: Transaction, caller: Caller, who: str, meaning: Meaning, update: JobUpdate) -> str:
-    """The careful way: look at the job first."""
-    (state,) = await jobs.states(txn, [update.job_id])
-    refuse_stranger(caller, state)
-    answer = answer_to(state, meaning, update)
+async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
+    """The careful way: look at the job first, and let nobody else near it until all is written."""
+    job = await dispatched.look(txn, update.job_id)
+    stranger = fence(job, update, who)
+    if not await _lost_it(txn, caller, stranger, update, who):
+        refuse_stranger(caller, job, update.job_id)
+    if job is None or stranger is not None:
+        return await _stopped(txn, job, stranger, update, who)
+    answer = answer_to(job, meaning)
     if answer is not None:
         return answer
-    return (await _apply(txn, who, meaning, [update]))[0] or ALREADY_DONE
+    (command,) = await _apply(txn, who.subject, meaning, [replace(update, attempt_nr=job.attempt_nr)])
+    assert command is not None, f"job {update.job_id} was locked in {job.status}, and is not there"
+    if update.corrupted_files:
+        await files.mark_corrupted(txn, update.job_id, corrupted(update))
+    return command
 
 
-def refuse_stranger(caller: Caller, state: JobState | None) -> None:
+async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate, who: Identity) -> bool:
+    """Whether this is a user's own pilot whose job went to another one: it is to be stopped, where others are refused."""
+    if caller.has(Role.PILOT, Role.PRODUCTION) or stranger is not Fence.ATTEMPT or update.attempt_nr is None:
+        return False
+    return await dispatched.had(txn, update.job_id, update.attempt_nr, who)
+
+
+async def _stopped(txn: Transaction, job: Dispatched | None, stranger: Fence | None, update: JobUpdate, who: Identity) -> str:
+    """A word that is not from the job's pilot changes nothing that the pilot has said, or that keeps its job alive."""
+    txn.after_commit(lambda: metrics.count(f"updates.stale.{stranger}"))
+    if job is not None and stranger is Fence.BATCH and job.status in TOLD:
+        diag = f"invalid batchID {update.batch_id}: the job is that of {job.batch_id}"[:DIAG_LENGTH]
+        await dispatched.note_intrusion(txn, update.job_id, code=errorcodes.SUP_INVALID_BATCH_ID, diag=diag, who=who.subject)
+    return KILL
+
+
+def refuse_stranger(caller: Caller, job: Dispatched | None, panda_id: int) -> None:
     """A job is updated by pilots, and by the identity that took it.
 
     :raise Forbidden: this is neither.
     """
-    if caller.has(Role.PILOT, Role.PRODUCTION) or state is None or state.holder == caller.identity:
+    if caller.has(Role.PILOT, Role.PRODUCTION) or job is None or job.holder == caller.identity:
         return
     subject = caller.identity.subject if caller.identity else "nobody"
-    raise Forbidden(f"{subject} has no pilot role, and job {state.panda_id} was not given to it")
+    raise Forbidden(f"{subject} has no pilot role, and job {panda_id} was not given to it")
 
 
-def answer_to(state: JobState | None, meaning: Meaning, update: JobUpdate) -> str | None:
-    """What to answer without touching the job; None if the update is for it. Pure. (PanDA: updateJobStatus guards.)"""
-    if state is None:
-        return KILL
-    if update.attempt_nr is not None and update.attempt_nr != state.attempt_nr:
-        return KILL  # a pilot of an earlier attempt: the job is in other hands
-    if state.status in FINAL or state.status in AFTER_PILOT:
-        return _after(state, meaning)
-    if state.status not in IN_SLOT:
-        return KILL  # the job went back to the queue: this pilot lost it
-    if _other_batch(update.batch_id, state.batch_id):
-        return KILL
-    return None
-
-
-def _after(state: JobState, meaning: Meaning) -> str | None:
-    """The payload is over, as far as the hub knows."""
-    if state.status is JobStatus.HOLDING and state.reported is None:
-        return None if meaning.reports is not None else NOTHING  # recovery: only the final report matters
-    if meaning.reports is not None:
-        # The same report again gets the same answer as the first time; its reply may have been lost.
-        return (state.command or NOTHING) if meaning.reports is (state.reported or state.status) else ALREADY_DONE
-    if state.status in FINAL and state.status is not JobStatus.FINISHED:
-        return KILL if state.status is not JobStatus.FAILED else ALREADY_DONE
-    return NOTHING  # a heartbeat that was overtaken by the final report
-
-
-def _other_batch(ours: str | None, theirs: str | None) -> bool:
-    """Two different batch ids, neither of them a mere number: the same fence as that of `taskbuffer.jobs.Change`."""
-    return bool(ours and theirs and ours != theirs) and not str(ours).isdigit() and not str(theirs).isdigit()
+def answer_to(job: Dispatched, meaning: Meaning) -> str | None:
+    """What to answer its pilot without touching the job; None if the word is to be stored. Pure."""
+    match verdict(job, meaning):
+        case Verdict.TAKE:
+            return None
+        case Verdict.IGNORE:
+            return job.command or NOTHING
+        case Verdict.DONE:
+            return ALREADY_DONE
+        case Verdict.STOP:
+            return KILL
 
 
 def change_of(meaning: Meaning, update: JobUpdate) -> Change:
@@ -142,22 +139,36 @@ def change_of(meaning: Meaning, update: JobUpdate) -> Change:
     values: dict[str, object] = {}
     for name, attribute, limit in _reported():
         value = getattr(update, name)
-        if value is not None:
+        if value is not None and value != "":
             values[attribute] = value[:limit] if limit and isinstance(value, str) else value
-    if meaning.event is Event.RUNNING and update.job_status in ("stagein", "stageout", "transferring"):
+    if meaning.finer:
         values.setdefault("jobSubStatus", update.job_status)
     if meaning.reports is not None:
         values["reportedstatus"] = meaning.reports
+    batch_id, metadata = values.get("batchID"), update.meta_data or None
     return Change(
-        update.job_id, values, attempt_nr=update.attempt_nr, batch_id=update.batch_id or None, why=_why(update, meaning),
-        report=update.job_output_report if meaning.reports is not None else None, metadata=update.meta_data or None,
-        stdout=update.stdout[-2048:] if update.stdout else None)
+        update.job_id, values, attempt_nr=update.attempt_nr, batch_id=str(batch_id) if batch_id else None,
+        why=_why(update, meaning), report=update.job_output_report if meaning.reports is not None else None,
+        metadata=metadata if metadata and len(metadata) <= METADATA_LENGTH else None,
+        stdout=update.stdout[-STDOUT_LENGTH:] if update.stdout else None)
+
+
+def corrupted(update: JobUpdate) -> list[str]:
+    """The names of the inputs that the pilot found corrupted."""
+    return [lfn for part in (update.corrupted_files or "").split(",") if (lfn := part.strip())]
 
 
 def _why(update: JobUpdate, meaning: Meaning) -> str | None:
     if meaning.reports is None:
         return None
-    return f"the pilot reports {meaning.reports}" + (f": {update.pilot_error_diag}" if update.pilot_error_diag else "")
+    bad, length = corrupted(update), len(update.meta_data or "")
+    more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+    said = [f"the pilot reports {meaning.reports}" + (f": {update.pilot_error_diag}" if update.pilot_error_diag else "")]
+    if bad:
+        said.append(f"corrupted input: {', '.join(bad[:LISTED])}{more}")
+    if length > METADATA_LENGTH:
+        said.append(f"its metadata was not kept, {length} characters are too many")
+    return "; ".join(said)
 
 
 @cache

@@ -13,7 +13,10 @@ from pandad.spec.attribute import attributes_of, limited
 
 @dataclass(slots=True, kw_only=True)
 class FileSpec:
-    """One file. ``type``: input, output, log or pseudo_input. ``status``: defined, ready, missing, finished, failed."""
+    """One file. ``type``: input, output, log or pseudo_input.
+
+    ``status``: defined, ready, missing, corrupted (as its pilot says), finished, failed.
+    """
 
     row_ID: int | None = None
     PandaID: int | None = None

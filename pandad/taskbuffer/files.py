@@ -18,6 +18,11 @@ _UPDATE = sql("files.update", f"""
     WHERE f.row_id = n.row_id AND f.pandaid = n.pandaid""")
 
 
+_CORRUPTED = sql("files.corrupted", """
+    UPDATE file SET status = 'corrupted'
+    WHERE pandaid = %(panda_id)s AND type IN ('input', 'pseudo_input') AND lfn = ANY (%(lfns)s::text[])""")
+
+
 async def update(txn: Transaction, files: Sequence[FileSpec]) -> int:
     """Store GUID, status, endpoints, size and checksum of these files where they are set; how many rows were written."""
     if not files:
@@ -26,3 +31,8 @@ async def update(txn: Transaction, files: Sequence[FileSpec]) -> int:
              "checksum": f.checksum, "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE}
             for f in files]
     return await txn.run(_UPDATE, files=orjson.dumps(rows).decode())
+
+
+async def mark_corrupted(txn: Transaction, panda_id: int, lfns: Sequence[str]) -> int:
+    """A pilot could not use these inputs of the job, by what is in them; how many of the names are the job's."""
+    return await txn.run(_CORRUPTED, panda_id=panda_id, lfns=list(lfns))

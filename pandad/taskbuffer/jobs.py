@@ -165,6 +165,9 @@ class Moved:
     command: str | None
 
 
+_NUMBER = r"^[0-9]+(\.+[0-9]+)?$"  # a batch id that batch systems use again
+_PAYLOAD_OVER = FINAL | {JobStatus.HOLDING}
+
 # Locks are taken in id order, so that two moves of the same jobs never wait for each other in a ring. A job with a stored final
 # report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
 # PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
@@ -187,7 +190,7 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
         WHERE j.pandaid = ANY (%(ids)s::bigint[])
           AND (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
           AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
-          AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '^[0-9]+$' OR j.batchid ~ '^[0-9]+$')
+          AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '{_NUMBER}' OR j.batchid ~ '{_NUMBER}')
           AND (j.reportedstatus IS NULL OR NOT %(reports)s)
         ORDER BY j.pandaid FOR UPDATE OF j),
     moved AS (
@@ -198,7 +201,7 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0
                         THEN now() + make_interval(secs => greatest(f.check_in_s, %(rest_s)s)) ELSE j.nextcheck END,
             starttime = {new("starttime", "coalesce(j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END)")},
-            endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND %(final)s THEN now() END)")},
+            endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND %(ended)s THEN now() END)")},
             {others}
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
@@ -264,7 +267,7 @@ async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterabl
         statement, asked = _MOVE, [{**c.fences, "new": c.new} for c in news]
     rows = await txn.many(
         statement, changes=_json(asked), ids=[c.panda_id for c in news], sources=sorted(sources), target=target,
-        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, final=target in FINAL,
+        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, ended=target in _PAYLOAD_OVER,
         started=target is JobStatus.RUNNING, rest_s=AGEING_S if target is JobStatus.ACTIVATED else 0)
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
+from pandad.config import UserInterfaceConfig
 from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
@@ -15,11 +15,13 @@ from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Eve
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.resourcetype import resource_type_of
 from pandad.spec.share import PRODUCTION_LABELS, share_name
-from pandad.taskbuffer import jobs, users
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
-from pandad.userinterface import explain
+from pandad.userinterface import explain, submission
+from pandad.userinterface.submission import Receipt
 
+DEFAULTS = UserInterfaceConfig()
 MAX_JOBS = 5000  # in one call, as PanDA
 USER_PRIORITY = 1000
 DEFAULT_VO = "atlas"  # PanDA's own default
@@ -34,20 +36,23 @@ _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "Erro
 class Jobs:
     """What people and their programs do with jobs."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS) -> None:
+        self._store, self._config = store, config
 
-    async def submit(self, caller: Caller, specs: Sequence[JobSpec]) -> list[JobSpec]:
-        """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID.
+    async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
+        """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID. (Repeats: see submission.py)
 
+        :param request_id: the client's name of this submission: sent again, it is answered as the first time.
         :raise BadRequest: names the job, by its place, and the attribute. :raise Forbidden: not with this role.
+        :raise Conflict: the request_id was used for other jobs.
         """
         owner = _identity(caller)
         if not specs or len(specs) > MAX_JOBS:
             raise BadRequest("jobs", f"has {len(specs)} jobs; send 1 to {MAX_JOBS} in one call")
+        mark = submission.mark_of(specs, request_id, self._config.submit_repeat_window_s)
         for place, job in enumerate(specs):
             prepare(job, place, caller)
-        return await self._store.transact("submit", _submit, specs, owner)
+        return await self._store.transact("submit", submission.store, specs, owner, mark)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""
@@ -135,27 +140,6 @@ def _refuse_file(file: FileSpec, where: str) -> None:
         raise BadRequest(f"{where}.type", f"{file.type!r} is none of {', '.join(FILE_TYPES)}")
     if not 0 <= (file.fsize or 0) <= LARGEST_FILE_BYTES:
         raise BadRequest(f"{where}.fsize", f"{file.fsize} is not a size in bytes")
-
-
-async def _submit(txn: Transaction, specs: Sequence[JobSpec], owner: Identity) -> list[JobSpec]:
-    serial, jobset = await users.next_serial(txn, owner)
-    numbered = [_numbered(job, panda_id, serial, job.jobsetID or jobset)
-                for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True)]
-    await jobs.insert(txn, numbered, owner, Actor.USER)
-    return numbered
-
-
-def _numbered(job: JobSpec, panda_id: int, serial: int, jobset: int) -> JobSpec:
-    """A copy under its numbers: the transaction may run again, and then the macros must still be there to be filled anew."""
-    named = replace(job, PandaID=panda_id, jobDefinitionID=serial, jobsetID=jobset)
-    named.jobParameters = _named(job.jobParameters or "", named)
-    named.Files = [replace(file, PandaID=panda_id, lfn=_named(file.lfn or "", named)) for file in job.Files]
-    return named
-
-
-def _named(text: str, job: JobSpec) -> str:
-    """PanDA's macros in file names and parameters."""
-    return text.replace("$PANDAID", f"{job.PandaID:05d}").replace("$JOBSETID", str(job.jobsetID))
 
 
 async def _kill(txn: Transaction, caller: Caller, ids: list[int], code: int | None) -> list[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,7 @@ from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.userinterface.submission import Receipt
 
 ALICE = "/DC=org/DC=test/CN=alice"
 ACTIVE_URL = "https://panda.test:25443"
@@ -115,11 +117,11 @@ class WorkersStandIn(Room):
 class JobsStandIn(Room):
     """Numbers what it is given."""
 
-    async def submit(self, caller: Caller, jobs: list[JobSpec]) -> list[JobSpec]:
+    async def submit(self, caller: Caller, jobs: list[JobSpec], request_id: str | None) -> Receipt:
         await self.note(caller, jobs)
         for number, job in enumerate(jobs, 101):
             job.PandaID, job.jobDefinitionID, job.jobsetID = number, 7, 8
-        return jobs
+        return Receipt(jobs, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) if request_id == "again" else None)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         await self.note(caller, ids)

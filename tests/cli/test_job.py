@@ -119,6 +119,33 @@ def test_waiting_outlives_a_server_that_restarts(capsys: pytest.CaptureFixture[s
         job.wait(Broken(job.PATIENCE_POLLS), [5], pauses.append)
 
 
+class Deaf(Client):
+    """Takes submissions, and loses the answers to the first few."""
+
+    def __init__(self, losses: int) -> None:
+        self.losses = losses
+        self.asked: list[dict[str, Any]] = []
+
+    def post(self, method: str, **body: Any) -> Any:
+        self.asked.append(body)
+        if len(self.asked) <= self.losses:
+            raise Unreachable("no answer")
+        return numbered(body)
+
+
+def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A submission without an answer is sent again as it was, under the same id, a few times; another call has another id."""
+    monkeypatch.setattr(job, "POLL_S", 0)
+    monkeypatch.setattr(job, "JOBS_PER_CALL", 1)
+    client = Deaf(job.RESENDS)
+    assert [row["PandaID"] for row in job.sent(client, [JobSpec(), JobSpec()])] == [11, 11]
+    first, *again, other = client.asked
+    assert again == [first] * job.RESENDS and other["request_id"] != first["request_id"]
+    assert capsys.readouterr().err == "pandad: no answer; sending again\n" * job.RESENDS
+    with pytest.raises(Unreachable):
+        job.sent(Deaf(job.RESENDS + 1), [JobSpec()])
+
+
 def test_show_one_job_with_its_files(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
     """One job is shown in full, with what went wrong and its files."""
     files = [{"type": "output", "lfn": "o.1", "status": "ready", "fsize": 12, "checksum": "ad:00", "destinationSE": "D"}]

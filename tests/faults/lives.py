@@ -46,6 +46,7 @@ from pandad.taskbuffer import jobs
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.submission import Receipt
 
 from .history import History, Submission
 from .scalpel import CutStore, Scalpel
@@ -129,11 +130,11 @@ class Life:
         made = Submission([name])
         self.history.submissions.append(made)
 
-        def call(world: World) -> Awaitable[list[JobSpec]]:
+        def call(world: World) -> Awaitable[Receipt]:
             made.tries += 1
             return world.jobs.submit(ALICE, [_job(name)])
 
-        (job,) = await self._answered(call)
+        (job,) = (await self._answered(call)).jobs
         self.job_id = job.PandaID or 0
         made.ids = [self.job_id]
 

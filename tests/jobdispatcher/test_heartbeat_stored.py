@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from factories import PILOT, a_caller
+from factories import PILOT, a_caller, a_file
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
 
-from pandad.jobdispatcher.heartbeat import MEANINGS, Heartbeat
+from pandad.jobdispatcher.guards import MEANINGS
+from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import JobUpdate
 from pandad.spec.caller import ANONYMOUS, Caller, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
@@ -52,13 +53,13 @@ async def tell(stage: Stage, word: str, panda_id: int, caller: Caller = PILOT_CA
 
 @ensureDeferred
 async def test_from_sent_to_holding(stage: Stage) -> None:
-    """A job goes the way its pilot tells, with an event for each step, a start time from the first running and no end."""
+    """A job goes as its pilot tells: an event for each step, a start time from the first running, an end from the last word."""
     panda_id = await stage.job(S.SENT)
     for word, status in (("starting", S.STARTING), ("running", S.RUNNING), ("running", S.RUNNING), ("finished", S.HOLDING)):
         assert await tell(stage, word, panda_id) == NOTHING
         assert await stage.status(panda_id) is status
     job = await stage.look(panda_id)
-    assert job.startTime is not None and job.endTime is None
+    assert job.startTime is not None and job.endTime is not None and job.startTime <= job.endTime
     assert await stage.events(panda_id) == [Event.CLAIMED, Event.STARTED, Event.RUNNING, Event.REPORTED]
     assert [(e.actor, e.who) for e in (await stage.history(panda_id))[2:]] == [(Actor.PILOT, PILOT.subject)] * 3
     assert await stage.sql("SELECT outcome, outputreport FROM job_report") == [("finished", "")]
@@ -121,9 +122,35 @@ async def test_recovery(stage: Stage) -> None:
     panda_id = await stage.job(S.RUNNING)
     assert await tell(stage, "holding", panda_id) == NOTHING
     assert (await stage.status(panda_id), await stage.sql("SELECT 1 FROM job_report")) == (S.HOLDING, [])
+    held = await stage.look(panda_id)
     assert await tell(stage, "running", panda_id) == NOTHING
     assert await tell(stage, "finished", panda_id, job_output_report="{}") == NOTHING
     assert await stage.sql("SELECT attemptnr, outcome, outputreport FROM job_report") == [(1, "finished", "{}")]
+    last, job = (await stage.history(panda_id))[-1], await stage.look(panda_id)
+    assert (last.event, last.was, last.became) == (Event.REPORTED, S.HOLDING, S.HOLDING)
+    assert (job.stateChangeTime, job.endTime) == (held.stateChangeTime, held.endTime)
+
+
+@ensureDeferred
+async def test_times_that_the_pilot_tells(stage: Stage) -> None:
+    """A pilot's own times of start and end stand in place of the server's."""
+    panda_id = await stage.job(S.SENT)
+    start, end = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (1, 2))
+    await tell(stage, "running", panda_id, start_time=start)
+    await tell(stage, "running", panda_id)
+    await tell(stage, "finished", panda_id, end_time=end)
+    job = await stage.look(panda_id)
+    assert (job.startTime, job.endTime) == (start, end)
+
+
+@ensureDeferred
+async def test_corrupted_inputs(stage: Stage) -> None:
+    """Inputs that a pilot found corrupted are marked so; names that are none of the job's inputs change nothing."""
+    files = [a_file(lfn=lfn, type=kind) for lfn, kind in (("a", "input"), ("b", "input"), ("c", "output"))]
+    panda_id = await stage.job(S.RUNNING, Files=files)
+    assert await tell(stage, "failed", panda_id, corrupted_files="a,c,x") == NOTHING
+    assert [f.status for f in (await stage.look(panda_id)).Files] == ["corrupted", "defined", "defined"]
+    assert (await stage.history(panda_id))[-1].why == "the pilot reports failed; corrupted input: a, c, x"
 
 
 @pytest.mark.parametrize("attempt_nr", [0, 2])
@@ -175,17 +202,6 @@ async def test_kill_reaches_the_pilot(stage: Stage) -> None:
     await stage.sql("UPDATE job SET commandtopilot = 'tobekilled' RETURNING 1")
     assert [await tell(stage, word, panda_id) for word in ("starting", "running", "failed", "failed")] == [KILL] * 4
     assert await stage.status(panda_id) is S.HOLDING
-
-
-@ensureDeferred
-async def test_batch_ids_fence(stage: Stage) -> None:
-    """The first batch job that reports has the job; another one is told to stop and changes nothing."""
-    panda_id = await stage.job(S.SENT)
-    assert await tell(stage, "running", panda_id, batch_id="slot1.ce") == NOTHING
-    before = await stage.dump()
-    assert await tell(stage, "finished", panda_id, batch_id="slot2.ce") == KILL
-    assert await stage.dump() == before
-    assert await tell(stage, "finished", panda_id, batch_id="slot1.ce") == NOTHING
 
 
 @ensureDeferred

@@ -198,11 +198,11 @@ async def test_transfers_that_do_not_end(stage: Stage, name: str) -> None:
 async def test_merging_that_does_not_end(stage: Stage) -> None:
     """A job whose merge job never comes fails with PanDA's code and words."""
     panda_id = await overdue(stage, "merging")
-    heard = await time_of(stage, "modificationtime")
+    ended = await time_of(stage, "endtime")
     await watch(stage)
     job = await stage.look(panda_id)
     assert (job.jobStatus, job.jobDispatcherErrorCode) == (S.FAILED, errorcodes.DISPATCHER_TIMEOUT)
-    assert job.jobDispatcherErrorDiag == f"timeout in merging : last heartbeat at {heard}"
+    assert job.jobDispatcherErrorDiag == f"timeout in merging : last heartbeat at {ended}"
 
 
 @ensureDeferred

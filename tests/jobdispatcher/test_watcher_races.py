@@ -14,7 +14,8 @@ from twisted.internet.task import Clock
 
 from pandad.config import TimeoutsConfig
 from pandad.jobdispatcher import watcher as watcher_module
-from pandad.jobdispatcher.heartbeat import MEANINGS, Heartbeat
+from pandad.jobdispatcher.guards import MEANINGS
+from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import JobUpdate
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.jobstatus import Actor, Event, JobStatus

@@ -44,6 +44,8 @@ ROWS = {
     4: "SELECT 1",
     5: """INSERT INTO alive (at, due) VALUES (now(), now());
           INSERT INTO outage (began, ended) VALUES (now() - interval '1 h', now())""",
+    6: """INSERT INTO submission (anchor, subject, key, digest) VALUES ('ca', 'alice', 'id 1', 'x');
+          INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid) VALUES (1, 1, 'h', 1)""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

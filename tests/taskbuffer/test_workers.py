@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from factories import claimed
 from pytest_twisted import ensureDeferred
 
 from pandad.taskbuffer import workers
 from pandad.taskbuffer.store import Store
 
-from .observing import rows
+from .observing import rows, run
 
 LOOK = "SELECT status, queue, node, started IS NOT NULL, ended IS NOT NULL FROM worker"
 
@@ -40,3 +41,18 @@ async def test_worker_ids_count_per_harvester(store: Store) -> None:
     for harvester in ("a", "b"):
         await store.once("put", workers.put, harvester, 1, "started", None, None)
     assert await store.once("look", rows, "SELECT harvesterid FROM worker ORDER BY 1") == [("a",), ("b",)]
+
+
+@ensureDeferred
+async def test_jobs_of_ended_workers(store: Store) -> None:
+    """Of a job whose worker has ended its end and reason are known; not of one whose worker runs, nor of a later attempt."""
+    gone, kept, later = await store.transact("jobs", claimed, 3)
+    for worker_id, panda_id in ((1, gone), (2, kept), (1, later)):
+        for _ in range(2):
+            await store.once("bind", workers.bind, "h", worker_id, [panda_id])
+    await store.once("put", workers.put, "h", 1, "finished", None, None, "exit 1")
+    await store.once("put", workers.put, "h", 2, "started", None, None)
+    await store.once("later", run, "UPDATE job SET attemptnr = 2 WHERE pandaid = %(i)s", i=later)
+    await store.once("when", run, "UPDATE worker SET ended = '2026-01-02 03:04:05+00' WHERE workerid = 1")
+    ended = await store.once("ended", workers.ended, [gone, kept, later])
+    assert ended == {gone: "worker already finished at 2026-01-02 03:04:05 with exit 1"}

@@ -39,7 +39,7 @@ SERVERS_NUMBERS = {
 
 
 async def submit(stage: Stage, *specs: JobSpec, caller: Caller = ALICE_CALLER) -> list[JobSpec]:
-    return await Jobs(stage.store).submit(caller, specs)
+    return (await Jobs(stage.store).submit(caller, specs)).jobs
 
 
 @ensureDeferred
@@ -115,7 +115,8 @@ class Forgetful(Store):
 @ensureDeferred
 async def test_a_submission_that_runs_twice(stage: Stage) -> None:
     """A submission whose transaction has to run again is stored once, and its files bear the numbers it has at last."""
-    (job,) = await Jobs(Forgetful(stage.store)).submit(ALICE_CALLER, [a_spec(Files=[a_file(lfn="$PANDAID.root")])])
+    receipt = await Jobs(Forgetful(stage.store)).submit(ALICE_CALLER, [a_spec(Files=[a_file(lfn="$PANDAID.root")])])
+    (job,) = receipt.jobs
     assert await stage.sql("SELECT pandaid FROM job") == [(job.PandaID,)]
     assert (await stage.look(job.PandaID or 0)).Files[0].lfn == f"{job.PandaID:05d}.root"
 

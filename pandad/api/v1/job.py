@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pandad.api.access import IDENTIFIED, PUBLIC
+from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
 from pandad.api.route import ANY, GET, MIB, Route
 from pandad.api.v1.pilot import JobIds
@@ -26,9 +27,10 @@ MANY_IDS_BYTES = 1 * MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """``jobs``: see jobstates."""
+    """``jobs``: see jobstates. ``request_id``: the client's own name of this submission, by which a repeat is known."""
 
     jobs: Any
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,10 @@ class Job:
         self._jobs, self._dispatcher = jobs, dispatcher
 
     @Route("/api/v1/job/submit", access=IDENTIFIED, takes=Submission, body_limit_bytes=64 * MIB)
-    async def submit(self, caller: Caller, submission: Submission) -> list[list[Any]]:
-        """Store new jobs: their ids, in order."""
-        return [_stored(job) for job in await self._jobs.submit(caller, job_specs(submission.jobs))]
+    async def submit(self, caller: Caller, submission: Submission) -> Envelope:
+        """Store new jobs: their ids, in order. A submission that came before gets its first answer, and the message says so."""
+        receipt = await self._jobs.submit(caller, job_specs(submission.jobs), submission.request_id)
+        return Envelope(True, receipt.message, [_stored(job) for job in receipt.jobs])
 
     @Route("/api/v1/job/get_description", ANY, access=IDENTIFIED, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
     @Route("/api/v1/job/get_description_incl_archive", ANY, access=IDENTIFIED, takes=JobIds,

@@ -23,6 +23,16 @@ def test_submit(api: Any, alice: str) -> None:
     assert caller.identity.subject == alice
 
 
+def test_submit_again(api: Any, alice: str) -> None:
+    """Who submits the same once more gets the same answer, and is told in its message."""
+    first, again = (
+        api.active.post("/api/v1/job/submit", json={"jobs": [job_state()], "request_id": name}, dn=alice).json
+        for name in ("first", "again")
+    )
+    assert first == {"success": True, "message": "", "data": again["data"]}
+    assert again["success"] and again["message"].startswith("a repeat: these jobs were submitted at 2026-01-02 03:04:05")
+
+
 def test_submit_refused(api: Any, alice: str) -> None:
     """A mistake is named by job and attribute; the room's own refusals and troubles get through."""
     bad = api.active.post("/api/v1/job/submit", json={"jobs": [job_state(maxWalltime="long")]}, dn=alice)

@@ -1,0 +1,124 @@
+"""One submission becomes jobs once, however often it comes: a client that lost the answer sends it again.
+
+What is a repeat, and what a person's second submission?
+
+* A client that sends a ``request_id`` says it itself: the same id within a day is the same submission, whatever became of its
+  jobs; another id is another submission, even of the same jobs.
+* Without one, equal jobs are a repeat only where they cannot be meant twice: some job of them writes an output or log of a fixed
+  name, which the second run would write over, and none of the first ones has failed or was ended. The window is short, because a
+  lost answer is missed at once. Jobs without such an output (none at all, or names with $PANDAID) may well be meant twice, as in
+  a loop, so they are never taken for a repeat: a client that needs more certainty sends a request_id.
+
+A repeat is never silent: the answer is that of the first time, and its message says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+
+from pandad.spec.caller import Identity
+from pandad.spec.errors import BadRequest, Conflict
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import Actor
+from pandad.taskbuffer import jobs, submissions, users
+from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.submissions import KEPT_S, Earlier
+
+REQUEST_ID_LENGTH = 200
+MACROS = ("$PANDAID", "$JOBSETID")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the submission is known by. ``request_id``: the client's own; None: the key is the digest of what it sent."""
+
+    digest: str
+    request_id: str | None
+    window_s: float
+
+    @property
+    def key(self) -> str:
+        return f"id {self.request_id}" if self.request_id else f"digest {self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Jobs with their numbers. ``repeated``: when they had been submitted, if this was not the first time."""
+
+    jobs: list[JobSpec]
+    repeated: datetime | None = None
+
+    @property
+    def message(self) -> str:
+        """What to tell the submitter."""
+        if self.repeated is None:
+            return ""
+        return (f"a repeat: these jobs were submitted at {self.repeated:%Y-%m-%d %H:%M:%S} and nothing new was stored; "
+                "to submit them once more, send another request_id")
+
+
+def mark_of(specs: Sequence[JobSpec], request_id: str | None, window_s: float) -> Mark | None:
+    """By what a repeat of these jobs, as they were sent, would be known; None: it would not be.
+
+    :param window_s: how long without a request_id; 0: never.
+    :raise BadRequest: the request_id cannot be used.
+    """
+    if request_id and len(request_id) > REQUEST_ID_LENGTH:
+        raise BadRequest("request_id", f"has {len(request_id)} characters; send at most {REQUEST_ID_LENGTH}")
+    if not request_id and not (window_s and any(cannot_be_meant_twice(job) for job in specs)):
+        return None
+    digest = sha256(orjson.dumps(list(specs))).hexdigest()
+    return Mark(digest, request_id or None, KEPT_S if request_id else window_s)
+
+
+def cannot_be_meant_twice(job: JobSpec) -> bool:
+    """Whether a second run would write over what the first one wrote."""
+    written = (*job.outputs, *job.logs)
+    return any(file.lfn and not any(macro in file.lfn for macro in MACROS) for file in written)
+
+
+async def store(txn: Transaction, specs: Sequence[JobSpec], owner: Identity, mark: Mark | None) -> Receipt:
+    """Store the jobs, or find what became of them the first time.
+
+    :raise Conflict: the request_id was used for other jobs.
+    """
+    earlier = await submissions.begin(txn, owner, mark.key, mark.digest) if mark is not None else None
+    if mark is not None and earlier is not None and await _is_repeat(txn, mark, earlier):
+        pairs = zip(specs, earlier.panda_ids, strict=True)
+        return Receipt([_numbered(job, i, earlier.serial, job.jobsetID or earlier.jobset) for job, i in pairs], earlier.at)
+    serial, jobset = await users.next_serial(txn, owner)
+    numbered = [_numbered(job, panda_id, serial, job.jobsetID or jobset)
+                for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True)]
+    await jobs.insert(txn, numbered, owner, Actor.USER)
+    if mark is not None:
+        await submissions.keep(txn, owner, mark.key, mark.digest, [job.PandaID or 0 for job in numbered], serial, jobset)
+    return Receipt(numbered)
+
+
+async def _is_repeat(txn: Transaction, mark: Mark, earlier: Earlier) -> bool:
+    if earlier.age_s >= mark.window_s:
+        return False
+    if mark.request_id is None:
+        return await submissions.is_hopeful(txn, earlier.panda_ids)
+    if earlier.digest != mark.digest:
+        raise Conflict(f"request_id: {mark.request_id} was sent with other jobs at {earlier.at:%Y-%m-%d %H:%M:%S}; "
+                       "give each submission an id of its own, and send it again only with the same jobs")
+    return True
+
+
+def _numbered(job: JobSpec, panda_id: int, serial: int, jobset: int) -> JobSpec:
+    """A copy under its numbers: the transaction may run again, and then the macros must still be there to be filled anew."""
+    named = replace(job, PandaID=panda_id, jobDefinitionID=serial, jobsetID=jobset)
+    named.jobParameters = _named(job.jobParameters or "", named)
+    named.Files = [replace(file, PandaID=panda_id, lfn=_named(file.lfn or "", named)) for file in job.Files]
+    return named
+
+
+def _named(text: str, job: JobSpec) -> str:
+    """PanDA's macros in file names and parameters."""
+    return text.replace("$PANDAID", f"{job.PandaID:05d}").replace("$JOBSETID", str(job.jobsetID))
