@@ -18,7 +18,6 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
@@ -27,6 +26,7 @@ from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.files import Files
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
+from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory, TlsConfigError
 from pandad.api.v1.job import Job
@@ -183,10 +183,9 @@ class Pandad(MultiService):
 
     def _listen(self) -> None:
         server = self._config.server
-        factory = TLSMemoryBIOFactory(self._tls, False, self._sites.active)
         try:
-            self._ports = [self._reactor.listenTCP(server.tls_port, factory, interface=server.interface),
-                           self._reactor.listenTCP(server.http_port, self._sites.passive, interface=server.interface)]
+            self._ports = [listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls),
+                           listen(self._reactor, server.http_port, self._sites.passive, server.interface)]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
         tls_port, http_port = map(_number, self._ports)

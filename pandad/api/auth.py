@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -48,7 +51,14 @@ class Authenticators:
         return Caller(None, host=_host(request))
 
 
-_Known = tuple[PeerIdentity, Caller] | tuple[None, None]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found out about the other end of a connection; without a certificate it is nobody, for ever."""
+
+    caller: Caller | None = None
+    dn: str = ""
+    not_after: datetime = datetime.max
+    not_after_s: float = inf  # since 1970
 
 
 class X509Authenticator:
@@ -68,20 +78,21 @@ class X509Authenticator:
         known: _Known | None = getattr(connection, "pandad_peer", None)
         if known is None:
             known = connection.pandad_peer = self._read(request)
-        peer, caller = known
-        if peer is not None and peer.not_after.timestamp() < self._clock.seconds():
-            raise NotAuthenticated(f"the certificate of {peer.dn} expired at {peer.not_after.isoformat()}")
-        return caller
+        if known.not_after_s < self._clock.seconds():
+            raise NotAuthenticated(f"the certificate of {known.dn} expired at {known.not_after.isoformat()}")
+        return known.caller
 
     def _read(self, request: Any) -> _Known:
         handle = getattr(request.transport, "getHandle", None)
         if handle is None or not request.isSecure():
-            return None, None
+            return _Known()
         try:
             peer = peer_chain(handle())
         except PeerRefused as refused:
             raise NotAuthenticated(str(refused)) from None
-        return (peer, self.caller(peer, _host(request))) if peer is not None else (None, None)
+        if peer is None:
+            return _Known()
+        return _Known(self.caller(peer, _host(request)), peer.dn, peer.not_after, peer.not_after.timestamp())
 
     def caller(self, peer: PeerIdentity, host: str) -> Caller:
         """What a verified peer may act as. A limited proxy keeps the roles: which calls it is enough for, the calls say."""

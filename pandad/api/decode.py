@@ -7,13 +7,13 @@ of a name in either dialect, unknown parameters, numbers as text, "NULL" and "" 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import datetime
 from functools import cache
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from twisted.logger import Logger
 
@@ -77,13 +77,19 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _form(body: bytes) -> dict[str, Any]:
-    try:
-        return _pairs(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))
-    except ValueError as problem:
-        raise BadRequest("body", str(problem)) from None
+    """As urllib.parse.parse_qsl with blank values kept, which takes twice as long as all the rest of decoding."""
+    said = body.decode("utf-8", "replace").split("&")
+    if len(said) > MAX_FORM_FIELDS:
+        raise BadRequest("body", f"has more than {MAX_FORM_FIELDS} fields")
+    halves = (each.partition("=") for each in said if each)
+    return _pairs((_unquoted(key), _unquoted(value)) for key, _, value in halves)
 
 
-def _pairs(pairs: Any) -> dict[str, Any]:
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors="replace") if "%" in text or "+" in text else text
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Pairs into a dict. Clients that know no null write the word None."""
     merged: dict[str, Any] = {}
     for key, value in pairs:
@@ -119,11 +125,12 @@ class Decoder(Generic[T]):
     """
 
     def __init__(self, takes: Callable[..., T], *, forgiving: bool = False, legacy: bool = False) -> None:
-        self._takes, self._forgiving, self._legacy = takes, forgiving, legacy
+        self._legacy = legacy
         hints = get_type_hints(takes)
         slots = [_slot(f, hints[f.name], forgiving) for f in fields(takes)]  # type: ignore[arg-type]  # a dataclass
         self._slots = {alias: slot for slot in slots for alias in (slot.name, camel_case(slot.name), slot.shown[1])}
         self._required = [slot for slot in slots if slot.required]
+        self._make = _maker(takes)
 
     def __call__(self, given: Mapping[str, Any]) -> T:
         """:raise BadRequest: names the key as the caller wrote it."""
@@ -143,12 +150,30 @@ class Decoder(Generic[T]):
         for slot in self._required:
             if slot.name not in values:
                 raise BadRequest(slot.shown[self._legacy], "is missing")
-        return self._takes(**values)
+        return self._make(values)
 
     def _unfit(self, slot: _Slot, key: str, problem: Unfit) -> None:
         if not slot.droppable:
             raise BadRequest(coerce.cleaned_text(key), str(problem))
         log.warn("{key} ignored: {problem}", key=key, problem=str(problem))
+
+
+def _maker(takes: Callable[..., T]) -> Callable[[dict[str, Any]], T]:
+    """What makes such a dataclass of its values.
+
+    The generated constructor sets all fields, one by one; that is most of the cost of decoding when there are fifty and ten were
+    given. Where defaults are plain values of the class they need not be set: only what was given is.
+    """
+    plain = isinstance(takes, type) and not hasattr(takes, "__post_init__") and not hasattr(takes, "__slots__")
+    if not plain or any(field.default_factory is not MISSING for field in fields(takes)):  # type: ignore[arg-type]
+        return lambda values: takes(**values)
+
+    def make(values: dict[str, Any]) -> T:
+        made: T = object.__new__(takes)  # type: ignore[arg-type]
+        made.__dict__.update(values)
+        return made
+
+    return make
 
 
 @cache

@@ -11,7 +11,7 @@ from twisted.web.static import File
 
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
-from pandad.api.errors import ActivePortNeeded, TooLarge, WrongMethod, guarded
+from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
 from pandad.api.route import Route
 from pandad.spec.caller import ANONYMOUS, Caller
 from pandad.spec.errors import PandadError
@@ -33,6 +33,7 @@ class Endpoint:
         self._handler, self._identify, self._active_url = handler, identify, active_url
         self._encode = route.encode or route.dialect.encode
         self._decode = decoder_for(route.takes, route.forgiving, route.legacy) if route.takes else None
+        self._methods = {method.encode() for method in (*route.methods, *(["HEAD"] if "GET" in route.methods else []))}
 
     def serve(self, request: Any, **variables: str) -> int:
         """Answer a received request, now or later.
@@ -54,22 +55,27 @@ class Endpoint:
     async def _answer(self, request: Any, variables: dict[str, str], wants_json: bool) -> Reply | FileReply:
         self._check_way(request)
         route = self.route
-        body = request.content.read()  # before any await: when the client hangs up, its body is closed
+        body = request.body()  # before any await: when the client hangs up, it is gone
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
         caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
         route.access.check(caller)
-        if self._decode is None:
-            return self._encode(await self._handler(caller), wants_json)
-        given = parameters(body, request.args, route.body_limit_bytes)
-        given.update(variables)
-        return self._encode(await self._handler(caller, self._decode(given)), wants_json)
+        asked: tuple[Any, ...] = ()
+        if self._decode is not None:
+            given = parameters(body, request.args, route.body_limit_bytes)
+            given.update(variables)
+            asked = (self._decode(given),)
+        if route.tells_gone:
+            asked += (request.gone,)
+        if request.gone():  # while its identity was looked up
+            raise HungUp
+        return self._encode(await self._handler(caller, *asked), wants_json)
 
     def _check_way(self, request: Any) -> None:
         if self._active_url is not None and not self.route.passive:
             raise ActivePortNeeded(self._active_url() + self.route.path)
-        method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
-        if method not in self.route.methods:
+        if request.method not in self._methods:
+            method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
             raise WrongMethod(" or ".join(self.route.methods), method)
 
 
@@ -86,16 +92,9 @@ class _StoredFile(File):
 
 def send(request: Any, reply: Reply | FileReply) -> None:
     """Write the reply, unless the client has gone."""
-    if request.channel is None:
+    if request.gone():
         return
     if isinstance(reply, FileReply):
         request.render(_StoredFile(str(reply.path)))
-        return
-    request.setResponseCode(reply.status)
-    headers = request.responseHeaders
-    headers.setRawHeaders(b"content-type", [reply.content_type])
-    headers.setRawHeaders(b"content-length", [b"%d" % len(reply.body)])
-    for name, value in reply.headers:
-        headers.setRawHeaders(name, [value])
-    request.write(reply.body)
-    request.finish()
+    else:
+        request.reply(reply)

@@ -41,6 +41,10 @@ class TooLarge(PandadError):
         super().__init__(f"the body is too large; this call takes at most {limit_bytes} bytes")
 
 
+class HungUp(PandadError):
+    """The client left before its call was begun; nobody will read this."""
+
+
 class Incident(PandadError):
     """Something that must not happen happened. The log has the traceback under this id; the caller learns no more."""
 

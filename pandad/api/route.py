@@ -48,6 +48,8 @@ class Route:
     The method gets the Caller, then the decoded request if ``takes`` names its dataclass; what it returns is encoded.
 
     ``path``: a Klein pattern; its variables join the parameters.
+    ``tells_gone``: the method gets one argument more, at the end: a function without arguments that says whether the client has
+    hung up since, for calls that hand out what should not go to somebody who left while waiting for it.
     ``passive``: a read, also served on the port without TLS.
     ``forgiving``: see decode.Decoder.
     ``encode``: where the reply is not what the dialect has by default.
@@ -60,6 +62,7 @@ class Route:
     _: KW_ONLY
     access: Access
     takes: type | None = None
+    tells_gone: bool = False
     forgiving: bool = False
     passive: bool = False
     encode: Encoder | None = None

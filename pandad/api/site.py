@@ -10,74 +10,28 @@ from urllib.parse import unquote
 
 from klein import Klein
 from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import datetimeToString
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.server import NOT_DONE_YET, Site, version
 from werkzeug.exceptions import HTTPException
 
+from pandad.api.channel import PandaChannel
 from pandad.api.encode import TEXT, Reply
 from pandad.api.endpoint import Endpoint, Identify, send
-from pandad.api.errors import TooLarge
+from pandad.api.request import PandaRequest
 from pandad.api.route import KIB, declared
 
 IDLE_TIMEOUT_S = 75  # longer than the 60 s for which clients keep a connection in their pool
 BODY_LIMIT_ELSEWHERE_BYTES = 64 * KIB
 
-_AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 _CALL = re.compile(r"/(?:server/panda|api/[^/]*(?:/[^/]*)?)/(.*)", re.DOTALL)
 
 
-def local_target(target: bytes) -> bytes:
-    """The request target without "http://host": clients send that when they take this server for their HTTP proxy."""
-    local = _AUTHORITY.sub(b"", target, count=1)
-    return local if local.startswith((b"/", b"*")) else b"/" + local
-
-
-class PandaRequest(Request):
-    """A request that is refused before its body is read if that is too large, and that may be meant for a proxy."""
-
-    channel: Any
-    _refused = False
-    _limit_bytes = 0
-    _received_bytes = 0
-
-    def gotLength(self, length: int | None) -> None:
-        """The headers are in, the body is to come."""
-        super().gotLength(length)
-        # The request learns its own target only when it is complete.
-        target = local_target(getattr(self.channel, "_path", b"/"))
-        self._limit_bytes = self.channel.site.resource.body_limit_bytes(target.partition(b"?")[0])
-        if length is not None and length > self._limit_bytes:
-            self._refuse()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Bodies without a declared length are counted as they come."""
-        self._received_bytes += len(data)
-        if not self._refused and self._received_bytes > self._limit_bytes:
-            self._refuse()
-        if not self._refused:
-            super().handleContentChunk(data)
-
-    def _refuse(self) -> None:
-        self._refused = True
-        self.requestHeaders.removeHeader(b"expect")  # else Twisted still invites the body
-        body = b"ERROR : %s" % str(TooLarge(self._limit_bytes)).encode()
-        self.channel.transport.write(
-            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: " + TEXT
-            + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        self.channel.loseConnection()
-
-    def process(self) -> None:
-        """The request is complete."""
-        if self._refused:
-            return
-        if not self.path.startswith(b"/"):
-            self.uri = local_target(self.uri)
-            self.path = self.uri.partition(b"?")[0]
-        super().process()
-
-
 class PandaResource(Resource):
-    """Finds the endpoint of a request. Klein holds the routes; plain paths are looked up here, which costs a tenth."""
+    """Finds the endpoint of a request. Klein holds the routes.
+
+    ``plain``: what serves the paths without variables. Requests look there first; Klein's way costs twenty times as much.
+    """
 
     isLeaf = True
 
@@ -88,7 +42,9 @@ class PandaResource(Resource):
             declare = self._app.route(endpoint.route.path, endpoint=endpoint.route.path)
             declare(endpoint.serve)  # type: ignore[type-var]  # Klein's types know no handlers with URL variables
         self._mapper = self._app.url_map.bind("pandad")
-        self._plain = {r.rule.encode(): r.endpoint for r in self._app.url_map.iter_rules() if not r.arguments}
+        serve = {endpoint.route.path: endpoint.serve for endpoint in endpoints}
+        self.plain: Mapping[bytes, Callable[[PandaRequest], int]] = {
+            rule.rule.encode(): serve[rule.endpoint] for rule in self._app.url_map.iter_rules() if not rule.arguments}
         self._limits = {e.route.path.encode(): e.route.body_limit_bytes for e in endpoints}
 
     def body_limit_bytes(self, path: bytes) -> int:
@@ -96,17 +52,14 @@ class PandaResource(Resource):
         return self._limits.get(path, BODY_LIMIT_ELSEWHERE_BYTES)
 
     def render(self, request: Any) -> int:
-        """Start the endpoint, or say that there is none."""
-        found = self._plain.get(request.path)
-        variables: Mapping[str, Any] = {}
-        if found is None:
-            path = unquote(request.path.decode("latin-1"), errors="replace")
-            try:
-                found, variables = self._mapper.match(path, "GET")
-            except HTTPException:
-                send(request, _no_such(path))
-                return NOT_DONE_YET
-        self._app.execute_endpoint(found, request, **variables)
+        """Start the endpoint of a path that is not plain, or say that there is none."""
+        path = unquote(request.path.decode("latin-1"), errors="replace")
+        try:
+            found, variables = self._mapper.match(path, "GET")
+        except HTTPException:
+            send(request, _no_such(path))
+        else:
+            self._app.execute_endpoint(found, request, **variables)
         return NOT_DONE_YET
 
 
@@ -121,11 +74,20 @@ def _no_such(path: str) -> Reply:
 class PandaSite(Site):
     """A port's protocol factory. It keeps no access log: formatting a line costs as much as a heartbeat."""
 
+    protocol = PandaChannel  # type: ignore[assignment]  # which Twisted wraps for HTTP/2
     requestFactory = PandaRequest
 
     def __init__(self, endpoints: Sequence[Endpoint], clock: IReactorTime) -> None:
         super().__init__(
             PandaResource(endpoints), parsePOSTFormSubmission=False, timeout=IDLE_TIMEOUT_S, reactor=clock)
+        self._second, self._lines = -1, (b"", b"")
+
+    def lines(self) -> tuple[bytes, bytes]:
+        """The lines that are in the head of every reply: who answers, and when."""
+        now = int(self.reactor.seconds())
+        if now != self._second:
+            self._second, self._lines = now, (b"Server: " + version, b"Date: " + datetimeToString(now))
+        return self._lines
 
     def log(self, request: Any) -> None:
         """No line per request."""

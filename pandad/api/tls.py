@@ -15,6 +15,7 @@ Who is let through the handshake:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +29,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from pandad.api.gridcert import PeerIdentity, PeerRefused, identify, proxy_policy, slash_form
+from pandad.api.gridcert import PeerIdentity, PeerRefused, Reading, identify, read, slash_form
 from pandad.api.signingpolicy import Policies, may_sign, read_policies
 
 __all__ = ["GridContextFactory", "PeerIdentity", "PeerRefused", "TlsConfigError", "peer_chain"]
@@ -51,7 +52,11 @@ FAULTS = {
 }
 """The usual ones of OpenSSL's X509_V_ERR_ numbers (x509_vfy.h), in words for the log."""
 REMEMBERED_CERTIFICATES = 10_000
-"""For which it is known whether their authority may sign them; the policies are read anew with each reload."""
+"""By their encoded form: pilots come back with the same chain, and reading it anew costs a third of the handshake. Only what a
+certificate says is remembered, and whether its authority may sign it; whom a connection stands for is found out for each."""
+NO_AUTO_CHAIN = 0x8
+"""SSL_MODE_NO_AUTO_CHAIN (OpenSSL: ssl.h). Without it, a server whose file holds no chain looks for one, and verifies it, in
+each handshake."""
 DEEPEST_CHAIN = 20
 """Certificates; each delegation of a proxy adds one."""
 
@@ -96,6 +101,7 @@ class GridContextFactory:
         policies = read_policies(self._ca_directory)
         context = _new_context()
         _use_host_certificate(context, self._certificate, self._key)
+        _send_chain(context, self._certificate, self._ca_directory)
         _trust(context, self._ca_directory)
         context.set_verify(SSL.VERIFY_PEER, _verifier(policies, frozenset(self._tolerated)))
         self._context = context
@@ -107,9 +113,18 @@ class GridContextFactory:
 def peer_chain(connection: SSL.Connection) -> PeerIdentity | None:
     """Who is at the other end of an established connection; None if no certificate was shown.
 
-    Some 0.2 ms, and the same for the life of the connection: callers keep the answer. Raises PeerRefused."""
-    chain = connection.get_verified_chain(as_cryptography=True)
-    return identify(chain) if chain else None
+    The same for the life of the connection: callers keep the answer. Raises PeerRefused."""
+    chain = connection.get_verified_chain()
+    return identify([_reading(_encoded(certificate)) for certificate in chain]) if chain else None
+
+
+def _encoded(certificate: crypto.X509) -> bytes:
+    return crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+
+
+@lru_cache(maxsize=REMEMBERED_CERTIFICATES)
+def _reading(der: bytes) -> Reading:
+    return read(x509.load_der_x509_certificate(der))
 
 
 def check_ca_directory(ca_directory: Path) -> None:
@@ -144,6 +159,7 @@ def _new_context() -> SSL.Context:
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_id(b"pandad")
     context.set_verify_depth(DEEPEST_CHAIN)
+    context.set_mode(NO_AUTO_CHAIN)
     return context
 
 
@@ -159,6 +175,20 @@ def _use_host_certificate(context: SSL.Context, certificate: Path, key: Path) ->
         context.check_privatekey()
     except SSL.Error as error:
         raise TlsConfigError(key, f"is not the key of {certificate}") from error
+
+
+def _send_chain(context: SSL.Context, certificate: Path, ca_directory: Path) -> None:
+    """What leads from the host certificate to its root, for clients that know only the root: from the directory, if the file of
+    the host certificate does not say."""
+    host, *chain = x509.load_pem_x509_certificates(_read(certificate))
+    if chain:
+        return
+    store = crypto.X509Store()
+    store.load_locations(None, str(ca_directory))
+    with suppress(crypto.X509StoreContextError):  # its root is not in the directory, and need not be
+        links = crypto.X509StoreContext(store, crypto.X509.from_cryptography(host)).get_verified_chain()
+        for link in links[1:-1]:
+            context.add_extra_chain_cert(link.to_cryptography())
 
 
 def _load_key(path: Path) -> HostKey:
@@ -193,19 +223,18 @@ def _trust(context: SSL.Context, ca_directory: Path) -> None:
 
 
 def _verifier(policies: Policies, tolerated: frozenset[int]) -> VerifyCallback:
-    """OpenSSL calls it for each certificate of the chain, the root first, and once more for each fault it
-    found."""
+    """OpenSSL calls it for each fault it found, and at the end for each certificate of the chain, the root first."""
 
     @lru_cache(maxsize=REMEMBERED_CERTIFICATES)
     def within_policy(der: bytes) -> bool:
-        return _signed_within_policy(x509.load_der_x509_certificate(der), policies)
+        return _signed_within_policy(_reading(der), policies)
 
     def verify(connection: SSL.Connection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
-        if not good and fault not in tolerated:
-            _log_refusal(shown.to_cryptography(), FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
-            return False
-        # By the encoded form: pilots come back with the same chain, and parsing it is a quarter of the handshake.
-        if not within_policy(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)):
+        if not good:
+            if fault not in tolerated:
+                _log_refusal(shown.to_cryptography(), FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
+            return fault in tolerated
+        if not within_policy(_encoded(shown)):
             _log_refusal(shown.to_cryptography(), "its authority may not sign this name")
             return False
         return True
@@ -213,10 +242,10 @@ def _verifier(policies: Policies, tolerated: frozenset[int]) -> VerifyCallback:
     return verify
 
 
-def _signed_within_policy(certificate: x509.Certificate, policies: Policies) -> bool:
-    if certificate.subject == certificate.issuer or proxy_policy(certificate) is not None:
+def _signed_within_policy(certificate: Reading, policies: Policies) -> bool:
+    if certificate.self_issued or certificate.policy is not None:
         return True
-    return may_sign(policies, slash_form(certificate.issuer), slash_form(certificate.subject))
+    return may_sign(policies, certificate.issuer, certificate.subject)
 
 
 def _log_refusal(certificate: x509.Certificate, reason: str) -> None:

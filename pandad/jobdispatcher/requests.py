@@ -22,7 +22,7 @@ def reported(attribute: str) -> Any:
     return field(default=None, metadata={"attribute": attribute, "legacy": attribute})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see api.decode on how the many defaults are left out
 class AcquireJobs:
     """A pilot (or Harvester for it) asks for work. None means it did not say, which excludes nothing."""
 
@@ -46,7 +46,7 @@ class AcquireJobs:
     scheduler_id: str | None = legacy("schedulerID")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: as above
 class JobUpdate:
     """A pilot (or Harvester for it) says how a job is. Text is cut to PanDA's lengths, never refused for length."""
 

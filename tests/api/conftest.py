@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from pandad.api.auth import Authenticators
+from pandad.api.auth import Authenticators, IAuthenticator
 from pandad.api.files import Files
 from pandad.api.health import Health
 from pandad.api.legacy import Legacy
@@ -274,6 +274,16 @@ def api(tmp_path: Path) -> Api:
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()]).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, checks, handlers, trf, cache)
+
+
+@pytest.fixture
+def connect() -> Callable[[object, IAuthenticator], Connection]:
+    """A connection to an active port of just that handler, which tells callers so."""
+
+    def connected(handler: object, authenticator: IAuthenticator) -> Connection:
+        return Connection(build_sites([handler], Authenticators([authenticator]).identify, str, Clock()).active)
+
+    return connected
 
 
 @pytest.fixture

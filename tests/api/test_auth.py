@@ -13,9 +13,9 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory
 from pandad.api.v1.system import System
@@ -88,7 +88,7 @@ async def test_over_tls(pki: SandboxPki) -> None:
     authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, reactor)
     sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
-    port: Any = reactor.listenTCP(0, TLSMemoryBIOFactory(tls, False, sites.active), interface="127.0.0.1")  # type: ignore[arg-type]
+    port = listen(reactor, 0, sites.active, "127.0.0.1", tls)
     try:
         number = port.getHost().port
         for reply in await deferToThread(attributes, number, pki.ca_directory, pki.proxy("pilot")):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -62,6 +62,17 @@ def test_bad_bodies(body: bytes) -> None:
     """A body that is not what it begins like is refused, naming the body."""
     with pytest.raises(BadRequest, match="^body: "):
         read(body)
+
+
+@given(st.text(alphabet="ab=&+%2f;é \0\ud800", max_size=30))
+def test_forms(text: str) -> None:
+    """A form is read as the standard library reads it."""
+    body = text.encode("utf-8", "surrogatepass")
+    expected: dict[str, list[str]] = {}
+    for key, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
+        expected.setdefault(key, []).append(value)
+    if body.lstrip()[:1] not in (b"{", b"["):
+        assert read(body) == {key: values[0] if len(values) == 1 else values for key, values in expected.items()}
 
 
 def test_gzip_bomb() -> None:
@@ -156,6 +167,48 @@ def test_text_is_cut() -> None:
 def test_one_decoder_per_kind() -> None:
     """Decoders are built once."""
     assert decoder_for(JobUpdate, forgiving=True) is decoder_for(JobUpdate, forgiving=True)
+
+
+@pytest.mark.parametrize(("takes", "least"), [
+    (AcquireJobs, {"site_name": "Q"}), (JobUpdate, {"job_id": 1, "job_status": "running"}),
+    (WorkerStatus, {"worker_id": 1, "harvester_id": "h", "status": "started"})])
+def test_as_its_constructor_would(takes: Any, least: dict[str, Any]) -> None:
+    """What is decoded equals what the dataclass makes of the same values, defaults included, and is as little to be changed."""
+    made, decoded = takes(**least), Decoder(takes)(least)
+    assert decoded == made
+    assert asdict(decoded) == asdict(made)
+    assert (hash(decoded), repr(decoded)) == (hash(made), repr(made))
+    assert replace(decoded, **least) == made
+    with pytest.raises(FrozenInstanceError):
+        setattr(decoded, fields(takes)[0].name, 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranged:
+    """Checks itself."""
+
+    low: int
+    high: int = 9
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise BadRequest("low", "is above high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """Has a default of its own each time."""
+
+    names: list[str] = field(default_factory=list)
+
+
+def test_constructors_that_do_more() -> None:
+    """Where a constructor does more than to set fields, it is used."""
+    with pytest.raises(BadRequest, match="above"):
+        Decoder(Ranged)({"low": "10"})
+    first, second = Decoder(Listed)({}), Decoder(Listed)({})
+    assert first.names == []
+    assert first.names is not second.names
 
 
 def test_camel_case() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
+from pandad.api.access import PILOT_OR_OWNER
+from pandad.api.route import Route
+from pandad.spec.caller import Caller, Identity
 from pandad.spec.errors import StoreBusy
 
 UPDATE = b"jobId=1&state=running"
@@ -57,6 +62,73 @@ def test_client_hangs_up_before_a_refusal(api: Any, errors: list[Any]) -> None:
     connection.hang_up()
     api.heartbeat.gate.callback(None)
     assert not errors
+
+
+class Waiting:
+    """Takes its time to find out who is calling."""
+
+    name = "waiting"
+
+    def __init__(self) -> None:
+        self.found: Deferred[Caller] = Deferred()
+
+    async def authenticate(self, request: Any) -> Caller | None:
+        return await self.found
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No parameters."""
+
+
+class Watchful:
+    """A handler that is told whether somebody still listens."""
+
+    def __init__(self) -> None:
+        self.gate: Deferred[None] = Deferred()
+        self.seen: list[bool] = []
+        self.gone: Callable[[], bool] = bool
+
+    @Route("/watch", access=PILOT_OR_OWNER, takes=Nothing, tells_gone=True)
+    async def watch(self, caller: Caller, asked: Nothing, gone: Callable[[], bool]) -> None:
+        self.gone = gone
+        self.seen.append(gone())
+        await self.gate
+        self.seen.append(gone())
+
+
+WATCH = b"POST /watch HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.fixture
+def watching(connect: Any) -> tuple[Watchful, Waiting, Any]:
+    """A call under way, whose caller is not known yet; and its connection."""
+    handler, waiting = Watchful(), Waiting()
+    connection = connect(handler, waiting)
+    connection.send(WATCH)
+    return handler, waiting, connection
+
+
+def test_client_hangs_up_before_it_is_known(watching: tuple[Watchful, Waiting, Any], errors: list[Any]) -> None:
+    """A call whose client left before it could begin is not begun."""
+    handler, waiting, connection = watching
+    connection.hang_up()
+    waiting.found.callback(Caller(Identity("/CN=CA", "/CN=alice")))
+    assert handler.seen == []
+    assert not errors
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_handler_is_told_who_is_gone(watching: tuple[Watchful, Waiting, Any], hangs_up: bool) -> None:
+    """A handler that wants to know can ask at any time whether the client has hung up."""
+    handler, waiting, connection = watching
+    waiting.found.callback(Caller(Identity("/CN=CA", "/CN=alice")))
+    if hangs_up:
+        connection.hang_up()
+    handler.gate.callback(None)
+    assert handler.seen == [False, hangs_up]
+    assert bool(connection.transport.value()) is not hangs_up
+    assert handler.gone()  # it may still be asked when all is over
 
 
 def test_pipelined(api: Any) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from pandad.api.request import local_target
 from pandad.api.route import declared
-from pandad.api.site import IDLE_TIMEOUT_S, local_target
+from pandad.api.site import IDLE_TIMEOUT_S
 
 ACTIVE_CALLS = [
     "/api/v1/pilot/acquire_jobs",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
@@ -36,12 +37,12 @@ class ConnectionStandIn:
     """What is asked of a TLS connection after its handshake."""
 
     def __init__(self, chain: list[x509.Certificate]) -> None:
-        self._chain = chain
+        self._chain = [crypto.X509.from_cryptography(certificate) for certificate in chain]
 
     def getHandle(self) -> ConnectionStandIn:
         return self
 
-    def get_verified_chain(self, as_cryptography: bool) -> list[x509.Certificate]:
+    def get_verified_chain(self) -> list[crypto.X509]:
         return self._chain
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.api.gridcert import PROXY_CERT_INFO, PeerRefused, identify, proxy_policy, slash_form
+from pandad.api.gridcert import PROXY_CERT_INFO, PeerRefused, identify, proxy_policy, read, slash_form
 from pandad.embedded.pki import SandboxPki
 from pandad.embedded.proxies import make_proxy
 
@@ -21,7 +21,7 @@ def test_chain_without_root(pki: SandboxPki) -> None:
     proxy = make_proxy(pki.users["alice"], NOW).certificate
     for chain in ([proxy], [proxy, pki.users["alice"].certificate], [pki.users["alice"].certificate]):
         with pytest.raises(PeerRefused, match="incomplete"):
-            identify(chain)
+            identify([read(certificate) for certificate in chain])
 
 
 class Carrier:

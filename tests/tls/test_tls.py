@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from pandad.api.port import listen
 from pandad.api.tls import GridContextFactory, PeerRefused, TlsConfigError, peer_chain
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, Authority, SandboxPki, make_sandbox_pki, name_of
-from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, make_proxy, pem_of
+from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, make_proxy, new_rsa_key, pem_of, write_private
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 SOCKET_TIMEOUT_S = 30
-ALICE = SANDBOX_USERS["alice"]
+ALICE, BOB = SANDBOX_USERS["alice"], SANDBOX_USERS["bob"]
 
 
 class WhoAmI(Resource):
@@ -88,9 +90,7 @@ def get(port: int, context: ssl.SSLContext) -> Any:
 @contextmanager
 def serve(pki: SandboxPki, scratch: Path, **options: bool) -> Iterator[Server]:
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory, **options)
-    site = Site(WhoAmI())
-    factory: Any = TLSMemoryBIOFactory(tls, False, site)
-    port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    port = listen(reactor, 0, Site(WhoAmI()), "127.0.0.1", tls)
     yield Server(pki, tls, port.getHost().port, scratch)
     port.stopListening()
 
@@ -217,6 +217,29 @@ async def test_name_outside_the_signing_policy(server: Server) -> None:
 
 
 @ensureDeferred
+async def test_signing_policy_without_a_crl(own_server: Server) -> None:
+    """That an authority has no CRL does not let it sign any name."""
+    pki = own_server.pki
+    for crl in pki.ca_directory.glob("*.r0"):
+        crl.unlink()
+    own_server.tls.reload()
+    mallory = pki.authority.issue_user("/DC=com/DC=elsewhere/CN=mallory", NOW)
+    await own_server.refuses(mallory)
+    await own_server.refuses(make_proxy(mallory, NOW))
+    assert (await own_server.sees(make_proxy(pki.users["alice"], NOW)))["dn"] == ALICE
+
+
+@ensureDeferred
+async def test_known_certificates_are_nobodys_own(server: Server) -> None:
+    """What is remembered of a certificate is not who shows it: whoever comes next is who he is."""
+    alice, bob = (server.pki.users[name] for name in ("alice", "bob"))
+    proxies = make_proxy(alice, NOW), make_proxy(bob, NOW)
+    for _ in range(2):
+        assert [(await server.sees(shown))["dn"] for shown in (*proxies, alice, bob)] == [ALICE, BOB, ALICE, BOB]
+        assert await server.sees(None) is None
+
+
+@ensureDeferred
 async def test_reload_brings_revocations(own_server: Server) -> None:
     """After a reload a revoked user is refused, with his own certificate and with a proxy; others are not."""
     pki = own_server.pki
@@ -298,6 +321,35 @@ def resumes(port: int, context: ssl.SSLContext) -> bool:
             assert ALICE.encode() in answer
             session, reused = secured.session, bool(secured.session_reused)
     return reused
+
+
+def subordinate(root: Authority) -> Authority:
+    """An authority that `root` vouches for."""
+    key = new_rsa_key()
+    certificate = (
+        x509.CertificateBuilder(root.certificate.subject, name_of("/DC=org/DC=pandad/CN=Hosts CA"), key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - HOUR)
+        .not_valid_after(NOW + HOUR)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(root.key, hashes.SHA256())
+    )
+    return Authority(key, certificate)
+
+
+@pytest.mark.parametrize("in_the_file", [False, True])
+@ensureDeferred
+async def test_host_certificate_of_a_subordinate_authority(own_server: Server, in_the_file: bool) -> None:
+    """A client that knows only the root gets what leads to it, whether it stands in the file or only in the directory."""
+    pki, hosts = own_server.pki, subordinate(own_server.pki.authority)
+    host = hosts.issue_host(["localhost"], NOW)
+    write_private(pki.host_key, pem_of(host.key))
+    write_private(pki.host_certificate, pem_of(host.certificate) + pem_of(hosts.certificate) * in_the_file)
+    if not in_the_file:
+        hosts.install(pki.ca_directory)
+    own_server.tls.reload()
+    context = ssl.create_default_context(cafile=str(pki.ca_file))
+    assert await deferToThread(get, own_server.port, context) is None
 
 
 def broken_key(pki: SandboxPki) -> Path:

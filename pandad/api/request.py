@@ -1,0 +1,129 @@
+"""One HTTP request, from its head to its reply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, AnyStr
+
+from twisted.web.http import NO_BODY_CODES, parse_qs
+from twisted.web.http_headers import Headers
+from twisted.web.server import Request
+
+from pandad.api.encode import TEXT, Reply
+from pandad.api.errors import TooLarge
+
+_AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
+
+
+def local_target(target: bytes) -> bytes:
+    """The request target without "http://host": clients send that when they take this server for their HTTP proxy."""
+    local = _AUTHORITY.sub(b"", target, count=1)
+    return local if local.startswith((b"/", b"*")) else b"/" + local
+
+
+class PandaRequest(Request):
+    """A request that is refused before its body is read if that is too large, and that may be meant for a proxy.
+
+    It comes by one of two ways: piece by piece from Twisted's parser, or whole by `arrived`.
+    """
+
+    channel: Any = None
+    _refused = False
+    _limit_bytes = 0
+    _received_bytes = 0
+    _whole: tuple[Mapping[bytes, bytes], bytes] | None = None  # headers and body
+    _headers: Headers | None
+
+    def arrived(self, method: bytes, target: bytes, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """All of it, at once.
+
+        :param headers: by name in small letters.
+        """
+        self.method, self.uri, self.clientproto = method, target, b"HTTP/1.1"
+        self.path, _, query = target.partition(b"?")
+        self.args = parse_qs(query, 1) if query else {}
+        self._whole, self._headers = (headers, body), None
+        self.process()
+
+    @property
+    def requestHeaders(self) -> Headers:
+        """As Twisted's own code wants them; made when it does."""
+        if self._headers is None:
+            assert self._whole is not None
+            self._headers = Headers({name: [value] for name, value in self._whole[0].items()})
+        return self._headers
+
+    @requestHeaders.setter
+    def requestHeaders(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def getHeader(self, key: AnyStr) -> AnyStr | None:
+        """The header's (last) value."""
+        if self._whole is not None and isinstance(key, bytes):
+            return self._whole[0].get(key.lower())
+        return super().getHeader(key)
+
+    def body(self) -> bytes:
+        """The whole body. To be taken before anything is waited for: it goes when the client hangs up."""
+        if self._whole is not None:
+            return self._whole[1]
+        assert self.content is not None
+        content: bytes = self.content.read()
+        return content
+
+    def gone(self) -> bool:
+        """Whether nobody waits for a reply: the client hung up, or has its reply."""
+        return self.channel is None
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are in, the body is to come."""
+        super().gotLength(length)
+        # The request learns its own target only when it is complete.
+        target = local_target(getattr(self.channel, "_path", b"/"))
+        self._limit_bytes = self.channel.site.resource.body_limit_bytes(target.partition(b"?")[0])
+        if length is not None and length > self._limit_bytes:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Bodies without a declared length are counted as they come."""
+        self._received_bytes += len(data)
+        if not self._refused and self._received_bytes > self._limit_bytes:
+            self._refuse()
+        if not self._refused:
+            super().handleContentChunk(data)
+
+    def _refuse(self) -> None:
+        self._refused = True
+        self.requestHeaders.removeHeader(b"expect")  # else Twisted still invites the body
+        body = b"ERROR : %s" % str(TooLarge(self._limit_bytes)).encode()
+        self.channel.transport.write(
+            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: " + TEXT
+            + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.channel.loseConnection()
+
+    def process(self) -> None:
+        """The request is complete."""
+        if self._refused:
+            return
+        if not self.path.startswith(b"/"):
+            self.uri = local_target(self.uri)
+            self.path = self.uri.partition(b"?")[0]
+        serve = self.channel.site.resource.plain.get(self.path)
+        if serve is not None:
+            serve(self)
+        else:
+            super().process()
+
+    def reply(self, reply: Reply) -> None:
+        """Write all of it, in one piece, so that it leaves in one packet."""
+        self.setResponseCode(reply.status)
+        lines = [b"%b %d %b" % (self.clientproto, reply.status, self.code_message), *self.channel.site.lines(),
+                 b"Content-Type: " + reply.content_type, b"Content-Length: %d" % len(reply.body)]
+        lines += [b"%b: %b" % header for header in reply.headers]
+        if not self.channel.persistent:
+            lines.append(b"Connection: close")
+        silent = self.method == b"HEAD" or reply.status in NO_BODY_CODES
+        self.startedWriting = 1
+        self.channel.write(b"\r\n".join((*lines, b"", b"" if silent else reply.body)))
+        self.finish()
