@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
         prog="python -m tests.benchmarks", description="One JSON object per measurement on standard output, tables at the end.")
     parser.add_argument("--seconds", type=int, default=6, help="length of each measurement (default 6)")
     parser.add_argument("--full", action="store_true", help="all transports, numbers of clients and queues, up to a million jobs")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this one; may be a pattern, and repeated")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this; a pattern too, and repeated")
     parser.add_argument("--list", action="store_true", help="the names, and nothing else")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="stacks of the daemon under 64 clients; needs py-spy")
     return parser.parse_args()

@@ -1,7 +1,7 @@
 """The daemon under measurement: `python -m tests.benchmarks.daemon PLAIN_PORT -n pandad --config FILE`.
 
-It is the ordinary one with one port more, on which every call is served without TLS, and whoever calls without a certificate is the
-pilot. That is what a pandad behind a proxy of its own would be; pandad has no setting for it.
+It is the ordinary one with one port more: there every call is served without TLS, and whoever shows no certificate is the pilot.
+pandad has no setting for that.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pandad.api.auth import Authenticators
 from pandad.config import Config
 from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import INTERFACE
-from pandad.spec.caller import Caller, Identity, Role
 from pandad.service import Pandad
+from pandad.spec.caller import Caller, Identity, Role
 
 PILOT = Caller(Identity("/CN=nobody vouches for this", SANDBOX_USERS["pilot"]), frozenset({Role.PILOT}), host=INTERFACE)
 

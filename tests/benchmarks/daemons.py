@@ -47,7 +47,8 @@ def start(sandbox: Sandbox, number: int = 0) -> Daemon:
     config = sandbox.directory / f"pandad-{number}.toml"
     config.write_text(_with_ports(sandbox.config_file.read_text("utf-8"), tls_port, http_port), "utf-8")
     log = sandbox.directory / "log" / f"pandad-{number}.log"
-    command = [sys.executable, "-m", "tests.benchmarks.daemon", str(plain_port), "-n", "--pidfile=", "pandad", "--config", str(config)]
+    twistd = ["-n", "--pidfile=", "pandad", "--config", str(config)]
+    command = [sys.executable, "-m", "tests.benchmarks.daemon", str(plain_port), *twistd]
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     daemon = Daemon(process, tls_port, http_port, plain_port, log)

@@ -73,7 +73,8 @@ class Database:
 
     def _any(self, states: tuple[str, ...]) -> bool:
         """One state at a time: each has its partial index, and this is asked often beside a million other jobs."""
-        return any(self.rows("SELECT EXISTS (SELECT FROM job WHERE jobstatus = %(state)s)", {"state": state})[0][0] for state in states)
+        text = "SELECT EXISTS (SELECT FROM job WHERE jobstatus = %(state)s)"
+        return any(self.rows(text, {"state": state})[0][0] for state in states)
 
     def settle(self) -> None:
         """Fresh statistics, no dead rows and nothing to be written: so that no such work falls into a measurement."""

@@ -1,4 +1,4 @@
-"""Results: a JSON object per measurement on standard output as they come, and tables for a reader on standard error at the end."""
+"""Results: a JSON object per measurement on standard output as they come, and tables on standard error at the end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 # Per measurement the columns of its table, in their order; what a line does not have stays empty.
 TABLES: Mapping[str, Sequence[str]] = {
     "pilot_cycles": (
-        "transport", "clients", "waiting", "with", "cycles_per_s", "daemon_cpu_ms_per_cycle", "postgres_cpu_ms_per_cycle",
+        "transport", "clients", "waiting", "beside", "cycles_per_s", "daemon_cpu_ms_per_cycle", "postgres_cpu_ms_per_cycle",
         "generator_cpu_ms_per_cycle", "acquire_p50_ms", "acquire_p95_ms", "acquire_p99_ms", "report_p50_ms", "report_p99_ms",
         "others_share_of_machine", "lost", "doubled", "told_no_jobs_though_there_were"),
-    "calls": ("call", "transport", "clients", "calls_per_s", "daemon_cpu_ms_per_call", "postgres_cpu_ms_per_call", "p50_ms", "p95_ms",
-              "p99_ms"),
+    "calls": (
+        "call", "transport", "clients", "calls_per_s", "daemon_cpu_ms_per_call", "postgres_cpu_ms_per_call", "p50_ms", "p95_ms",
+        "p99_ms", "others_share_of_machine"),
     "submissions": ("jobs_per_call", "clients", "jobs_per_s", "daemon_cpu_ms_per_job", "postgres_cpu_ms_per_job", "submit_p50_ms",
                     "submit_p99_ms", "all_activated_after_s"),
     "pgbench_cycles": ("jobs_per_transaction", "clients", "cycles_per_s", "postgres_cpu_ms_per_cycle", "acquire_mean_ms",

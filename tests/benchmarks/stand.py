@@ -1,5 +1,5 @@
-"""What every measurement stands on: a sandbox, daemons on its database, load generators, the report. All of it blocks: the reactor
-that keeps PostgreSQL up runs in another thread."""
+"""What every measurement stands on: a sandbox, daemons on its database, load generators, the report. All of it blocks; the
+reactor that keeps PostgreSQL up runs in another thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pandad.embedded.sandbox import Sandbox
+from tests.benchmarks import daemons, usage
 from tests.benchmarks.daemons import Daemon
 from tests.benchmarks.database import Database
 from tests.benchmarks.generators import generated
@@ -15,7 +16,6 @@ from tests.benchmarks.jobs import Jobs
 from tests.benchmarks.load import Found, Load
 from tests.benchmarks.profiler import Profiler
 from tests.benchmarks.report import Report, say
-from tests.benchmarks import daemons, usage
 
 CLIENTS_OF_A_GENERATOR = 32  # more than so many get a second generator: one alone could be the limit
 

@@ -39,11 +39,12 @@ class _Trap:
 def pilot_script(database: Database, pilot: Caller, line: int, first_id: int, each: int, rounds: int) -> str:
     """A pgbench script of cycles: `each` jobs are claimed, set running and reported finished together, in three transactions.
 
-    Each client has a stretch of ids of its own for `rounds` rounds, the first from `first_id` on. The statements are prepared in the
-    first round of each client, as the daemon does on each connection; needs ``--define=n=0``.
+    Each client has a stretch of ids of its own for `rounds` rounds, the first from `first_id` on. The statements are prepared in
+    its first round, as the daemon does on each connection; needs ``--define=n=0``.
     """
     ids = range(STANDS_FOR_IDS, STANDS_FOR_IDS + each)
-    caught = [_caught(claims.take(_trap(), [_wish(pilot, line, ids)])), _said(pilot, "running", ids), _said(pilot, "finished", ids)]
+    claim = _caught(claims.take(_trap(), [_wish(pilot, line, ids)]))
+    caught = [claim, _said(pilot, "running", ids), _said(pilot, "finished", ids)]
     prepared = {one.statement.name: f"{one.statement.prepare};" for one in caught}
     return "\n".join([
         "\\if :n = 0", *prepared.values(), "\\endif",

@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -80,8 +81,8 @@ def as_client(proxy: str, ca_directory: str) -> ssl.SSLContext:
 class Connection:
     """One client's connection, kept or not, driven by the epoll loop that owns it: one request at a time."""
 
-    __slots__ = ("handshakes", "resumed", "_descriptor", "_epoll", "_received", "_server", "_session", "_socket", "_step", "_unsent",
-                 "_watched")
+    __slots__ = ("handshakes", "resumed", "_descriptor", "_epoll", "_received", "_server", "_session", "_socket", "_step",
+                 "_unsent", "_watched")
 
     def __init__(self, server: Server, epoll: select.epoll) -> None:
         self._server, self._epoll = server, epoll
@@ -168,10 +169,8 @@ class Connection:
 
     def _send(self) -> None:
         assert self._socket is not None
-        try:
+        with suppress(BlockingIOError, ssl.SSLWantWriteError):
             self._unsent = self._unsent[self._socket.send(self._unsent):]
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            pass
         self._watch(WRITABLE if self._unsent else READABLE)
         self._step = self._send if self._unsent else self._receive
 

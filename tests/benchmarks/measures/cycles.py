@@ -25,14 +25,14 @@ def cycles(stand: Stand, transport: Transport, clients: int, waiting: int = 0) -
 
 def claims_of_many(stand: Stand) -> None:
     """As Harvester asks for its workers; each job then runs and finishes like any other."""
-    _measure(stand, HTTP, 8, **{"with": f"claims of {MANY} jobs", "jobs_per_call": MANY})
+    _measure(stand, HTTP, 8, beside=f"claims of {MANY} jobs", jobs_per_call=MANY)
 
 
 def two_daemons(stand: Stand) -> None:
     """A second one on the same database."""
     stand.start_daemon()
     try:
-        _measure(stand, HTTP, 64, **{"with": "two daemons"})
+        _measure(stand, HTTP, 64, beside="two daemons")
     finally:
         stand.stop_daemons()
         stand.start_daemon()
@@ -41,15 +41,15 @@ def two_daemons(stand: Stand) -> None:
 def old_snapshot(stand: Stand) -> None:
     """Beside a session that has been looking at an old state of the database, so that dead rows pile up."""
     with stand.database.old_snapshot():
-        _measure(stand, HTTP, 64, **{"with": "old snapshot, first"})
-        _measure(stand, HTTP, 64, **{"with": "old snapshot, later"})
+        _measure(stand, HTTP, 64, beside="old snapshot, first")
+        _measure(stand, HTTP, 64, beside="old snapshot, later")
 
 
 def profile(stand: Stand) -> None:
     """Where the daemon's time goes, if that was asked for."""
     if stand.profiler.file is None:
         return
-    _measure(stand, HTTP, 64, looking=stand.profiler.of(stand.daemons[0].pid, stand.seconds), **{"with": "profiler"})
+    _measure(stand, HTTP, 64, looking=stand.profiler.of(stand.daemons[0].pid, stand.seconds), beside="profiler")
     for part in parts(stand.profiler.file.read_text("utf-8").splitlines())[:PROFILED_FUNCTIONS]:
         stand.report.emit("profile", function=part.function, own_percent=part.own_percent,
                           with_callees_percent=part.with_callees_percent)

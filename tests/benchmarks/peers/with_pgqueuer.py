@@ -1,11 +1,9 @@
-"""pgqueuer: asyncpg, uvloop, and its advice on autovacuum (`pgq autovac`). Settings: workers in the process, jobs in a batch."""
+"""pgqueuer: asyncpg, uvloop, all tables logged (its default), and its advice on autovacuum (`pgq autovac`)."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-from datetime import timedelta
+from collections.abc import Mapping
 
 import asyncpg
 import uvloop
@@ -16,14 +14,15 @@ from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
 from psycopg2.extensions import parse_dsn
 
-from tests.benchmarks.peers.work import Progress, main
+from tests.benchmarks.peers.work import Progress
 
 ENQUEUED_AT_ONCE = 5000
 
 
 async def _connect(dsn: str) -> AsyncpgDriver:
     words = parse_dsn(dsn)
-    return AsyncpgDriver(await asyncpg.connect(host=words["host"], port=words["port"], user=words["user"], database=words["dbname"]))
+    words["database"] = words.pop("dbname")
+    return AsyncpgDriver(await asyncpg.connect(**words))
 
 
 async def fill(dsn: str, jobs: int) -> None:
@@ -38,21 +37,22 @@ async def fill(dsn: str, jobs: int) -> None:
         jobs -= some
 
 
-async def work(dsn: str, settings: dict[str, int], progress: Progress) -> None:
-    """Until no job is left."""
+async def work(dsn: str, settings: Mapping[str, int], progress: Progress) -> None:
+    """``managers``: queue managers in this process, each with a connection. ``batch``: jobs that each fetches at once."""
     managers = [QueueManager(Queries(await _connect(dsn))) for _ in range(settings["managers"])]
+
+    async def nothing(job: Job) -> None:
+        progress.done()
+
     for manager in managers:
-        @manager.entrypoint("nothing")
-        async def nothing(job: Job) -> None:
-            progress.done()
-    progress.begin()
-    async with contextlib.AsyncExitStack():
-        await asyncio.gather(*(
-            manager.run(batch_size=settings["batch"], mode=QueueExecutionMode.drain, dequeue_timeout=timedelta(seconds=1))
-            for manager in managers))
+        manager.entrypoint("nothing")(nothing)
+
+    def stop() -> None:
+        for manager in managers:
+            manager.shutdown.set()
+
+    progress.begin(stop)
+    await asyncio.gather(*(manager.run(batch_size=settings["batch"], mode=QueueExecutionMode.drain) for manager in managers))
 
 
-if __name__ == "__main__":
-    os.environ.setdefault("PGQUEUER_DURABILITY", "durable")
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    main(fill, work)
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

@@ -1,13 +1,17 @@
-"""procrastinate: psycopg 3 with its C speed-ups, finished jobs deleted. Settings: jobs at a time in the process."""
+"""procrastinate: psycopg 3 with its C speed-ups, finished jobs deleted, no look for new ones beside the polling."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
 from procrastinate import App, PsycopgConnector
 
-from tests.benchmarks.peers.work import Progress, main
+from tests.benchmarks.peers.work import Progress
 
 DEFERRED_AT_ONCE = 2000
-CONNECTIONS_BESIDE = 2
+MOST_CONNECTIONS, CONNECTIONS_BESIDE = 10, 2
 
 
 def _app(dsn: str, connections: int = 4) -> App:
@@ -26,23 +30,22 @@ async def fill(dsn: str, jobs: int) -> None:
             jobs -= some
 
 
-async def work(dsn: str, settings: dict[str, int], progress: Progress) -> None:
-    """Until no job is left."""
-    app = _app(dsn, min(settings["concurrency"], 10) + CONNECTIONS_BESIDE)
+async def work(dsn: str, settings: Mapping[str, int], progress: Progress) -> None:
+    """``concurrency``: jobs at a time in this process."""
+    app = _app(dsn, min(settings["concurrency"], MOST_CONNECTIONS) + CONNECTIONS_BESIDE)
 
-    @app.task(name="nothing")
     async def nothing(text: str) -> None:
         progress.done()
 
+    app.task(name="nothing")(nothing)
     async with app.open_async():
-        progress.begin()
-        await app.run_worker_async(concurrency=settings["concurrency"], wait=False, delete_jobs="always", listen_notify=False,
-                                   install_signal_handlers=False)
+        worker = asyncio.create_task(app.run_worker_async(
+            concurrency=settings["concurrency"], wait=False, delete_jobs="always", listen_notify=False,
+            install_signal_handlers=False))
+        progress.begin(worker.cancel)
+        with suppress(asyncio.CancelledError):
+            await worker
 
 
 async def _nothing(text: str) -> None:
     """Only its name is deferred."""
-
-
-if __name__ == "__main__":
-    main(fill, work)

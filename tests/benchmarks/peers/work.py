@@ -1,4 +1,4 @@
-"""What the processes of all other queues have in common: their command line, and how their work is counted."""
+"""The process of another queue: `python -m tests.benchmarks.peers.work QUEUE fill DSN JOBS` or `... QUEUE work DSN SETTINGS`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
-
-Fill = Callable[[str, int], Awaitable[None]]
+from collections.abc import Callable
+from importlib import import_module
 
 
 class Progress:
     """Jobs done, and when the last one was."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.jobs = 0
+        self._seconds = seconds
         self._began = self._last = 0.0
 
-    def begin(self) -> None:
-        """All is open: wait until the measurement begins."""
+    def begin(self, stop: Callable[[], object]) -> None:
+        """All is open: wait until the measurement begins; `stop` is called at its end."""
         print("ready", flush=True)
         sys.stdin.readline()
         self._began = time.perf_counter()
+        asyncio.get_running_loop().call_later(self._seconds, stop)
 
     def done(self) -> None:
         """One more."""
@@ -34,20 +35,19 @@ class Progress:
         return json.dumps({"jobs": self.jobs, "seconds": self._last - self._began})
 
 
-Work = Callable[[str, dict[str, int], Progress], Awaitable[None]]
-
-
-def main(fill: Fill, work: Work) -> None:
-    """`fill DSN JOBS` or `work DSN SETTINGS`."""
-    verb, dsn, what = sys.argv[1:]
+def main() -> None:
+    """`fill DSN JOBS` or `work DSN SETTINGS`, by the functions of that name in the module of the queue."""
+    queue, verb, dsn, what = sys.argv[1:]
+    module = import_module(f"tests.benchmarks.peers.with_{queue}")
     if verb == "fill":
-        asyncio.run(_awaited(fill(dsn, int(what))))
+        asyncio.run(module.fill(dsn, int(what)))
         return
-    progress = Progress()
-    asyncio.run(_awaited(work(dsn, json.loads(what), progress)))
+    settings = json.loads(what)
+    progress = Progress(settings.pop("seconds"))
+    asyncio.run(module.work(dsn, settings, progress))
     print(progress.as_json(), flush=True)
     sys.stdin.readline()  # until the parent has seen what was used
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+if __name__ == "__main__":
+    main()
