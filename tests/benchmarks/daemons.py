@@ -15,6 +15,7 @@ from pathlib import Path
 from pandad.embedded.sandbox import INTERFACE, Sandbox, free_ports
 
 ROOT = Path(__file__).parents[2]
+_TRANSACTIONS = re.compile(r'^pandad_events_total\{name="store\.([^"]+)"\} (\d+)$', re.MULTILINE)
 START_LIMIT_S, STOP_LIMIT_S, POLL_S = 60.0, 30.0, 0.1
 
 
@@ -66,6 +67,17 @@ def stop(daemons: Sequence[Daemon]) -> None:
         except subprocess.TimeoutExpired:
             daemon.process.kill()
             daemon.process.wait()
+
+
+def transactions(daemon: Daemon) -> dict[str, float]:
+    """How many it has made so far, by their names in the daemon."""
+    with urllib.request.urlopen(f"http://{INTERFACE}:{daemon.http_port}/metrics", timeout=STOP_LIMIT_S) as answer:
+        return transactions_in(answer.read().decode())
+
+
+def transactions_in(metrics: str) -> dict[str, float]:
+    """Of what /metrics says."""
+    return {name: float(count) for name, count in _TRANSACTIONS.findall(metrics)}
 
 
 def _with_ports(config: str, tls_port: int, http_port: int) -> str:

@@ -3,6 +3,7 @@ reactor that keeps PostgreSQL up runs in another thread."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,6 +97,13 @@ class Stand:
         for name, root in self.processes():
             used[name] = used.get(name, 0.0) + usage.cpu_s(root)
         return used
+
+    def transactions(self) -> Counter[str]:
+        """Of all daemons since their start, by name."""
+        made: Counter[str] = Counter()
+        for daemon in self.daemons:
+            made.update(daemons.transactions(daemon))
+        return made
 
     def processes(self) -> list[tuple[str, int]]:
         """The roots of what is measured, by name."""

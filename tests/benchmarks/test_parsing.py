@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
+from pandad import metrics
 from pandad.api.encode import Envelope, envelope
 from pandad.api.jobdefinition import job_definition
 from pandad.spec.job import JobSpec
 from tests.benchmarks import messages, pgbench, profiler
+from tests.benchmarks.daemons import transactions_in
 from tests.benchmarks.load import Found, Load, together
 from tests.benchmarks.report import table
 from tests.benchmarks.wire import HungUp, body_of, is_good, is_whole
@@ -85,6 +87,14 @@ statement latencies in milliseconds and failures:
          0.750           0 EXECUTE "jobs.move" ('[]');
 """
     assert pgbench.parsed(printed) == pgbench.Result(12, 400.25, 2.5, (1.25, 0.75))
+
+
+def test_transactions_are_counted() -> None:
+    """By name, as pandad tells them; other counters are none."""
+    metrics.timing("store.acquire_jobs", 0.5)
+    metrics.count("something else")
+    assert transactions_in(metrics.text())["acquire_jobs"] == metrics.COUNTS["store.acquire_jobs"]
+    assert "something else" not in transactions_in(metrics.text())
 
 
 def test_a_profile_counts_recursion_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -60,7 +61,7 @@ def _measure(stand: Stand, transport: Transport, clients: int, *, jobs_per_call:
     """CPU time includes that of the adder, which finishes the jobs."""
     supply = stand.seconds * SUPPLY_PER_S
     stand.jobs.supply(supply)
-    there = stand.database.count("activated")
+    there, made = stand.database.count("activated"), stand.transactions()
     with looking or nullcontext():
         found, others = stand.load("pilot", transport, clients, supply=supply, jobs_per_call=jobs_per_call)
     before = Counter(stand.cpu_s())
@@ -70,7 +71,13 @@ def _measure(stand: Stand, transport: Transport, clients: int, *, jobs_per_call:
         "pilot_cycles", transport=transport.name, clients=clients, **labels, jobs=len(found.reported), cycles_per_s=found.per_s,
         **percentiles(found, "acquire", "update", "report"), **cpu_ms(cpu_s, len(found.reported), "cycle"),
         others_share_of_machine=others, all_finished_after_s=round(drain_s, 2), **_handshakes(found),
-        **_losses(stand, there, found), errors=found.errors)
+        **_losses(stand, there, found), errors=found.errors,
+        jobs_per_transaction=_jobs_per(stand.transactions() - made, len(found.reported)))
+
+
+def _jobs_per(transactions: Mapping[str, float], jobs: int) -> dict[str, float]:
+    """How well the daemon put calls together, and what else it asked the database."""
+    return {name: round(jobs / times, 1) for name, times in sorted(transactions.items()) if times}
 
 
 def _handshakes(found: Found) -> dict[str, float]:
