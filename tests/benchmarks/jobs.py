@@ -54,6 +54,10 @@ class Jobs:
         for owner in OWNERS:
             self._submit(sandbox, tls_port, owner)
         self._database.await_none("defined", "assigned", "waiting")
+        self.set_apart()
+
+    def set_apart(self) -> None:
+        """All that are activated now are what is copied later, as they are now."""
         found = self._database.rows("SELECT pandaid, minramcount FROM job WHERE jobstatus = 'activated' ORDER BY pandaid")
         self._fitting = [panda_id for panda_id, memory_mb in found if memory_mb <= messages.SLOT_MB]
         self._others = [panda_id for panda_id, memory_mb in found if memory_mb > messages.SLOT_MB]
