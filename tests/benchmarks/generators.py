@@ -19,8 +19,8 @@ class GeneratorDied(Exception):
     """Its traceback went to standard error."""
 
 
-def generated(loads: Sequence[Load], cpu_s: Callable[[], dict[str, float]]) -> tuple[Found, float]:
-    """Put all loads on at the same time: what they found together, and which part of the machine somebody else had.
+def generated(loads: Sequence[Load], cpu_s: Callable[[], dict[str, float]]) -> Found:
+    """Put all loads on at the same time: what they found together.
 
     :param cpu_s: CPU time so far of what is measured, by name; taken when all are ready and when all are through.
     """
@@ -36,8 +36,8 @@ def generated(loads: Sequence[Load], cpu_s: Callable[[], dict[str, float]]) -> t
         founds = [_result(child) for child in children]
         watched = {name: now_s - before[name] for name, now_s in cpu_s().items()}
         found = together(founds)
-        found = replace(found, cpu_s={**watched, **found.cpu_s})
-        return found, Machine.now().others_share(machine, sum(found.cpu_s.values()))
+        used = {**watched, **found.cpu_s}
+        return replace(found, cpu_s=used, others_share_of_machine=Machine.now().others_share(machine, sum(used.values())))
 
 
 def _child() -> subprocess.Popen[bytes]:

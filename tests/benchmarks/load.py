@@ -52,6 +52,7 @@ class Found:
     :param handed: PandaIDs in the order in which they came, doubles kept.
     :param no_jobs: answers that there is no job, though there was one for each pilot that asked.
     :param cpu_s: by process: the generators' own, and what the measurement watched.
+    :param others_share_of_machine: that processes had which are not of the benchmark.
     """
 
     units: int
@@ -64,6 +65,7 @@ class Found:
     handshakes: int = 0
     resumed: int = 0
     cpu_s: dict[str, float] = field(default_factory=dict)
+    others_share_of_machine: float = 0.0
 
     @property
     def per_s(self) -> float:

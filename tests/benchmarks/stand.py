@@ -76,8 +76,8 @@ class Stand:
         say(what)
 
     def load(self, kind: str, transport: Transport, clients: int, *, passive: bool = False, user: str = "pilot",
-             seconds: float | None = None, **more: Any) -> tuple[Found, float]:
-        """Put a load on all daemons, a share on each: what came of it, and which part of the machine somebody else had.
+             seconds: float | None = None, **more: Any) -> Found:
+        """Put a load on all daemons, a share on each.
 
         :param passive: the port for reads. :param more: of Load.
         """

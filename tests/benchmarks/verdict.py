@@ -31,9 +31,14 @@ def _of_cycles(report: Report) -> Iterator[tuple[str, float, str, float]]:
 
 
 def _of_queues(report: Report) -> Iterator[tuple[str, float, str, float]]:
-    rates = [line["jobs_per_cpu_s"] for line in report.found("queue") if "jobs_per_cpu_s" in line]
-    for line in _plain(report, HTTP.name) if rates else ():
-        yield "cycles per CPU s, of the faster queue's jobs", 1000 / _cpu_ms(line) / max(rates), "at least", 3
+    """A pilot takes one job at a time and reports each, so both are told: against the same, and against the best that they have."""
+    queues = [line for line in report.found("queue") if "jobs_per_cpu_s" in line]
+    alike = [line["jobs_per_cpu_s"] for line in queues if line["jobs_in_a_batch"] == 1]
+    best = [line["jobs_per_cpu_s"] for line in queues]
+    for line in _plain(report, HTTP.name) if queues else ():
+        rate = 1000 / _cpu_ms(line)
+        yield "cycles per CPU s over jobs per CPU s of the faster queue, one at a time", rate / max(alike), "at least", 3
+        yield "cycles per CPU s over jobs per CPU s of the faster queue, in batches", rate / max(best), "at least", 3
 
 
 def _of_shares(report: Report) -> Iterator[tuple[str, float, str, float]]:

@@ -29,8 +29,8 @@ def alive(stand: Stand, transport: Transport, clients: int) -> None:
 
 
 def _measure(stand: Stand, kind: str, call: str, transport: Transport, clients: int, **more: Any) -> None:
-    found, others = stand.load(kind, transport, clients, **more)
+    found = stand.load(kind, transport, clients, **more)
     stand.report.emit(
         "calls", call=call, transport=transport.name, clients=clients, calls_per_s=found.per_s,
         **{f"p{percent}_ms": found.percentile_ms(call, percent) for percent in (50, 95, 99)},
-        **cpu_ms(found.cpu_s, found.units, "call"), others_share_of_machine=others, errors=found.errors)
+        **cpu_ms(found.cpu_s, found.units, "call"), others_share_of_machine=found.others_share_of_machine, errors=found.errors)

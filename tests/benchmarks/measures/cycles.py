@@ -63,14 +63,14 @@ def _measure(stand: Stand, transport: Transport, clients: int, *, jobs_per_call:
     stand.jobs.supply(supply)
     there, made = stand.database.count("activated"), stand.transactions()
     with looking or nullcontext():
-        found, others = stand.load("pilot", transport, clients, supply=supply, jobs_per_call=jobs_per_call)
+        found = stand.load("pilot", transport, clients, supply=supply, jobs_per_call=jobs_per_call)
     before = Counter(stand.cpu_s())
     drain_s = stand.database.await_none("holding")
     cpu_s = Counter(found.cpu_s) + (Counter(stand.cpu_s()) - before)
     stand.report.emit(
         "pilot_cycles", transport=transport.name, clients=clients, **labels, jobs=len(found.reported), cycles_per_s=found.per_s,
         **percentiles(found, "acquire", "update", "report"), **cpu_ms(cpu_s, len(found.reported), "cycle"),
-        others_share_of_machine=others, all_finished_after_s=round(drain_s, 2), **_handshakes(found),
+        others_share_of_machine=found.others_share_of_machine, all_finished_after_s=round(drain_s, 2), **_handshakes(found),
         **_losses(stand, there, found), errors=found.errors,
         jobs_per_transaction=_jobs_per(stand.transactions() - made, len(found.reported)))
 

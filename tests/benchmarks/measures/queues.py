@@ -55,7 +55,7 @@ def _measure(stand: Stand, name: str, database: Database, settings: Mapping[str,
     found = json.loads(said)
     used = {process: after[process] - before[process] for process in before}
     stand.report.emit(
-        "queue", of=name, settings=_words(settings), jobs=found["jobs"],
+        "queue", of=name, settings=_words(settings), jobs_in_a_batch=settings.get("batch", 1), jobs=found["jobs"],
         jobs_per_s=round(found["jobs"] / found["seconds"], 1),
         **{f"{process}_cpu_ms_per_job": round(s * 1000 / found["jobs"], 3) for process, s in used.items()},
         jobs_per_cpu_s=round(found["jobs"] / sum(used.values()), 1),
