@@ -31,7 +31,7 @@ def _of_cycles(report: Report) -> Iterator[tuple[str, float, str, float]]:
 
 
 def _of_queues(report: Report) -> Iterator[tuple[str, float, str, float]]:
-    """A pilot takes one job at a time and reports each, so both are told: against the same, and against the best that they have."""
+    """A pilot takes one job at a time and reports each: so beside queues that do the same, and beside the best that they have."""
     queues = [line for line in report.found("queue") if "jobs_per_cpu_s" in line]
     alike = [line["jobs_per_cpu_s"] for line in queues if line["jobs_in_a_batch"] == 1]
     best = [line["jobs_per_cpu_s"] for line in queues]
