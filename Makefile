@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up all they need in .venv; see README.md.
+# `make demo`, `make test` and `make bench` set up all they need in .venv; see README.md.
 
 VENV := .venv
 EXTRAS := test
@@ -17,14 +17,18 @@ lint: $(VENV)/ready
 	MYPYPATH=tests:. $(VENV)/bin/mypy --explicit-package-bases --allow-untyped-decorators --exclude tests/benchmarks tests
 	$(VENV)/bin/mypy --explicit-package-bases tests/benchmarks
 
-bench: $(VENV)/ready
-	$(VENV)/bin/python -m tests.benchmarks
+bench: $(VENV)/bench
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m tests.benchmarks $(BENCH)
 
 faults: $(VENV)/ready
 	$(VENV)/bin/python -m tests.faults
 
 $(VENV)/ready: setup.py tools/prepare
 	sh tools/prepare $(VENV) $(EXTRAS)
+	touch $@
+
+$(VENV)/bench: $(VENV)/ready
+	sh tools/prepare $(VENV) $(EXTRAS),bench
 	touch $@
 
 clean:

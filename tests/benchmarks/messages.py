@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from pandad.cli.client import submission
 from pandad.embedded.sandbox import QUEUE
@@ -10,11 +14,15 @@ from pandad.spec.job import JobSpec
 
 LABEL = "user"
 ATTEMPT_NR = 1  # nothing is retried here
+SLOT_MB = 3000
+
+_ID, _ATTEMPT = 987_654_321_012_345, 987_654_321  # stand for what differs between messages; numbers that appear nowhere else
+_GIVEN = re.compile(rb'"PandaID":(\d+)'), re.compile(rb'"attemptNr":(\d+)')
 
 
 def acquire(node: str, n_jobs: int = 1) -> dict[str, Any]:
     """Ask for jobs, as a pilot with the limits of its slot does."""
-    return {"site_name": QUEUE, "node": node, "prod_source_label": LABEL, "memory": 4000, "disk_space": 20000, "core_count": 1,
+    return {"site_name": QUEUE, "node": node, "prod_source_label": LABEL, "memory": SLOT_MB, "disk_space": 20000, "core_count": 1,
             "n_jobs": n_jobs, "computing_element": "ce.test", "scheduler_id": "harvester-bench"}
 
 
@@ -34,9 +42,34 @@ def finished(job_id: int, attempt_nr: int = ATTEMPT_NR) -> dict[str, Any]:
             "pilot_timing": "1|2|3|4|5"}
 
 
-def submit(jobs: int) -> dict[str, str]:
+def submit(jobs: int, **but: Any) -> dict[str, str]:
     """That many jobs of the same kind."""
-    job = JobSpec(
-        jobName="bench", transformation="http://payload.test/hello.sh", jobParameters="--in x --out y " * 8,
-        prodSourceLabel=LABEL, processingType="bench", coreCount=1, minRamCount=1000, maxDiskCount=1000, maxWalltime=600)
-    return {"jobs": submission([job] * jobs)}
+    values: dict[str, Any] = {
+        "jobName": "bench", "transformation": "http://payload.test/hello.sh", "jobParameters": "--in x --out y " * 8,
+        "prodSourceLabel": LABEL, "processingType": "bench", "coreCount": 1, "minRamCount": 1000, "maxDiskCount": 1000,
+        "maxWalltime": 600}
+    return {"jobs": submission([JobSpec(**{**values, **but})] * jobs)}
+
+
+class AboutJob:
+    """A message whose bytes are ready but for the job and its attempt."""
+
+    def __init__(self, message: Callable[[int, int], dict[str, Any]]) -> None:
+        """:param message: from (PandaID, attemptNr), in which they stand in this order."""
+        text = orjson.dumps(message(_ID, _ATTEMPT)).replace(b"%", b"%%")
+        self._text = text.replace(b"%d" % _ID, b"%d").replace(b"%d" % _ATTEMPT, b"%d")
+
+    def of(self, panda_id: int, attempt_nr: int) -> bytes:
+        """The message about that job."""
+        return self._text % (panda_id, attempt_nr)
+
+
+def jobs_in(answer: bytes) -> list[tuple[int, int]]:
+    """(PandaID, attemptNr) of each job in the body of an answer to `acquire`."""
+    ids, attempts = (pattern.findall(answer) for pattern in _GIVEN)
+    return [(int(i), int(nr)) for i, nr in zip(ids, attempts, strict=True)]
+
+
+def succeeded(answer: bytes) -> bool:
+    """Whether an envelope says so."""
+    return answer.startswith(b'{"success":true')

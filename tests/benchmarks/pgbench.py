@@ -36,7 +36,7 @@ def run(script: Path, dsn: str, clients: int, seconds: int) -> Result:
     :raise PgbenchFailed: a client was aborted, for example because no job was left.
     """
     threads = min(clients, os.cpu_count() or 1)
-    options = ["--no-vacuum", "--report-per-command", "--protocol=simple", "--define=prepared=0", f"--file={script}",
+    options = ["--no-vacuum", "--report-per-command", "--protocol=simple", "--define=n=0", f"--file={script}",
                f"--client={clients}", f"--jobs={threads}", f"--time={seconds}"]
     done = subprocess.run([str(pg_bin_dir() / "pgbench"), *options, dsn], capture_output=True, text=True, check=False,
                           env={**os.environ, "PGOPTIONS": session_options(DatabaseConfig(dsn=dsn))})

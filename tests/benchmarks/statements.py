@@ -1,21 +1,25 @@
-"""The statements that the daemon sends for one pilot cycle, caught on their way to the database, as scripts for pgbench."""
+"""The statements that the daemon sends for pilot cycles, caught on their way to the database, as scripts for pgbench."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from pandad.api.decode import decoder_for
-from pandad.jobdispatcher.dispatcher import Dispatcher
-from pandad.jobdispatcher.heartbeat import Heartbeat
+from pandad.embedded.sandbox import QUEUE
+from pandad.jobdispatcher.dispatcher import capability
+from pandad.jobdispatcher.guards import MEANINGS
+from pandad.jobdispatcher.heartbeat import change_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
-from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.caller import Caller
+from pandad.spec.jobstatus import Actor
+from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.statement import Statement
 from tests.benchmarks import messages
 from tests.benchmarks.database import Database
 
-# They stand for what pgbench puts there: numbers that appear nowhere else.
-PANDA_ID, ATTEMPT_NR = 987_654_321_012_345, 987_654_321
+STANDS_FOR_IDS = 987_654_321_000_000  # and what follows: numbers that appear nowhere else
 
 
 class Caught(Exception):
@@ -27,34 +31,43 @@ class Caught(Exception):
 
 
 class _Trap:
-    """In the place of a Store and its transaction: catches the first statement."""
-
-    async def once(self, name: str, body: Callable[..., Any], *arguments: Any) -> Any:
-        return await body(self, *arguments)
+    """In the place of a transaction: catches the first statement."""
 
     async def many(self, statement: Statement, **parameters: Any) -> Any:
         raise Caught(statement, parameters)
 
 
-def pilot_script(database: Database, subject: str) -> str:
-    """A pgbench script of one cycle of the pilot with that DN: claim a job, set it running, report it finished.
+def pilot_script(database: Database, pilot: Caller, line: int, first_id: int, each: int, rounds: int) -> str:
+    """A pgbench script of cycles: `each` jobs are claimed, set running and reported finished together, in three transactions.
 
-    Prepared on the first round of each client, as the daemon does on each connection; needs ``--define=prepared=0``.
+    Each client has a stretch of ids of its own for `rounds` rounds, the first from `first_id` on. The statements are prepared in
+    its first round, as the daemon does on each connection; needs ``--define=n=0``.
     """
-    store: Any = _Trap()
-    pilot = Caller(Identity("/CN=Some CA", subject), frozenset({Role.PILOT}))
-    heartbeat = Heartbeat(store)
-    claim = _caught(Dispatcher(store).acquire(pilot, _decoded(AcquireJobs, messages.acquire("node1.test"))))
-    said = (messages.update(PANDA_ID, "running", ATTEMPT_NR), messages.finished(PANDA_ID, ATTEMPT_NR))
-    moves = [_caught(heartbeat.update(pilot, _decoded(JobUpdate, each))) for each in said]
-    prepared = {caught.statement.name: f"{caught.statement.prepare};" for caught in (claim, *moves)}
-    steps = [f"{_literal(database, claim)} \\gset", *(f"{_for_the_claimed(_literal(database, move))};" for move in moves)]
-    return "\n".join(["\\if :prepared = 0", *prepared.values(), "\\set prepared 1", "\\endif", *steps, ""])
+    ids = range(STANDS_FOR_IDS, STANDS_FOR_IDS + each)
+    claim = _caught(claims.take(_trap(), [_wish(pilot, line, ids)]))
+    caught = [claim, _said(pilot, "running", ids), _said(pilot, "finished", ids)]
+    prepared = {one.statement.name: f"{one.statement.prepare};" for one in caught}
+    return "\n".join([
+        "\\if :n = 0", *prepared.values(), "\\endif",
+        f"\\set first {first_id} + (:client_id * {rounds} + :n) * {each}", "\\set n :n + 1",
+        *(f"\\set id{place} :first + {place}" for place in range(each)),
+        *(f"{_literal(database, one, each)};" for one in caught), ""])
 
 
-def _for_the_claimed(statement: str) -> str:
-    """The blank keeps the colon of the JSON apart from that of the variable: pgbench takes two colons for a cast."""
-    return statement.replace(str(PANDA_ID), " :pandaid").replace(str(ATTEMPT_NR), " :attemptnr")
+def _wish(pilot: Caller, line: int, ids: Sequence[int]) -> Wanted:
+    takers = [capability(pilot, _decoded(AcquireJobs, messages.acquire(f"node{n}.test"))) for n in range(len(ids))]
+    return Wanted(QUEUE, line, ids, takers)
+
+
+def _said(pilot: Caller, word: str, ids: Sequence[int]) -> Caught:
+    message: Callable[[int], dict[str, Any]] = messages.finished if word == "finished" else lambda i: messages.update(i, word)
+    meaning, who = MEANINGS[word], pilot.identity.subject if pilot.identity else ""
+    changes = [change_of(meaning, _decoded(JobUpdate, message(i))) for i in ids]
+    return _caught(jobs.move(_trap(), meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in))
+
+
+def _trap() -> Any:
+    return _Trap()
 
 
 def _decoded(takes: type, body: Mapping[str, Any]) -> Any:
@@ -72,6 +85,10 @@ def _caught(call: Coroutine[Any, Any, Any]) -> Caught:
     raise AssertionError("the call waited for something before its first statement")
 
 
-def _literal(database: Database, caught: Caught) -> str:
+def _literal(database: Database, caught: Caught, each: int) -> str:
+    """The blank keeps the colon of the JSON apart from that of the variable: pgbench takes two colons for a cast."""
     assert caught.statement.execute is not None
-    return database.literal(caught.statement.execute, caught.parameters)
+    text = database.literal(caught.statement.execute, caught.parameters)
+    for place in range(each):
+        text = text.replace(str(STANDS_FOR_IDS + place), f" :id{place}")
+    return text

@@ -11,22 +11,23 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """``cpu_s``: since the start of each. ``pss_mb`` counts shared pages by share, ``rss_mb`` in every process anew."""
+class Memory:
+    """``pss_mb`` counts shared pages by share, ``rss_mb`` in every process anew."""
 
-    cpu_s: float
     pss_mb: float
     rss_mb: float
     processes: int
 
 
-def usage(root: int) -> Usage:
-    """Of that process and all below it, with those of its children that have ended."""
-    pids = _tree(root)
-    rollups = [_rollup_kb(pid) for pid in pids]
-    return Usage(
-        cpu_s=sum(_cpu_s(pid) for pid in pids), pss_mb=round(sum(r["Pss"] for r in rollups) / 1024, 1),
-        rss_mb=round(sum(r["Rss"] for r in rollups) / 1024, 1), processes=len(pids))
+def memory(root: int) -> Memory:
+    """Of that process and all below it, now."""
+    rollups = [_rollup_kb(pid) for pid in _tree(root)]
+    return Memory(round(sum(r["Pss"] for r in rollups) / 1024, 1), round(sum(r["Rss"] for r in rollups) / 1024, 1), len(rollups))
+
+
+def cpu_s(root: int) -> float:
+    """Of that process and all below it since the start of each, with those of its children that have ended."""
+    return sum(_cpu_s(pid) for pid in _tree(root))
 
 
 def _stat(pid: int) -> list[str]:
@@ -64,3 +65,22 @@ def _rollup_kb(pid: int) -> dict[str, int]:
         if name in figures:
             figures[name] = int(rest.split()[0])
     return figures
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Processor time of the whole machine since it was switched on, s."""
+
+    all_s: float
+    busy_s: float
+
+    @classmethod
+    def now(cls) -> Machine:
+        """From /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; guests stand in user already."""
+        ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return cls(sum(ticks) / TICKS_PER_S, (sum(ticks) - ticks[3] - ticks[4]) / TICKS_PER_S)
+
+    def others_share(self, since: Machine, ours_s: float) -> float:
+        """Which part of the machine somebody else had. Where that is much, rates are lower than they could be."""
+        all_s = self.all_s - since.all_s
+        return round(max(self.busy_s - since.busy_s - ours_s, 0.0) / all_s, 2) if all_s else 0.0

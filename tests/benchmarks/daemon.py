@@ -1,0 +1,56 @@
+"""The daemon under measurement: `python -m tests.benchmarks.daemon PLAIN_PORT -n pandad --config FILE`.
+
+It is the ordinary one with one port more: there every call is served without TLS, and whoever shows no certificate is the pilot.
+pandad has no setting for that.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+from twisted.scripts.twistd import run
+
+from pandad import service
+from pandad.api.auth import Authenticators
+from pandad.config import Config
+from pandad.embedded.pki import SANDBOX_USERS
+from pandad.embedded.sandbox import INTERFACE
+from pandad.service import Pandad
+from pandad.spec.caller import Caller, Identity, Role
+
+PILOT = Caller(Identity("/CN=nobody vouches for this", SANDBOX_USERS["pilot"]), frozenset({Role.PILOT}), host=INTERFACE)
+
+
+class EverybodyElseIsThePilot(Authenticators):
+    """The usual ways to tell who is calling, and a pilot where they find nobody."""
+
+    def __init__(self, usual: Authenticators) -> None:
+        super().__init__([])
+        self._usual = usual
+
+    async def identify(self, request: Any) -> Caller:
+        """See Authenticators."""
+        caller = await self._usual.identify(request)
+        return PILOT if caller.identity is None else caller
+
+
+class OpenPandad(Pandad):
+    """Pandad with a port that needs no certificate."""
+
+    def __init__(self, plain_port: int, reactor: Any, config: Config) -> None:
+        self._plain_port = plain_port
+        super().__init__(reactor, config)
+
+    def _authenticators(self) -> Authenticators:
+        return EverybodyElseIsThePilot(super()._authenticators())
+
+    def _listen(self) -> None:
+        super()._listen()
+        self._ports.append(self._reactor.listenTCP(self._plain_port, self._sites.active, interface=INTERFACE))
+
+
+if __name__ == "__main__":
+    service.Pandad = partial(OpenPandad, int(sys.argv.pop(1)))  # type: ignore[assignment,misc]  # makeService makes this one then
+    run()
