@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "job": ("pandad.cli.job", "submit, show, kill and explain jobs"),
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
+    "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),
 }
 
 

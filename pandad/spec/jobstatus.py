@@ -132,6 +132,9 @@ TRANSITIONS: Mapping[Event, Transition] = {
     E.CLOSED: _row(BEFORE_PILOT, S.CLOSED, A.WATCHER, A.TASK),
 }
 
+# Back to the queue after a pilot had the job: the next dispatch is another attempt, so that the old pilot is known as such.
+NEW_ATTEMPT = frozenset(e for e, row in TRANSITIONS.items() if row.target in BEFORE_PILOT and row.sources - BEFORE_PILOT)
+
 INITIAL: Mapping[Actor, frozenset[JobStatus]] = {
     A.USER: frozenset({S.DEFINED}),
     A.TASK: frozenset({S.PENDING, S.DEFINED}),
