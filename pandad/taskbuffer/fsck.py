@@ -31,11 +31,12 @@ BASIS = frozenset({"schema-version", "schema-states"})
 MOST = 20  # findings of one invariant; more of them say nothing new
 PAUSE_S = 1.0  # before the second look
 
-# The plans of all other statements avoid reading whole tables; here that is what is wanted.
+# The plans of all other statements avoid reading whole tables; here that is what is wanted, and a loop over rows that PostgreSQL
+# takes for few can last for hours.
 _SESSION = ddl("fsck.session", """
     SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL max_parallel_workers_per_gather = 0;
-    SET LOCAL work_mem = '128MB'; SET LOCAL datestyle = 'ISO'""")
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_nestloop = off;
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '128MB'; SET LOCAL datestyle = 'ISO'""")
 
 _PAUSE = sql("fsck.pause", "SELECT pg_sleep(%(pause_s)s::float)")
 

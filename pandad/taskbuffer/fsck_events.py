@@ -35,8 +35,8 @@ EVENTS = (
         TIMELINE),
     invariant(
         "event-first", "a job's history begins with its submission", ERROR, f"""
-        SELECT pandaid, concat('its history begins with "', event, '", event ', id) FROM ({_STEPS}) step
-        WHERE laststatus IS NULL AND event <> '{Event.SUBMITTED}'""",
+        SELECT pandaid, concat('its history begins with another event, ', min(id)) FROM job_event_ever WHERE {_RECENT}
+        GROUP BY pandaid HAVING min(id) <> coalesce(min(id) FILTER (WHERE event = '{Event.SUBMITTED}'), 0)""",
         TIMELINE),
     invariant(
         "event-birth", "a job is born into a state that its submitter may give it", ERROR, f"""
@@ -80,8 +80,10 @@ EVENTS = (
         TIMELINE),
     invariant(
         "event-after-end", "nothing happens to a job after its end", ERROR, f"""
-        SELECT pandaid, concat('"', event, '" after it was ', laststatus, ', event ', id) FROM ({_STEPS}) step
-        WHERE laststatus IN ({listed(FINAL)})""",
+        SELECT pandaid, concat('it ended with event ', min(id) FILTER (WHERE tostatus IN ({listed(FINAL)})),
+                               ', and event ', max(id), ' came later')
+        FROM job_event_ever WHERE {_RECENT}
+        GROUP BY pandaid HAVING max(id) > min(id) FILTER (WHERE tostatus IN ({listed(FINAL)}))""",
         TIMELINE),
     invariant(
         "event-claimed-once", "no attempt of a job is handed out twice", ERROR, f"""

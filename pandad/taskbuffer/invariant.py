@@ -20,8 +20,8 @@ class Severity(StrEnum):
 class Invariant:
     """``says``: the sentence. ``remedy``: what an operator does.
 
-    :param look: gives (id, what is wrong with it), ``most`` rows at most; the id is a PandaID wherever there is one, else the name
-        of the thing.
+    :param look: gives (id, what is wrong with it), ``most`` rows at most. The id is a PandaID wherever there is one, else the
+        name of the thing.
     """
 
     name: str
