@@ -67,20 +67,23 @@ def _number(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look; 0: all is well, 1: something was found, 2: it could not be looked at all of it."""
+    """Look; 0: all is well, 1: something was found, 2: not all of it could be looked at."""
     if args.list:
         print(page()) if args.markdown else show(args, [_described(each) for each in INVARIANTS], overview(INVARIANTS))
         return CLEAN
     try:
         outcome = examined(args)
     except (PandadError, SourceError) as error:
-        print(f"pandad: {error}", file=sys.stderr)
-        return NOT_RUN
+        return _not_run(error)
     show(args, _as_data(outcome), account(outcome))
     if outcome.report.stopped:
-        print(f"pandad: fsck stopped: {outcome.report.stopped}", file=sys.stderr)
-        return NOT_RUN
+        return _not_run(f"fsck stopped: {outcome.report.stopped}")
     return FOUND if outcome.report.findings else CLEAN
+
+
+def _not_run(why: object) -> int:
+    print(f"pandad: {' '.join(str(why).split())}", file=sys.stderr)
+    return NOT_RUN
 
 
 def examined(args: argparse.Namespace) -> Outcome:
