@@ -30,6 +30,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
     "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
+    "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),
 }
 
 

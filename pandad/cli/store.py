@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,9 +46,10 @@ def operator() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def on_store(config: Path, work: Callable[[Store], Awaitable[T]]) -> T:
+def on_store(config: Path, work: Callable[[Store], Awaitable[T]], statement_timeout_s: float | None = None) -> T:
     """Run `work` on the store of a configuration. Once in a process: a reactor cannot start again.
 
+    :param statement_timeout_s: in place of the configuration's, for work that no pilot or user waits for.
     :raise ConfigError: the configuration is wrong.
     :raise WrongSchema: the database was made by another version of pandad.
     """
@@ -58,7 +60,8 @@ def on_store(config: Path, work: Callable[[Store], Awaitable[T]]) -> T:
             raise WrongSchema(applied, known)
         return await work(store)
 
-    return in_reactor(load(config, on_this_host=False).database, checked)
+    database = load(config, on_this_host=False).database
+    return in_reactor(replace(database, statement_timeout_s=statement_timeout_s or database.statement_timeout_s), checked)
 
 
 def in_reactor(database: DatabaseConfig, work: Callable[[Store], Awaitable[T]]) -> T:

@@ -136,7 +136,8 @@ TRANSITIONS: Mapping[Event, Transition] = {
 }
 
 RETRIES = frozenset({E.RETRIED, E.RETRIED_ELSEWHERE})
-NEW_ATTEMPT = RETRIES | {E.SENT_EXPIRED}  # the events that make attemptNr one higher, and no others do
+# Back to the queue after a pilot had the job: the next dispatch is another attempt, so that the old pilot is known as such.
+NEW_ATTEMPT = frozenset(e for e, row in TRANSITIONS.items() if row.target in BEFORE_PILOT and row.sources - BEFORE_PILOT)
 
 INITIAL: Mapping[Actor, frozenset[JobStatus]] = {
     A.USER: frozenset({S.DEFINED}),

@@ -11,6 +11,7 @@ from pandad.spec.jobstatus import (
     IN_SLOT,
     INITIAL,
     LIVE,
+    NEW_ATTEMPT,
     TRANSITIONS,
     Actor,
     Event,
@@ -103,6 +104,12 @@ def test_pilots_neither_end_nor_requeue_jobs() -> None:
     targets = {row.target for row in TRANSITIONS.values() if row.actors == {Actor.PILOT}}
     assert targets <= IN_SLOT | {JobStatus.HOLDING}
     assert all(row.actors == {Actor.PILOT} for row in TRANSITIONS.values() if Actor.PILOT in row.actors)
+
+
+def test_what_a_pilot_had_goes_back_as_a_new_attempt() -> None:
+    """Whatever leads from a pilot to the queue is one; what happens before any pilot is none."""
+    assert {Event.SENT_EXPIRED, Event.RETRIED} <= NEW_ATTEMPT
+    assert not NEW_ATTEMPT & {Event.UNBROKERED, Event.INPUT_READY, Event.UNTHROTTLE, Event.REPORTED}
 
 
 def test_only_finished_needs_the_data_service_or_the_task() -> None:

@@ -1,0 +1,243 @@
+"""For each invariant of fsck a way to break it, by plain SQL. ``%(id)s`` is what it is done to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pandad.taskbuffer.statement import Statement
+from pandad.taskbuffer.store import Transaction
+
+from .fscklife import Life
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """``of``: the way of the job that it is done to, or a query of the id of something else.
+
+    :param refused_by: the constraint that does not let it happen, and that must be dropped first.
+    :param also: other invariants that are broken by it too.
+    """
+
+    breaks: str
+    of: str
+    sql: str
+    also: frozenset[str] = frozenset()
+    refused_by: str = ""
+
+    @property
+    def hits_job(self) -> bool:
+        """Whether it is done to one job alone."""
+        return not self.of.startswith("SELECT")
+
+    async def target(self, txn: Transaction, life: Life, place: int = 0) -> str:
+        """The id that it is done to; of a job, the one at that place of its way."""
+        if self.hits_job:
+            return str(life.jobs[self.of][place])
+        ((found,),) = await txn.many(Statement("test", self.of))
+        return str(found)
+
+    async def happen(self, txn: Transaction, target: str) -> None:
+        """Do it."""
+        parameters = {"id": target} if "%(id)s" in self.sql else {}  # other texts may have a % of their own
+        await txn.run(Statement("test", self.sql), **parameters)
+
+    async def unguard(self, txn: Transaction) -> None:
+        """Drop the constraint that refuses it."""
+        await txn.run(Statement("test", UNGUARD.format(self.refused_by)))
+
+
+UNGUARD = """DO $$ BEGIN EXECUTE (
+    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint WHERE conname = '{}');
+    END $$"""
+
+
+def _c(breaks: str, of: str, sql: str, *also: str, refused_by: str = "") -> Corruption:
+    return Corruption(breaks, of, sql, frozenset(also), refused_by)
+
+
+def _job(changes: str) -> str:
+    return f"UPDATE job SET {changes} WHERE pandaid = %(id)s"
+
+
+def _event(changes: str, event: str) -> str:
+    return f"UPDATE job_event SET {changes} WHERE pandaid = %(id)s AND event = '{event}'"
+
+
+def _new_event(event: str, fromstatus: str, tostatus: str) -> str:
+    return f"""INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who)
+               VALUES (%(id)s, '{event}', {fromstatus}, '{tostatus}', 1, 'user', 'x')"""
+
+
+_NEXT_PARTITION = "SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM'))"
+_FIRST_PARTITION = "SELECT concat('file_archive_', to_char(date_trunc('month', now()) - interval '1 month', 'YYYYMM'))"
+_SHIFT = """DO $$ DECLARE part text := (SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM')));
+            first date := date_trunc('month', now() + interval '1 month'); BEGIN
+            EXECUTE format('ALTER TABLE job_archive DETACH PARTITION %I', part);
+            EXECUTE format('ALTER TABLE job_archive ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, first, first + 9);
+            END $$"""
+_DROP_NEXT = """DO $$ DECLARE t text; BEGIN
+                FOREACH t IN ARRAY ARRAY['job', 'job_text', 'job_event', 'job_report', 'job_decision', 'file'] LOOP
+                EXECUTE format('DROP TABLE %s_archive_%s', t, to_char(now() + interval '1 month', 'YYYYMM')); END LOOP; END $$"""
+_DROP_FIRST = """DO $$ BEGIN EXECUTE format('DROP TABLE file_archive_%s',
+                 to_char(date_trunc('month', now()) - interval '1 month', 'YYYYMM')); END $$"""
+
+CORRUPTIONS = (
+    # the house
+    _c("schema-version", "SELECT 1", "UPDATE schema_version SET digest = 'x' WHERE number = 1"),
+    _c("schema-states", "SELECT 'job_status'", "ALTER TYPE job_status RENAME VALUE 'merging' TO 'melting'"),
+    _c("schema-whole", "SELECT 'job_usage'", "DROP INDEX job_usage"),
+    _c("schema-whole", "SELECT 'file_type_known'", "ALTER TABLE file DROP CONSTRAINT file_type_known"),
+    _c("schema-indexes", "SELECT 'job_activated'", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'job_owner'::regclass"),
+    _c("schema-constraints", "SELECT 'odd'", "ALTER TABLE file ADD CONSTRAINT odd CHECK (fsize > 5) NOT VALID"),
+    _c(
+        "schema-triggers",
+        "SELECT concat('file.', min(tgname)) FROM pg_trigger WHERE tgrelid = 'file'::regclass",
+        "ALTER TABLE file DISABLE TRIGGER ALL",
+    ),
+    _c("sequence-ahead", "SELECT 'job_pandaid'", "ALTER SEQUENCE job_pandaid RESTART WITH 1"),
+    _c("sequence-ahead", "SELECT 'job_event_id_seq'", "ALTER TABLE job_event ALTER id RESTART WITH 1"),
+    _c("sequence-ahead", "SELECT 'file_row_id_seq'", "ALTER TABLE file ALTER row_id RESTART WITH 1"),
+    _c("sequence-ahead", "SELECT 'line_id_seq'", "ALTER TABLE line ALTER id RESTART WITH 1"),
+    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{}' WHERE name = %(id)s"),
+    _c(
+        "queue-status",
+        "SELECT 'TEST_QUEUE'",
+        "UPDATE queue SET status = 'on' WHERE name = %(id)s",
+        refused_by="queue_status_known",
+    ),
+    _c("loop-term", "SELECT 'adder'", "UPDATE loop SET term = 0 WHERE name = %(id)s"),
+    _c("loop-lease", "SELECT 'adder'", "UPDATE loop SET leaseuntil = 'infinity' WHERE name = %(id)s"),
+    _c("loop-counts", "SELECT 'adder'", "UPDATE loop SET failures = 9 WHERE name = %(id)s"),
+    _c("worker-times", "SELECT 'harvester:1'", "UPDATE worker SET ended = started - interval '1 hour'"),
+    _c("submitter-known", "SELECT ' x'", "INSERT INTO submitter (anchor, subject) VALUES ('', 'x')"),
+    # jobs
+    _c("job-owner", "defined", _job("ownersubject = ''"), "line-of-job", "job-serial"),
+    _c("job-queue", "activated", _job("computingsite = NULL"), refused_by="job_placed_has_queue"),
+    _c("job-queue", "running", _job("computingsite = ''")),
+    _c("job-queue-known", "activated", _job("computingsite = 'GONE'")),
+    _c("job-holder", "running", _job("holdersubject = NULL"), "event-holder", refused_by="job_in_slot_has_holder"),
+    _c("job-holder", "running", _job("holderanchor = NULL")),
+    _c("job-unheld", "activated", _job("holdersubject = 'x'")),
+    _c("job-kill-heard", "activated", _job("commandtopilot = 'tobekilled'")),
+    _c("job-attempt", "running", _job("attemptnr = 0"), "event-replay", "event-holder"),
+    _c("job-attempt", "defined", _job("attemptnr = -1"), "event-replay", refused_by="job_attempt_counts_up"),
+    _c("job-end", "finished", _job("endtime = NULL"), refused_by="job_final_has_end"),
+    _c("job-times", "running", _job("modificationtime = creationtime - interval '1 hour'")),
+    _c("job-future", "running", _job("modificationtime = now() + interval '1 hour'")),
+    _c("job-ran-forward", "finished", _job("starttime = endtime + interval '2 hours'")),
+    _c("job-looked-at", "defined", _job("nextcheck = now() + interval '9 days'")),
+    _c("job-report", "reported", "UPDATE job_report SET outcome = 'failed' WHERE pandaid = %(id)s"),
+    _c("job-report", "reported", "DELETE FROM job_report WHERE pandaid = %(id)s", "report-noted"),
+    _c("job-report-owed", "running", _job("reportedstatus = 'finished'"), "job-report"),
+    _c(
+        "job-as-reported",
+        "finished",
+        """WITH said AS (UPDATE job_report SET outcome = 'failed' WHERE pandaid = %(id)s)
+           UPDATE job SET reportedstatus = 'failed' WHERE pandaid = %(id)s""",
+    ),
+    _c("job-text", "running", "DELETE FROM job_text WHERE pandaid = %(id)s"),
+    _c("job-serial", "defined", _job("jobdefinitionid = 99999")),
+    # what belongs to them
+    _c("text-of-job", "SELECT 0", "INSERT INTO job_text (pandaid) VALUES (%(id)s)", refused_by="job_text_pandaid_fkey"),
+    _c("event-of-job", "SELECT 0", _new_event("submitted", "NULL", "defined")),
+    _c(
+        "report-of-job",
+        "SELECT 0",
+        "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 1, 'failed', '')",
+        "report-claimed",
+        "report-noted",
+    ),
+    _c("decision-of-job", "SELECT 0", "INSERT INTO job_decision (pandaid, verdicts) VALUES (%(id)s, '[]')"),
+    _c(
+        "file-of-job",
+        "SELECT 0",
+        "INSERT INTO file (pandaid, lfn, type, status) VALUES (%(id)s, 'x', 'output', 'defined')",
+        refused_by="file_pandaid_fkey",
+    ),
+    _c("report-outcome", "reported", "UPDATE job_report SET outcome = 'running' WHERE pandaid = %(id)s", "job-report"),
+    _c(
+        "report-claimed",
+        "finished",
+        "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 7, 'failed', '')",
+        "report-noted",
+    ),
+    _c(
+        "report-noted",
+        "running",
+        "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 1, 'failed', '')",
+    ),
+    _c(
+        "file-type",
+        "running",
+        "UPDATE file SET type = 'odd' WHERE pandaid = %(id)s AND type = 'log'",
+        refused_by="file_type_known",
+    ),
+    _c("file-status", "running", "UPDATE file SET status = 'odd' WHERE pandaid = %(id)s AND type = 'log'"),
+    _c("file-size", "running", "UPDATE file SET fsize = -1 WHERE pandaid = %(id)s AND type = 'input'"),
+    _c(
+        "file-once",
+        "running",
+        "INSERT INTO file (pandaid, scope, lfn, type, status) VALUES (%(id)s, 'user.alice', 'out.root', 'output', 'defined')",
+    ),
+    _c(
+        "file-once",
+        "running",
+        "INSERT INTO file (pandaid, scope, lfn, type, status) VALUES (%(id)s, 'user.alice', 'other.tgz', 'log', 'defined')",
+    ),
+    _c("file-input-ready", "running", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'input'"),
+    _c("file-output-ready", "finished", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'output'"),
+    _c("file-output-ready", "finished", "UPDATE file SET fsize = NULL WHERE pandaid = %(id)s AND type = 'log'"),
+    _c("decision-queue", "assigned", "UPDATE job_decision SET chosen = 'OTHER' WHERE pandaid = %(id)s"),
+    _c("line-of-job", "activated", _job("minramcount = 4000")),
+    _c("line-of-job", "activated", _job("line = 999999"), refused_by="job_line_fkey"),
+    _c("line-digest", "SELECT min(id) FROM line", "UPDATE line SET digest = md5('x')::uuid WHERE id = %(id)s"),
+    # the history of a job
+    _c("event-submitted-once", "defined", _new_event("submitted", "NULL", "defined")),
+    _c("event-first", "running", "DELETE FROM job_event WHERE pandaid = %(id)s AND event = 'submitted'", "event-submitted-once"),
+    _c("event-birth", "running", _event("actor = 'pilot'", "submitted")),
+    _c("event-move", "running", _event("event = 'started'", "running")),
+    _c("event-note", "running", _event("event = 'a note'", "running")),
+    _c("event-actor", "running", _event("actor = 'user'", "running")),
+    _c("event-who", "running", _event("who = ''", "running")),
+    _c("event-chain", "running", _event("fromstatus = 'sent'", "running")),
+    _c("event-attempt", "running", _event("attemptnr = 2", "started")),
+    _c("event-after-end", "finished", _new_event("a note", "'finished'", "finished")),
+    _c("event-claimed-once", "sent", _new_event("claimed", "'activated'", "sent"), "event-chain", "event-actor", "event-holder"),
+    _c("event-holder", "running", _job("holdersubject = 'x'")),
+    _c("event-replay", "running", _job("jobstatus = 'starting'")),
+    _c("event-replay", "activated", _job("attemptnr = 2")),
+    _c("event-future", "running", _event("at = now() + interval '1 hour'", "running")),
+    # the archive
+    _c(
+        "archive-once",
+        "finished",
+        "INSERT INTO job_archive SELECT (statechangetime AT TIME ZONE 'UTC')::date, j.* FROM job j WHERE pandaid = %(id)s",
+        "archive-complete",
+        "event-submitted-once",
+    ),
+    _c(
+        "archive-once",
+        "history",
+        "INSERT INTO job_archive SELECT * FROM job_archive WHERE pandaid = %(id)s",
+        "event-submitted-once",
+    ),
+    _c("archive-final", "history", "UPDATE job_archive SET jobstatus = 'running' WHERE pandaid = %(id)s", "event-replay"),
+    _c(
+        "archive-day",
+        "history",
+        "UPDATE job_archive SET statechangetime = statechangetime - interval '5 days' WHERE pandaid = %(id)s",
+    ),
+    _c(
+        "archive-belongs",
+        "history",
+        "UPDATE job_event_archive SET endedon = endedon - 1 WHERE pandaid = %(id)s AND event = 'running'",
+    ),
+    _c("archive-belongs", "history", "DELETE FROM job_archive WHERE pandaid = %(id)s"),
+    _c("archive-complete", "history", "DELETE FROM job_text_archive WHERE pandaid = %(id)s"),
+    _c("archive-complete", "history", "DELETE FROM job_event_archive WHERE pandaid = %(id)s", "event-submitted-once"),
+    _c("archive-bounds", _NEXT_PARTITION, _SHIFT),
+    _c("archive-months", _FIRST_PARTITION, _DROP_FIRST),
+    _c("archive-ahead", _NEXT_PARTITION, _DROP_NEXT),
+    _c("archive-columns", "SELECT 'file_archive'", "ALTER TABLE file_archive ADD COLUMN extra integer", "archive-views"),
+    _c("archive-views", "SELECT 'file_ever'", "DROP VIEW file_ever"),
+)

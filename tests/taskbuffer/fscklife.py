@@ -1,0 +1,153 @@
+"""A database after a varied life: jobs in every state, some in their second attempt, some in the history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from factories import ALICE, PILOT, QUEUE, a_file, a_job
+from stages import Stage
+
+from pandad.spec.caller import Identity
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
+from pandad.taskbuffer import decisions, files, history, jobs, loops, users, workers
+from pandad.taskbuffer.decisions import StoredDecision
+from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.store import Transaction
+
+S, E, A = JobStatus, Event, Actor
+BOB = Identity(ALICE.anchor, "/DC=org/DC=test/CN=bob")
+
+BROKERED = (E.BROKERED, A.BROKERAGE)
+READY = (E.INPUT_READY, A.DATASERVICE)
+CLAIMED = (E.CLAIMED, A.PILOT)
+RUNNING = (E.RUNNING, A.PILOT)
+REPORTED = (E.REPORTED, A.PILOT)
+QUEUED = (BROKERED, READY)
+RAN = (*QUEUED, CLAIMED, (E.STARTED, A.PILOT), RUNNING)
+
+WAYS: dict[str, tuple[tuple[Event, Actor], ...]] = {
+    "defined": (),
+    "assigned": (BROKERED,),
+    "waiting": (BROKERED, (E.INPUT_MISSING, A.DATASERVICE)),
+    "activated": QUEUED,
+    "throttled": (*QUEUED, (E.THROTTLE, A.WATCHER)),
+    "sent": (*QUEUED, CLAIMED),
+    "running": RAN,
+    "recovering": (*RAN, (E.RECOVERING, A.PILOT)),
+    "reported": (*RAN, REPORTED),
+    "transferring": (*RAN, REPORTED, (E.TRANSFER_STARTED, A.DATASERVICE)),
+    "merging": (*RAN, REPORTED, (E.MERGE_STARTED, A.TASK)),
+    "finished": (*RAN, REPORTED, (E.COMPLETED, A.DATASERVICE)),
+    "failed": (*RAN, (E.LOST, A.WATCHER)),
+    "cancelled": (BROKERED, (E.KILLED, A.USER)),
+    "closed": (BROKERED, (E.CLOSED, A.WATCHER)),
+    "second": (*QUEUED, CLAIMED, (E.SENT_EXPIRED, A.WATCHER)),
+    "second running": (*RAN, (E.RETRIED, A.WATCHER), CLAIMED, RUNNING),
+    "again": (*QUEUED, (E.UNBROKERED, A.USER)),
+    "refused": (BROKERED, (E.REFUSED, A.DATASERVICE)),
+}
+
+EACH = 3  # jobs of each way
+
+
+@dataclass(frozen=True)
+class Life:
+    """Where the jobs are now: PandaIDs by way, and by what was done beside."""
+
+    jobs: dict[str, list[int]] = field(default_factory=dict)
+
+    def where(self, *ways: str) -> list[int]:
+        """The jobs of those ways."""
+        return [panda_id for way in ways for panda_id in self.jobs[way]]
+
+
+async def live(stage: Stage) -> Life:
+    """Let it all happen."""
+    store, life = stage.store, Life()
+    await stage.queue()
+    await store.transact("beside", _beside)
+    life.jobs["history"] = [await a_life(stage, "finished", WAYS["finished"]) for _ in range(EACH)]
+    await store.once("months", history.make_months)
+    await stage.sql("SELECT make_archive_month((now() - interval '1 month')::date)")
+    assert await store.once("archive", history.archive, 0, EACH) == EACH
+    for way, events in WAYS.items():
+        life.jobs[way] = [await a_life(stage, way, events) for _ in range(EACH)]
+    life.jobs["pending"] = await store.transact("pending", _pending)
+    told = [Change(i, {"commandToPilot": "tobekilled"}) for i in life.where("sent")[:1]]
+    await store.transact("told", jobs.touch, "kill asked", told, IN_SLOT, actor=A.USER, who="alice")
+    return life
+
+
+async def a_life(stage: Stage, name: str, events: Sequence[tuple[Event, Actor]]) -> int:
+    """A job, from its submission on."""
+    (panda_id,) = await stage.store.transact("submit", _submitted, [a_job(jobName=name, Files=_files())], ALICE)
+    for event, actor in events:
+        await stage.store.transact("live", _live, panda_id, event, actor)
+    return panda_id
+
+
+def _files() -> list[FileSpec]:
+    of_input = {"lfn": "in.root", "type": "input", "destinationDBlock": None, "destinationSE": None}
+    return [a_file(**of_input), a_file(), a_file(lfn="log.tgz", type="log")]
+
+
+async def _submitted(txn: Transaction, specs: Sequence[JobSpec], owner: Identity, actor: Actor = A.USER) -> list[int]:
+    serial, jobset = await users.next_serial(txn, owner)
+    for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True):
+        job.PandaID, job.jobDefinitionID, job.jobsetID = panda_id, serial, jobset
+        for file in job.Files:
+            file.PandaID = panda_id
+    await jobs.insert(txn, specs, owner, actor)
+    return [job.PandaID or 0 for job in specs]
+
+
+async def _pending(txn: Transaction) -> list[int]:
+    return await _submitted(txn, [a_job(jobStatus=S.PENDING, jediTaskID=10_000_000) for _ in range(EACH)], BOB, A.TASK)
+
+
+async def _live(txn: Transaction, panda_id: int, event: Event, actor: Actor) -> None:
+    """One event, with what comes with it in the same transaction."""
+    job = await _look(txn, panda_id)
+    values: dict[str, object] = {}
+    if event is E.BROKERED:
+        values["computingSite"] = QUEUE
+        verdicts = [{"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}]
+        await decisions.put(txn, [StoredDecision(panda_id, QUEUE, verdicts)])
+    if event is E.CLAIMED:
+        values |= {"holderanchor": PILOT.anchor, "holdersubject": PILOT.subject}
+    if event in (E.SENT_EXPIRED, E.RETRIED):
+        values |= {"attemptNr": job.attemptNr + 1, "holderanchor": None, "holdersubject": None, "reportedstatus": None}
+    if event is E.REPORTED:
+        values["reportedstatus"] = S.FINISHED
+    who = PILOT.subject if actor is A.PILOT else "test"
+    assert await jobs.move(txn, event, [Change(panda_id, values)], actor=actor, who=who)
+    if event is E.INPUT_READY:
+        await _ready(txn, job, {"input"})
+    if event is E.COMPLETED:
+        await _ready(txn, job, {"output", "log"})
+
+
+async def _look(txn: Transaction, panda_id: int) -> JobSpec:
+    (job,) = await jobs.find(txn, [panda_id])
+    assert job is not None
+    return job
+
+
+async def _ready(txn: Transaction, job: JobSpec, types: Collection[str]) -> None:
+    found = [f for f in job.Files if f.type in types]
+    for file in found:
+        file.status, file.fsize, file.checksum = "ready", 10, "ad:00000001"
+    await files.update(txn, found)
+
+
+async def _beside(txn: Transaction) -> None:
+    """What is not about a job."""
+    for name in ("brokerage", "adder"):
+        term = await loops.lease(txn, name, "host:1:abc", 30)
+        assert term == 1
+        await loops.finished(txn, name, "host:1:abc", term, "no route" if name == "adder" else None)
+    await workers.put(txn, "harvester", 1, "started", QUEUE, "node1")
+    await workers.put(txn, "harvester", 1, "finished", QUEUE, "node1")
