@@ -140,6 +140,32 @@ class IdentityConfig:
         "May submit and manage production work, and do what a pilot does", (), check=_dn
     )
     admin: tuple[str, ...] = setting("May do everything", (), check=_dn)
+    groups: Mapping[str, tuple[str, ...]] = setting(
+        'Managers of groups, who may kill and debug the jobs of that workingGroup: NAME = ["DN", ...]',
+        lambda: MappingProxyType({}),
+        check=_dn,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsConfig:
+    """Secrets of users, which their jobs get; they are stored sealed with a key that the database does not have."""
+
+    key_file: Path | None = setting(
+        'Keys, one a line, each from `openssl rand -base64 32`; the first seals, all open; "" refuses secrets',
+        None,
+        on_disk=_secret,
+    )
+    handed_out: str = setting(
+        "With which jobs of their owner they go to a pilot; asked is those with the tag us (useSecrets)",
+        "all",
+        choices=("all", "asked"),
+    )
+    pilot_owner: str | None = setting(
+        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody',
+        None,
+        check=_dn,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +262,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)

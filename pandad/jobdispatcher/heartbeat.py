@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 
+from pandad.jobdispatcher.backchannel import answered
 from pandad.jobdispatcher.requests import JobUpdate
 from pandad.spec.attribute import attributes_of
 from pandad.spec.caller import Caller, Role
@@ -63,6 +64,9 @@ class Heartbeat:
         if meaning is None:
             return NOTHING
         who = caller.identity.subject
+        return await answered(self._store, update, await self._stored(caller, who, meaning, update), who)
+
+    async def _stored(self, caller: Caller, who: str, meaning: Meaning, update: JobUpdate) -> str:
         if caller.has(Role.PILOT, Role.PRODUCTION):
             command = await self._batcher.ask((update.job_status, who), update)
             if command is not None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 # taskBufferErrorCode
 TASKBUFFER_KILL = 100       # "killed by <user>"
+TASKBUFFER_EXPIRED = 102    # "expired in <state>. status unchanged since <t>"
+TASKBUFFER_ABORTED = 103    # "aborted by ExtIF"
+TASKBUFFER_REASSIGNED = 105  # "reassigned by JEDI", "reassigned by rebrokerage"
+TASKBUFFER_RETRIED = 106    # "retried by server"
+TASKBUFFER_FAST_REBROKERAGE = 130  # "fast rebrokerage due to Nq/Nr overshoot"
+TASKBUFFER_WORKER_DONE = 300  # its worker ended
 
 # jobDispatcherErrorCode
 DISPATCHER_LOST_HEARTBEAT = 100  # "lost heartbeat : <modificationTime>"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pandad.spec.errors import NotFound
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus as S
+from pandad.spec.pilotcommand import KILL
 from pandad.taskbuffer import decisions, jobs
 from pandad.taskbuffer.store import Transaction
 
@@ -49,7 +50,7 @@ async def why(txn: Transaction, panda_id: int) -> dict[str, object]:
         raise NotFound("job", panda_id)
     decision = await decisions.find(txn, panda_id)
     waits_for, sentence = WAITS[job.jobStatus]
-    command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot and waits_for else ""
+    command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot == KILL and waits_for else ""
     return {
         "PandaID": panda_id, "jobStatus": job.jobStatus, "summary": f"job {panda_id} {sentence(job)}{command}",
         "since": job.stateChangeTime, "waits_for": waits_for, "computingSite": job.computingSite, "attemptNr": job.attemptNr,

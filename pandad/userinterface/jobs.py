@@ -6,23 +6,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
-from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
-from pandad.spec.pilotcommand import KILL
+from pandad.spec.jobstatus import Actor, JobStatus
+from pandad.spec.pilotcommand import told
 from pandad.spec.resourcetype import resource_type_of
+from pandad.spec.specialhandling import DEBUG_MODE, has_tag
 from pandad.taskbuffer import jobs, users
-from pandad.taskbuffer.jobs import Change, JobState
 from pandad.taskbuffer.store import Store, Transaction
-from pandad.userinterface import explain
+from pandad.userinterface import explain, kill
+from pandad.userinterface.authority import PRODUCTION_LABELS, Authority
+from pandad.userinterface.kill import KillAnswer
 
 MAX_JOBS = 5000  # in one call, as PanDA
 USER_PRIORITY = 1000
 DEFAULT_VO = "atlas"  # PanDA's own default
-PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 OFFICIAL_LABEL = "managed"
 FILE_TYPES = ("input", "output", "log", "pseudo_input")
 LARGEST_FILE_BYTES = 2**50  # so that those of a job can be added up
@@ -34,8 +34,8 @@ _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "Erro
 class Jobs:
     """What people and their programs do with jobs."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, authority: Authority | None = None) -> None:
+        self._store, self._authority = store, authority or Authority()
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec]) -> list[JobSpec]:
         """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID.
@@ -59,8 +59,16 @@ class Jobs:
 
         :return: per id whether the job is being killed; False for an unknown or finished job, and for somebody else's.
         """
+        return [answer.taken for answer in await self.kill_each(caller, ids, code)]
+
+    async def kill_each(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[KillAnswer]:
+        """The same, with a reason for each answer.
+
+        :param code: PanDA's kill code, see spec/killcode.py.
+        :raise BadRequest: there is no such code. :raise Forbidden: it is not for this caller.
+        """
         _identity(caller)
-        return await self._store.transact("kill", _kill, caller, list(ids), code)
+        return await self._store.transact("kill", kill.kill, self._authority, caller, list(ids), code)
 
     async def why(self, caller: Caller, panda_id: int) -> dict[str, object]:
         """Why the job is where it is: a line for a person, and what the brokerage saw. (see explain.py)
@@ -91,7 +99,8 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
                         f"{', '.join(sorted(caller.roles)) or 'no role'}; submit with label user")
     assert caller.identity is not None
     job.jobStatus = JobStatus.DEFINED
-    job.PandaID = job.startTime = job.endTime = job.commandToPilot = job.transExitCode = None
+    job.PandaID = job.startTime = job.endTime = job.transExitCode = None
+    job.commandToPilot = told(has_tag(job.specialHandling, DEBUG_MODE), None)
     for attribute in _ERRORS:
         setattr(job, attribute.name, None if attribute.nullable else 0)
     job.prodUserID, job.prodUserName = caller.identity.subject[:250], caller.name[:60]
@@ -155,29 +164,6 @@ def _numbered(job: JobSpec, panda_id: int, serial: int, jobset: int) -> JobSpec:
 def _named(text: str, job: JobSpec) -> str:
     """PanDA's macros in file names and parameters."""
     return text.replace("$PANDAID", f"{job.PandaID:05d}").replace("$JOBSETID", str(job.jobsetID))
-
-
-async def _kill(txn: Transaction, caller: Caller, ids: list[int], code: int | None) -> list[bool]:
-    states = await jobs.states(txn, ids)
-    ours = [s for s in states if s is not None and may_kill(caller, s)]
-    by = f"killed by {caller.name}"
-    values = {"taskBufferErrorCode": errorcodes.TASKBUFFER_KILL, "taskBufferErrorDiag": by}
-    why = by + (f" (code {code})" if code is not None else "")
-    assert caller.identity is not None
-    who = caller.identity.subject
-    # In this order: a job that a pilot takes between the two statements is met by the second.
-    ended = await jobs.move(txn, Event.KILLED, [Change(s.panda_id, values, why=why) for s in ours], actor=Actor.USER, who=who,
-                            only=BEFORE_PILOT | AFTER_PILOT)
-    before = {s.panda_id for s in ours if s.command == KILL and s.status in IN_SLOT}
-    orders = [Change(s.panda_id, {**values, "commandToPilot": KILL}, why=why) for s in ours if s.panda_id not in before]
-    told = await jobs.touch(txn, "kill asked", orders, IN_SLOT, actor=Actor.USER, who=who)
-    done = {m.panda_id for m in (*ended, *told)} | before
-    return [panda_id in done for panda_id in ids]
-
-
-def may_kill(caller: Caller, state: JobState) -> bool:
-    """The owner, and an admin. (Group roles come with VOMS.)"""
-    return caller.identity == state.owner or caller.has(Role.ADMIN)
 
 
 def _identity(caller: Caller) -> Identity:
