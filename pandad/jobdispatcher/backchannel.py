@@ -18,5 +18,6 @@ async def answered(store: Store, update: JobUpdate, command: str, who: str) -> s
     :raise StoreUnavailable: not noted; the pilot must send the update again.
     """
     if pilotcommand.is_debug_command(command):
-        return await store.transact("debug_output", outputs.exchange, update.job_id, update.attempt_nr, update.stdout, who)
+        stdout = update.stdout or None
+        return await store.transact("debug_output", outputs.exchange, update.job_id, update.attempt_nr, stdout, who)
     return DEBUG_OFF if update.stdout and command == NOTHING else command
