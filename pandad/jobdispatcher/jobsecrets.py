@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from pandad.config import SecretsConfig
 from pandad.spec import pilotcommand
 from pandad.taskbuffer import secrets
+from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.secrets import Sealed
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import Unopened, Vault
@@ -30,19 +31,26 @@ class JobSecrets:
 
     def __init__(self, store: Store, vault: Vault | None, config: SecretsConfig) -> None:
         self._store, self._vault, self._config = store, vault, config
+        self._batcher: Batcher[bool, Sequence[int], Mapping[int, Extra]] = Batcher(self._together)
 
     async def of_jobs(self, ids: Sequence[int]) -> Mapping[int, Extra]:
         """What to add to the definitions of these jobs, just claimed; only jobs that have something are there.
 
-        Costs one short statement, and nothing without a vault.
+        Costs a short statement, which calls that arrive together share, and nothing without a vault.
 
         :raise StoreUnavailable: try later; the jobs' lease brings them back.
         """
         if self._vault is None or not ids:
             return {}
-        config = self._config
-        rows = await self._store.once(
-            "secrets_of_jobs", secrets.of_jobs, list(ids), config.pilot_owner, config.handed_out == "asked")
+        return await self._batcher.ask(self._config.handed_out == "asked", ids)
+
+    async def _together(self, only_asked: bool, questions: Sequence[Sequence[int]]) -> list[Mapping[int, Extra]]:
+        ids = [panda_id for question in questions for panda_id in question]
+        found = self._gathered(await self._store.once(
+            "secrets_of_jobs", secrets.of_jobs, ids, self._config.pilot_owner, only_asked))
+        return [{panda_id: found[panda_id] for panda_id in question if panda_id in found} for question in questions]
+
+    def _gathered(self, rows: Sequence[tuple[list[int], bool, Sealed]]) -> dict[int, Extra]:
         gathered: dict[int, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
         for with_jobs, for_pilot, sealed in rows:
             opened = self._opened([sealed])

@@ -11,6 +11,7 @@ import pytest
 from factories import ALICE, PILOT
 from pytest_twisted import ensureDeferred
 from stages import Stage
+from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.config import SecretsConfig
 from pandad.jobdispatcher.jobsecrets import JobSecrets
@@ -48,6 +49,19 @@ async def test_with_the_jobs_of_their_owner(stage: Stage) -> None:
     alices = {"secrets": {"token": "a", "key": "ä"}}
     assert found == {hers: alices, too: alices, his: {"secrets": {"token": "b"}}}
     assert await handing(stage).of_jobs([]) == {}
+
+
+@ensureDeferred
+async def test_calls_at_the_same_time(stage: Stage) -> None:
+    """Each call gets what belongs to its own jobs, whoever asks beside it."""
+    await keep(stage, ALICE, token="a")
+    await keep(stage, BOB, token="b")
+    ids = [await stage.job(S.RUNNING, owner=owner) for owner in (ALICE, BOB, TWIN) * 4]
+    room = handing(stage)
+    answers = await gatherResults([Deferred.fromCoroutine(room.of_jobs([panda_id])) for panda_id in ids])
+    tokens = [[json.loads(extra["secrets"])["token"] for extra in answer.values()] for answer in answers]
+    assert tokens == [["a"], ["b"], []] * 4
+    assert [list(answer) for answer in answers if answer] == [[i] for n, i in enumerate(ids) if n % 3 < 2]
 
 
 @ensureDeferred
