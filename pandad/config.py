@@ -122,7 +122,10 @@ class DatabaseConfig:
         "How to reach it, in libpq's words; mandatory", check=_named, example='"dbname=pandad"'
     )
     connections: int = setting(
-        "Most connections at a time, the listening one not counted", 8, low=1, high=1000
+        "Most connections at a time, those for reads and the listening one not counted", 8, low=1, high=1000
+    )
+    read_connections: int = setting(
+        "Most connections for reads at a time, so that they never wait behind writes", 4, low=1, high=1000
     )
     connect_timeout_s: float = setting("How long opening a connection may take", 5.0, low=0.1, high=300)
     wait_s: float = setting(
@@ -142,9 +145,7 @@ class IdentityConfig:
     admin: tuple[str, ...] = setting("May do everything", (), check=_dn)
     groups: Mapping[str, tuple[str, ...]] = setting(
         'Managers of groups, who may kill and debug the jobs of that workingGroup: NAME = ["DN", ...]',
-        lambda: MappingProxyType({}),
-        check=_dn,
-    )
+        lambda: MappingProxyType({}), check=_dn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,19 +154,12 @@ class SecretsConfig:
 
     key_file: Path | None = setting(
         'Keys, one a line, each from `openssl rand -base64 32`; the first seals, all open; "" refuses secrets',
-        None,
-        on_disk=_secret,
-    )
+        None, on_disk=_secret)
     handed_out: str = setting(
         "With which jobs of their owner they go to a pilot; asked is those with the tag us (useSecrets)",
-        "all",
-        choices=("all", "asked"),
-    )
+        "all", choices=("all", "asked"))
     pilot_owner: str | None = setting(
-        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody',
-        None,
-        check=_dn,
-    )
+        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None, check=_dn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +196,29 @@ class DispatcherConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharesConfig:
+    """Whose jobs go first: by cores in use over weight, first of the group, then of the type of work, then of the user."""
+
+    refresh_s: float = setting("How often the cores in use are counted anew", 10.0, low=0.05, high=HOUR_S)
+    user_cap: int = setting("Most cores of one user at a time; 0 is no cap", 10_000, low=0, high=10**9)
+    groups: Mapping[str, float] = setting(
+        "Weights of working groups; one that is not listed has 1", lambda: MappingProxyType({}), low=0.001, high=1e6
+    )
+    work: Mapping[str, float] = setting(
+        "Weights of types of work: production, analysis, test; one that is not listed has 1",
+        lambda: MappingProxyType({}),
+        low=0.001,
+        high=1e6,
+    )
+    group_caps: Mapping[str, int] = setting(
+        "Most cores of a working group at a time; one that is not listed has no cap",
+        lambda: MappingProxyType({}),
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerageConfig:
     """The choice of a queue for each job."""
 
@@ -231,6 +248,66 @@ class DataServiceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryConfig:
+    """Ended jobs: they stay readable, in monthly partitions."""
+
+    keep_s: int = setting(
+        "How long an ended job stays among the live ones; nobody sees a difference, but fewer rows are faster",
+        6 * HOUR_S,
+        low=0,
+        high=365 * DAY_S,
+    )
+    batch: int = setting("Jobs in one round", 500, low=1, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRuleConfig:
+    """What to do about one kind of failure; the strictest of the rules that match wins. A * stands for any text."""
+
+    source: str = setting(
+        "Which error it is about",
+        choices=("transExitCode", "exe", "pilot", "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup"),
+        example='"pilot"',
+    )
+    codes: tuple[int, ...] = setting("Its codes; none is any code", (), low=0, high=10**9)
+    message: str = setting("Its text", "*", longest=200)
+    queue: str = setting("Queue of the attempt", "*", longest=200)
+    software: str = setting("Release, package, transformation, container or platform", "*", longest=200)
+    label: str = setting("prodSourceLabel of the job", "*", longest=200)
+    action: str = setting(
+        "What to do",
+        choices=("no_retry", "limit", "more_memory", "more_time", "avoid_site"),
+        example='"no_retry"',
+    )
+    attempts: int = setting("Most attempts in all; 0 is no bound", 0, low=0, high=1000)
+    factor: float = setting("more_memory, more_time: multiplied by this", 1.5, low=1, high=10)
+    add_mb: int = setting("more_memory: and this added", 0, low=0, high=10**6)
+    most_mb: int = setting("more_memory: up to this; 0 is no limit", 0, low=0, high=10**8)
+    most_s: int = setting("more_time: up to this; 0 is no limit", 0, low=0, high=365 * DAY_S)
+    active: bool = setting("false: only note in the job's history that it matches", True)
+
+    @property
+    def refusal(self) -> str | None:
+        """Which keys do not go together; what to write instead."""
+        if self.action == "limit" and not self.attempts:
+            return "has the action limit and no attempts; write attempts = 2"
+        if self.factor == 1 and (self.action == "more_time" or (self.action == "more_memory" and not self.add_mb)):
+            return f"has the action {self.action} and raises nothing; write factor = 1.5"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryConfig:
+    """When a failed attempt is followed by another one; docs/reference/retries.md."""
+
+    attempts: int = setting("Attempts of a job that does not say how many", 3, low=1, high=1000)
+    most_attempts: int = setting("Attempts of any job, whatever it says", 50, low=1, high=1000)
+    rules: Mapping[str, RetryRuleConfig] = setting(
+        "Rules by name, each a table [retry.rules.NAME]", lambda: MappingProxyType({})
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
@@ -240,6 +317,9 @@ class LoopsConfig:
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
     watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+    caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
+    ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
+    historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +345,11 @@ class Config:
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    shares: SharesConfig = field(default_factory=SharesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
+    retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -311,6 +394,9 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     config = reader.table(Config, source.data, ())
     if config is not None and 0 != config.server.tls_port == config.server.http_port:
         reader.complain(("server", "http_port"), "is the same as tls_port; write another port")
+    for name, rule in config.retry.rules.items() if config is not None else ():
+        if rule.refusal is not None:
+            reader.complain(("retry", "rules", name), rule.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

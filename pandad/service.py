@@ -38,6 +38,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.schedule import Bodies, schedule
@@ -45,6 +46,8 @@ from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.local import LocalDDM
+from pandad.jobdispatcher.ageing import Ageing
+from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
@@ -53,6 +56,7 @@ from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.authority import Authority
 from pandad.userinterface.debug import Debug
@@ -119,7 +123,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher, heartbeat, workers = Dispatcher(self._store), Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
+        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files, authority = self._config.files, Authority(self._config.identity.groups)
         debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
         return (
@@ -150,8 +155,11 @@ class Pandad(MultiService):
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
-            adder=Adder(store, self._ddm, config.dataservice).run_once,
-            watcher=Watcher(store, config.dispatcher).run_once)
+            adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
+            watcher=Watcher(store, config.dispatcher).run_once,
+            caps=Caps(store, config.shares).run_once,
+            ageing=Ageing(store).run_once,
+            historian=Historian(store, config.history).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         for loop in loops:
             if loop.loop_name in ("brokerage", "activator", "adder"):
@@ -159,7 +167,7 @@ class Pandad(MultiService):
         return loops
 
     async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.once("queue_description", sites.find, name)).description)
+        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from pandad.config import SharesConfig
+from pandad.jobdispatcher.fairshare import Shares
+from pandad.jobdispatcher.window import Window
 from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.capability import Capability
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
+from pandad.spec.line import Line
 from pandad.spec.site import Queue, queue_from_description
-from pandad.taskbuffer import claims, jobs
-from pandad.taskbuffer.claims import Capability
+from pandad.taskbuffer import claims, jobs, lines
+from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.store import Transaction
 
@@ -82,6 +87,15 @@ def a_caller(name: str = "alice", *roles: Role, limited: bool = False) -> Caller
     return Caller(Identity(ANCHOR, f"/DC=org/DC=test/CN={name}"), frozenset(roles), limited, "client.test")
 
 
+def a_line(number: int, **but: Any) -> Line:
+    """A line of Alice's small user jobs."""
+    values: dict[str, Any] = {
+        "label": "user", "job_label": "", "processing_type": "", "resource_type": "SCORE", "memory_mb": 0, "disk_mb": 0,
+        "walltime_s": 0, "cores": 1, "task_id": 0, "working_group": "", "country_group": "", "owner": ALICE,
+        "owner_name": "alice"}
+    return Line(id=number, **{**values, **but})
+
+
 def a_pilot(**but: Any) -> Capability:
     """What a pilot on QUEUE takes: one job, of any size."""
     values: dict[str, Any] = {"queue": QUEUE, "holder": PILOT, "node": "node1.test"}
@@ -98,10 +112,21 @@ async def stored(txn: Transaction, /, specs: Sequence[JobSpec], owner: Identity 
     return [job.PandaID or 0 for job in specs]
 
 
+async def claim(txn: Transaction, /, pilot: Capability) -> list[JobSpec]:
+    """What a pilot gets that asks alone, by the rules of the dispatcher, in one transaction."""
+    there = await claims.waiting(txn, [pilot.queue])
+    known = {line.id: line for line in await lines.find(txn, list({w.line for w in there}))}
+    window = Window.of(((known[w.line], w.priority, w.panda_id) for w in there), 0.0, 0.0)
+    picked = window.pick(pilot, Shares(SharesConfig(user_cap=0)))
+    wanted = [Wanted(pilot.queue, line.id, [panda_id, *window.others(line, 20)], [pilot]) for line, panda_id in picked]
+    given = [await claims.take(txn, [each]) for each in wanted]
+    return [job for ((job,),) in given if job is not None]
+
+
 async def claimed(txn: Transaction, /, count: int = 1, **but: Any) -> list[int]:
     """New jobs, handed to a pilot."""
     await stored(txn, [a_job(jobStatus=JobStatus.ACTIVATED, **but) for _ in range(count)])
-    return [job.PandaID or 0 for job in await claims.claim(txn, a_pilot(count=count))]
+    return [job.PandaID or 0 for job in await claim(txn, a_pilot(count=count))]
 
 
 async def happened(txn: Transaction, /, event: Event, ids: Collection[int], **values: object) -> list[int]:

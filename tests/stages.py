@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from factories import ALICE, PILOT, a_job, a_pilot, a_queue, stored
+from factories import ALICE, PILOT, a_job, a_pilot, a_queue, claim, stored
 from twisted.internet.defer import Deferred
 
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import Queue
-from pandad.taskbuffer import claims, jobs, sites
+from pandad.taskbuffer import jobs, sites
 from pandad.taskbuffer.jobs import Change, JobEvent
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement
@@ -62,7 +62,7 @@ class Stage:
 
     async def claim(self, **but: Any) -> list[JobSpec]:
         """What a pilot gets."""
-        return await self.store.once("test_claim", claims.claim, a_pilot(**but))
+        return await self.store.transact("test_claim", claim, a_pilot(**but))
 
     async def event(self, event: Event, panda_id: int, *, actor: Actor, **values: object) -> bool:
         """Let something happen to a job; whether it could."""
@@ -129,6 +129,10 @@ class Meanwhile(Store):
     def once(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """As the store's."""
         return self._inner.once(name, body, *args, **kwargs)
+
+    def read(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the store's."""
+        return self._inner.read(name, body, *args, **kwargs)
 
     async def _after_act(self, name: str, body: Any, *args: Any, **kwargs: Any) -> Any:
         act, self._act = self._act, None

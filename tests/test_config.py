@@ -11,8 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.config import Config, ConfigError, DatabaseConfig, IdentityConfig, LoopsConfig, load, parse, sample
+from pandad.config import (
+    Config,
+    ConfigError,
+    DatabaseConfig,
+    IdentityConfig,
+    LoopsConfig,
+    RetryConfig,
+    RetryRuleConfig,
+    load,
+    parse,
+    sample,
+)
 from pandad.settings import render
+from pandad.spec.failure import SOURCES
+from pandad.spec.retry import Action, RetryRule
 
 SAMPLE = Path(__file__).parents[1] / "etc" / "pandad.toml"
 DEFAULTS = Config(database=DatabaseConfig(dsn="dbname=pandad"))
@@ -41,13 +54,16 @@ def test_the_sample_is_the_defaults() -> None:
     assert SAMPLE.read_text() == sample(), "write `pandad check --sample` into it"
 
 
+NUMBERS = ("int", "float", "Mapping[str, int]", "Mapping[str, float]")
+
+
 def test_every_setting_is_explained() -> None:
     """Each setting has a sentence, and each number has bounds."""
     for section in fields(DEFAULTS):
         for f in fields(getattr(DEFAULTS, section.name)):
             rule = f.metadata["rule"]
             assert rule.doc
-            assert (rule.low is not None) == (f.type in ("int", "float")), f.name
+            assert (rule.low is not None) == (f.type in NUMBERS), f.name
 
 
 @given(
@@ -76,7 +92,7 @@ def test_any_configuration_reads_back(port: int, period_s: float, names: list[st
         (DATABASE + "[server]\ntls_port=70000", "c:4: server.tls_port: is 70000; write a number 0 to 65535"),
         (
             DATABASE + "[server]\ninterface='localhost'",
-            "c:4: server.interface: is 'localhost'; write an IP address such as \"127.0.0.1\", or \"\" for all",
+            'c:4: server.interface: is \'localhost\'; write an IP address such as "127.0.0.1", or "" for all',
         ),
         (
             DATABASE + "[server]\ntls_port=8000\nhttp_port=8000",
@@ -87,6 +103,22 @@ def test_any_configuration_reads_back(port: int, period_s: float, names: list[st
             "c:4: identity.admin[1]: is 'CN=x'; write the DN in slash form, as \"/DC=org/DC=example/CN=Some Name\"",
         ),
         (DATABASE + "[log]\nlevel='warning'", "c:4: log.level: is 'warning'; did you mean warn?"),
+        (
+            DATABASE + "[retry.rules.r]\nsource='pilot'",
+            'c:3: retry.rules.r.action: is missing; write action = "no_retry"',
+        ),
+        (
+            DATABASE + "[retry.rules.r]\nsource='pilot'\naction='limit'",
+            "c:3: retry.rules.r: has the action limit and no attempts; write attempts = 2",
+        ),
+        (
+            DATABASE + "[retry.rules.r]\nsource='pilot'\naction='more_memory'\nfactor=1",
+            "c:3: retry.rules.r: has the action more_memory and raises nothing; write factor = 1.5",
+        ),
+        (
+            DATABASE + "[retry.rules.r]\nsource='pilot'\naction='limit'\nattempts=2\ncodes=['x']",
+            'c:7: retry.rules.r.codes[1]: is the text "x"; write a whole number',
+        ),
     ],
 )
 def test_mistakes_name_line_and_remedy(text: str, expected: str) -> None:
@@ -94,6 +126,31 @@ def test_mistakes_name_line_and_remedy(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text, "c")
     assert str(caught.value) == expected
+
+
+def test_retry_rules_speak_the_words_of_the_spec() -> None:
+    """The sources and actions of a rule in the file are those that the rules know, and the other keys are theirs too."""
+    written = {f.name: f for f in fields(RetryRuleConfig)}
+    assert set(written) == {f.name for f in fields(RetryRule)} - {"name"}
+    assert set(written["source"].metadata["rule"].choices) == set(SOURCES)
+    assert set(written["action"].metadata["rule"].choices) == set(Action)
+    rule = RetryRuleConfig(source="pilot", action="no_retry")
+    spec = RetryRule(name="x", source="pilot", action=Action.NO_RETRY)
+    assert all(getattr(rule, name) == getattr(spec, name) for name in written)
+
+
+def test_retry_rules_read_back() -> None:
+    """Rules are written as tables under their names, whatever these are."""
+    rules = {name: RetryRuleConfig(source="ddm", action="limit", attempts=2, codes=(1, 2)) for name in ("a", "b c", 'd"e.f')}
+    config = replace(DEFAULTS, retry=RetryConfig(rules=rules))
+    assert parse(render(config)) == config
+
+
+def test_the_example_of_the_page_on_retries() -> None:
+    """What the page shows can be written into the file as it is, behind the sample."""
+    page = (SAMPLE.parents[1] / "docs" / "reference" / "retries.md").read_text()
+    example = page.split("```toml")[1].split("```")[0]
+    assert set(parse(SAMPLE.read_text() + example).retry.rules) == {"out-of-memory", "no-space", "bad-input"}
 
 
 def test_ports_may_both_be_chosen_by_the_system() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pandad.brokerage import weights
-from pandad.brokerage.rules import No, is_pinned, refusal
+from pandad.brokerage.rules import No, refusal
 from pandad.brokerage.snapshot import Snapshot
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
@@ -47,7 +47,7 @@ class Decision:
             return f"best of {sum(v.no is None for v in self.verdicts)} queues that can take it"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
-        if is_pinned(self.job):
+        if self.job.is_pinned:
             own = [v for v in self.verdicts if v.queue == self.job.computingSite]
             return f"{own[0].queue}: {own[0].no.text}" if own and own[0].no else f"there is no queue {self.job.computingSite}"
         nearest = sorted(self._refused, key=lambda pair: -pair[1].passed)
@@ -84,6 +84,6 @@ def _choose(job: JobSpec, answers: list[tuple[Queue, No | None]], snapshot: Snap
 
 def _needs(job: JobSpec) -> tuple[object, ...]:
     """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
-    return (job.computingSite if is_pinned(job) else None, job.prodSourceLabel, job.minRamCount, job.maxDiskCount,
-            job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,
+    return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount,
+            job.maxDiskCount, job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,
             bool(job.inputs), bool(job.outputs))

@@ -29,7 +29,7 @@ class Cycle:
         Reading and writing are separate short transactions: a long one would hold back the vacuum of the hot table. A job that
         changed in between is simply not moved.
         """
-        due, snapshot = await self._store.transact("brokerage_read", _read, self._config.batch)
+        due, snapshot = await self._store.read("brokerage_read", _read, self._config.batch)
         if due:
             made = list(decide(due, snapshot))
             await self._store.transact("brokerage_write", _write, made)

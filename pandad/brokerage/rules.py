@@ -31,7 +31,7 @@ TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "r
 
 def pinned(job: JobSpec, queue: Queue) -> No | None:
     """A job that names its queue goes nowhere else."""
-    if is_pinned(job) and job.computingSite != queue.name:
+    if job.is_pinned and job.computingSite != queue.name:
         return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
     return None
 
@@ -42,7 +42,7 @@ def status(job: JobSpec, queue: Queue) -> No | None:
         return None
     if queue.status is QueueStatus.TEST and job.prodSourceLabel in TEST_LABELS:
         return None
-    if queue.status is QueueStatus.BROKEROFF and is_pinned(job):
+    if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
         return None
     return No("status", queue.status.value, "online", f"the queue is {queue.status}")
 
@@ -85,18 +85,21 @@ def storage(job: JobSpec, queue: Queue) -> No | None:
     return None
 
 
-RULES: Sequence[Rule] = (pinned, status, memory, disk, cores, walltime, platform, storage)
+def excluded(job: JobSpec, queue: Queue) -> No | None:
+    """The job does not come back to a queue that a retry rule made it avoid."""
+    if queue.name in job.avoided:
+        return No("excluded", queue.name, f"not {', '.join(job.avoided)}", "the job failed there and is to avoid it")
+    return None
+
+
+# The last is the rule that says most of a queue which would fit otherwise.
+RULES: Sequence[Rule] = (pinned, status, memory, disk, cores, walltime, platform, storage, excluded)
 
 
 def refusal(job: JobSpec, queue: Queue) -> No | None:
     """The first rule that the queue fails for this job, None if it can take it."""
     answers = ((passed, rule(job, queue)) for passed, rule in enumerate(RULES))
     return next((replace(no, passed=passed) for passed, no in answers if no is not None), None)
-
-
-def is_pinned(job: JobSpec) -> bool:
-    """Whether the submitter chose the queue (PanDA: relocationFlag)."""
-    return job.relocationFlag == 1 and job.computingSite is not None
 
 
 def _at_most(criterion: str, need: int, limit: int, what: str) -> No | None:

@@ -267,6 +267,10 @@ def explanation(why: Mapping[str, Any]) -> str:
     text += facts(
         (key.replace("_", " "), why.get(key)) for key in ("jobStatus", "since", "waits_for", "decided_at")
     )
+    attempts = why.get("attempts") or []
+    if attempts:
+        ends = ("attemptNr", "at", "event", "why")
+        text += "\n\n" + table(ends, [[attempt.get(key) for key in ends] for attempt in attempts])
     queues = why.get("queues") or []
     keys = ("queue", "verdict", "criterion", "have", "need", "text")
     return text + ("\n\n" + table(keys, [[q.get(key) for key in keys] for q in queues]) if queues else "")

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """List the loops."""
 
     async def find_all(store: Store) -> list[LoopState]:
-        return await store.transact("loop_ls", loops.find_all)
+        return await store.read("loop_ls", loops.find_all)
 
     found = on_store(args.config, find_all)
     show(args, [asdict(loop) for loop in found], overview(found))

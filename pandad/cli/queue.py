@@ -61,7 +61,7 @@ def _add(args: argparse.Namespace) -> int:
 
 def _ls(args: argparse.Namespace) -> int:
     async def find_all(store: Store) -> list[Queue]:
-        return await store.transact("queue_ls", sites.find_all)
+        return await store.read("queue_ls", sites.find_all)
 
     _print(args, on_store(args.config, find_all))
     return 0

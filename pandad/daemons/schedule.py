@@ -20,6 +20,9 @@ class Bodies:
     activator: Body
     adder: Body
     watcher: Body
+    caps: Body
+    ageing: Body
+    historian: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
@@ -30,6 +33,9 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
+        ("caps", bodies.caps, config.caps_s, True),
+        ("ageing", bodies.ageing, config.ageing_s, True),
+        ("historian", bodies.historian, config.historian_s, True),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

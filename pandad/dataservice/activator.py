@@ -46,7 +46,7 @@ class Activator:
 
     async def run_once(self) -> bool:
         """Look at the jobs that are due; True if there may be more."""
-        due, queues = await self._store.transact("activator_read", _read, self._config.batch)
+        due, queues = await self._store.read("activator_read", _read, self._config.batch)
         if due:
             copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
             outcomes = [inspect(job, queues.get(job.computingSite or ""), copies) for job in due]

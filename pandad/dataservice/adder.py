@@ -1,4 +1,4 @@
-"""Reported jobs: check the outputs against what the pilot says and what lies at the endpoint, then finish or fail the job."""
+"""Reported jobs: check the outputs against what the pilot says and what lies at the endpoint; finish, retry or fail the job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
-from pandad.taskbuffer import files, jobs, worklists
+from pandad.spec.retry import RetryPolicy
+from pandad.taskbuffer import files, jobs, retries, worklists
+from pandad.taskbuffer.retries import Failed
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.worklists import Reported
 
@@ -37,14 +39,14 @@ class Outcome:
 
 
 class Adder:
-    """Ends `holding` jobs whose pilot has reported."""
+    """Ends `holding` jobs whose pilot has reported, or has them tried again."""
 
-    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig) -> None:
-        self._store, self._ddm, self._config = store, ddm, config
+    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, policy: RetryPolicy) -> None:
+        self._store, self._ddm, self._config, self._policy = store, ddm, config, policy
 
     async def run_once(self) -> bool:
         """Check the jobs that are due; True if there may be more."""
-        due = await self._store.transact("adder_read", worklists.output_due, self._config.batch)
+        due = await self._store.read("adder_read", worklists.output_due, self._config.batch)
         if due:
             copies = await locate(self._ddm, [(f.destinationSE, f) for r in due for f in r.job.outputs])
             await self._store.transact("adder_write", self._write, [conclude(r, copies, self._config.give_up_s) for r in due])
@@ -57,6 +59,10 @@ class Adder:
         for event, group in by_event.items():
             if event is None:
                 await jobs.defer(txn, [_id(o) for o in group], JobStatus.HOLDING, self._config.missing_retry_s)
+                continue
+            if event is Event.FAILED:
+                failed = [Failed(_id(o), event, o.why or "", o.job.attemptNr, o.values, o.files) for o in group]
+                await retries.settle(txn, self._policy, failed, actor=Actor.DATASERVICE, who=WHO)
                 continue
             changes = [jobs.Change(_id(o), o.values, why=o.why) for o in group]
             moved = await jobs.move(txn, event, changes, actor=Actor.DATASERVICE, who=WHO)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
+from twisted.internet.interfaces import IReactorTime
+
+from pandad.config import SharesConfig
+from pandad.jobdispatcher.matcher import MOST, Matcher
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.spec.caller import Caller, Role, compact_name
+from pandad.spec.capability import Capability
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import claims, jobs
-from pandad.taskbuffer.batch import MOST, Batcher
-from pandad.taskbuffer.claims import Capability
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import JobState
 from pandad.taskbuffer.store import Store
 
-MAX_JOBS = claims.MAX_COUNT  # in one call
-assert MOST <= claims.MAX_COUNT, "a round of single claims must fit one claim"
+MAX_JOBS = MOST  # in one call
 NAME_LENGTH = 60  # of prodUserName
 
 # Labels that a pilot of a label may take (PanDA server, getJobs). A label that is not listed takes its own jobs only.
@@ -37,9 +39,9 @@ def labels_for(label: str | None) -> tuple[str, ...]:
 class Dispatcher:
     """Gives jobs to pilots, and to Harvester for its workers."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, shares: SharesConfig) -> None:
         self._store = store
-        self._batcher: Batcher[tuple[Hashable, ...], Capability, list[JobSpec]] = Batcher(self._together)
+        self._matcher = Matcher(store, clock, shares)
 
     async def acquire(self, caller: Caller, wanted: AcquireJobs) -> list[JobSpec]:
         """The best jobs that fit, now in the caller's hands; none if there is none.
@@ -49,17 +51,11 @@ class Dispatcher:
         :raise NotAuthenticated, Forbidden: who asks may not take such jobs.
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        pilot = capability(caller, wanted)
-        if pilot.count == 1:
-            return await self._batcher.ask(pilot.demands, pilot)
-        return await self._store.once("acquire_jobs", claims.claim, pilot)
-
-    async def _together(self, demands: tuple[Hashable, ...], pilots: Sequence[Capability]) -> list[list[JobSpec]]:
-        return await self._store.once("acquire_jobs", claims.claim_together, pilots)
+        return await self._matcher.ask(capability(caller, wanted))
 
     async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
         """The states of those jobs in the order asked for; None where there is no such job."""
-        return await self._store.once("job_states", jobs.states, ids)
+        return await self._store.read("job_states", jobs.states, ids)
 
 
 def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
@@ -78,9 +74,10 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
     return Capability(
         queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
         disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),
-        labels=labels, resource_type=wanted.resource_type, task_id=wanted.task_id, working_group=wanted.working_group,
-        country_group=wanted.country_group, owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity,
-        node=wanted.node, computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
+        labels=labels, job_types=labels_for(wanted.job_type) if wanted.job_type else None, resource_type=wanted.resource_type,
+        task_id=wanted.task_id, working_group=wanted.working_group, country_group=wanted.country_group,
+        owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity, node=wanted.node,
+        computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
 
 
 def _label(subject: str | None) -> str | None:

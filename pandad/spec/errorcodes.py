@@ -7,7 +7,9 @@ TASKBUFFER_KILL = 100       # "killed by <user>"
 TASKBUFFER_EXPIRED = 102    # "expired in <state>. status unchanged since <t>"
 TASKBUFFER_ABORTED = 103    # "aborted by ExtIF"
 TASKBUFFER_REASSIGNED = 105  # "reassigned by JEDI", "reassigned by rebrokerage"
-TASKBUFFER_RETRIED = 106    # "retried by server"
+# A job that was retried in place is its own next attempt, so these stand in its history; on it only if another takes its place.
+TASKBUFFER_RETRIED = 106        # by the server: "retried by server"
+TASKBUFFER_PILOT_RETRIED = 107  # because the pilot asks for it
 TASKBUFFER_FAST_REBROKERAGE = 130  # "fast rebrokerage due to Nq/Nr overshoot"
 TASKBUFFER_WORKER_DONE = 300  # its worker ended
 

@@ -146,6 +146,12 @@ class JobSpec:
     outputFileType: str | None = limited(32)  # type of the output files
 
     Files: list[FileSpec] = field(default_factory=list)
+    avoided: list[str] = field(default_factory=list)  # pandad's own: queues that it must not go to, after failures there
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the submitter chose the queue (PanDA: relocationFlag)."""
+        return self.relocationFlag == 1 and self.computingSite is not None
 
     @property
     def inputs(self) -> list[FileSpec]:
@@ -164,3 +170,11 @@ class JobSpec:
 
 
 JOB_ATTRIBUTES = attributes_of(JobSpec)
+
+# What a pilot says of its job, at each sign of life and at the end.
+REPORTED_ATTRIBUTES = (
+    "modificationHost", "cpuConsumptionTime", "cpuConsumptionUnit", "cpuConversion", "schedulerID", "pilotID", "batchID",
+    "pilotTiming", "transExitCode", "pilotErrorCode", "pilotErrorDiag", "exeErrorCode", "exeErrorDiag", "startTime", "endTime",
+    "nEvents", "nInputFiles", "jobMetrics", "jobSubStatus", "actualCoreCount", "maxRSS", "maxVMEM", "maxSWAP", "maxPSS", "avgRSS",
+    "avgVMEM", "avgSWAP", "avgPSS", "totRCHAR", "totWCHAR", "totRBYTES", "totWBYTES", "rateRCHAR", "rateWCHAR", "rateRBYTES",
+    "rateWBYTES", "cpu_architecture_level", "grid", "sourceSite", "destinationSite")

@@ -69,6 +69,7 @@ class Event(StrEnum):
     FAILED = "failed"                    # the report says so, or the outputs are not what it says
     SENT_EXPIRED = "sent lease expired"  # never started: back to the queue with a new attempt
     RETRIED = "retried"                  # a new attempt in place
+    RETRIED_ELSEWHERE = "retried elsewhere"  # a new attempt, brokered anew
     LOST = "lost heartbeat"
     TIMED_OUT = "timed out"
     KILLED = "killed"                    # a job that holds no slot, or whose pilot obeyed
@@ -124,6 +125,7 @@ TRANSITIONS: Mapping[Event, Transition] = {
     # PanDA fails a job whose pilot never spoke; nothing ran, so a new attempt is safe and costs nobody anything.
     E.SENT_EXPIRED: _row({S.SENT}, S.ACTIVATED, A.WATCHER),
     E.RETRIED: _row(IN_SLOT | {S.HOLDING}, S.ACTIVATED, A.WATCHER, A.DATASERVICE),
+    E.RETRIED_ELSEWHERE: _row(IN_SLOT | {S.HOLDING}, S.DEFINED, A.WATCHER, A.DATASERVICE),
     E.LOST: _row({S.STARTING, S.RUNNING}, S.FAILED, A.WATCHER),
     E.TIMED_OUT: _row(LIVE - IN_SLOT, S.FAILED, A.WATCHER),
     # A job in a slot is killed softly: told at the next heartbeat, cancelled when its pilot reports or falls silent.
@@ -132,6 +134,9 @@ TRANSITIONS: Mapping[Event, Transition] = {
     # By a person too: production may say what the system would have said, with its kill codes.
     E.CLOSED: _row(BEFORE_PILOT, S.CLOSED, A.WATCHER, A.TASK, A.USER),
 }
+
+RETRIES = frozenset({E.RETRIED, E.RETRIED_ELSEWHERE})
+NEW_ATTEMPT = RETRIES | {E.SENT_EXPIRED}  # the events that make attemptNr one higher, and no others do
 
 INITIAL: Mapping[Actor, frozenset[JobStatus]] = {
     A.USER: frozenset({S.DEFINED}),

@@ -1,115 +1,153 @@
-"""Handing out jobs: one statement that finds, takes and logs, and that never waits for another claimer."""
+"""Handing out jobs: read who waits where, then take chosen ones in one statement that never waits for another claimer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from pandad.spec.caller import Identity
-from pandad.spec.job import JobSpec
-from pandad.spec.jobstatus import TRANSITIONS, Actor, Event
-from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
-from pandad.taskbuffer.statement import sql
+from pandad.spec.capability import Capability
+from pandad.spec.file import FILE_ATTRIBUTES
+from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.spec.jobstatus import IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
+from pandad.taskbuffer.jobs import files_of
+from pandad.taskbuffer.pool import Row
+from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
-MAX_COUNT = 100  # jobs in one claim
+READ_MOST = 512  # jobs of one queue in one reading, over all its lines
+READ_LEAST = 4  # of each line
+_CLAIMED = TRANSITIONS[Event.CLAIMED]
+(_SOURCE,) = _CLAIMED.sources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capability:
-    """What a pilot can take. None excludes nothing."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An activated job, as last read."""
 
     queue: str
-    count: int = 1
-    memory_mb: int | None = None
-    disk_mb: int | None = None
-    remaining_s: int | None = None
-    cores: int | None = None
-    labels: Collection[str] | None = None
-    resource_type: str | None = None
-    task_id: int | None = None
-    working_group: str | None = None
-    country_group: str | None = None
-    owner: Identity | None = None  # only this owner's jobs
-    owner_name: str | None = None  # only jobs of this compact user name
-    holder: Identity
-    node: str | None = None
-    computing_element: str | None = None
-    scheduler_id: str | None = None
-
-    @property
-    def demands(self) -> tuple[Hashable, ...]:
-        """All that decides which jobs fit: pilots alike in this can share a claim."""
-        labels = tuple(self.labels) if self.labels is not None else None
-        return (self.queue, self.memory_mb, self.disk_mb, self.remaining_s, self.cores, labels, self.resource_type, self.task_id,
-                self.working_group, self.country_group, self.owner, self.owner_name)
+    line: int
+    panda_id: int
+    priority: int
 
 
-_ROW = TRANSITIONS[Event.CLAIMED]
-(_SOURCE,) = _ROW.sources
+# From line to line of a queue, and of each line its head: both by job_activated, however many jobs stand behind.
+_WAITING = sql("claims.waiting", f"""
+    WITH RECURSIVE here AS (
+        SELECT q.queue, (SELECT min(line) FROM job WHERE jobstatus = '{_SOURCE}' AND computingsite = q.queue) AS line
+        FROM unnest(%(queues)s::text[]) AS q(queue)
+        UNION ALL
+        SELECT h.queue, (SELECT min(j.line) FROM job j
+                         WHERE j.jobstatus = '{_SOURCE}' AND j.computingsite = h.queue AND j.line > h.line)
+        FROM here h WHERE h.line IS NOT NULL),
+    heads AS MATERIALIZED (
+        SELECT queue, line, {READ_MOST} / count(*) OVER (PARTITION BY queue) AS fair FROM here WHERE line IS NOT NULL)
+    SELECT h.queue, h.line, best.pandaid, best.currentpriority
+    FROM heads h CROSS JOIN LATERAL (
+        SELECT j.pandaid, j.currentpriority FROM job j
+        WHERE j.jobstatus = '{_SOURCE}' AND j.computingsite = h.queue AND j.line = h.line
+        ORDER BY j.currentpriority DESC, j.pandaid LIMIT greatest({READ_LEAST}, h.fair)) best""")
 
-# One plan serves all calls: an ordered scan of job_activated, made without the values. So the states are constants of the text
-# (a partial index is not used for a parameter), and the planner must not believe that hardly any job fits or most are wanted,
-# or it sorts the whole queue. coalesce makes one guess of the conditions, not the product of eleven; the outer LIMIT
-# tells it a number, where for the asked one it expects a tenth of the table. The rows are locked in priority order, SKIP LOCKED
-# passes over what a neighbour is taking, and the UPDATE sees each row once.
-_CLAIM = sql("jobs.claim", f"""
-    WITH best AS MATERIALIZED (SELECT * FROM (
-        SELECT pandaid, currentpriority FROM job
-        WHERE jobstatus = '{_SOURCE}' AND computingsite = %(queue)s
-          AND coalesce(
-              (%(memory_mb)s::bigint IS NULL OR minramcount <= %(memory_mb)s::bigint)
-              AND (%(disk_mb)s::bigint IS NULL OR maxdiskcount <= %(disk_mb)s::bigint)
-              AND (%(remaining_s)s::bigint IS NULL OR coalesce(maxwalltime, 0) <= %(remaining_s)s::bigint)
-              AND (%(cores)s::bigint IS NULL OR coalesce(corecount, 1) <= %(cores)s::bigint)
-              AND (%(labels)s::text[] IS NULL OR prodsourcelabel = ANY (%(labels)s::text[]))
-              AND (%(resource_type)s::text IS NULL OR resource_type = %(resource_type)s::text)
-              AND (%(task_id)s::bigint IS NULL OR jeditaskid = %(task_id)s::bigint)
-              AND (%(working_group)s::text IS NULL OR workinggroup = %(working_group)s::text)
-              AND (%(country_group)s::text IS NULL OR countrygroup = %(country_group)s::text)
-              AND (%(owner_subject)s::text IS NULL
-                   OR (ownersubject, owneranchor) = (%(owner_subject)s::text, %(owner_anchor)s::text))
-              AND (%(owner_name)s::text IS NULL OR produsername = %(owner_name)s::text),
-              false)
-        ORDER BY currentpriority DESC, pandaid LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS fit LIMIT {MAX_COUNT}),
-    numbered AS (SELECT pandaid, row_number() OVER (ORDER BY currentpriority DESC, pandaid) AS place FROM best),
+# What a pilot is told of a job, and who it is for.
+_TOLD = (
+    "PandaID", "jobDefinitionID", "AtlasRelease", "transformation", "homepackage", "prodSourceLabel", "prodUserID",
+    "currentPriority", "attemptNr", "maxAttempt", "jobStatus", "jobName", "maxCpuCount", "maxDiskCount", "minRamCount",
+    "computingSite", "computingElement", "destinationSE", "cloud", "sourceSite", "transferType", "cmtConfig", "processingType",
+    "prodUserName",
+    "workingGroup", "countryGroup", "specialHandling", "jobsetID", "coreCount", "jediTaskID", "reqID", "maxWalltime", "nucleus",
+    "resource_type", "container_name", "schedulerID", "modificationHost", "VO")
+assert set(_TOLD) <= {a.name for a in JOB_ATTRIBUTES}
+
+# Only the primary key may lead to the candidates: an index by queue and line would read the whole line, and an outdated estimate
+# calls that cheap. So the other conditions are written in a way that no index serves. What a neighbour is taking is passed over.
+_TAKE = sql("claims.take", f"""
+    WITH wanted AS (
+        SELECT * FROM unnest(%(queues)s::text[], %(lines)s::bigint[], %(counts)s::bigint[])
+        WITH ORDINALITY AS w(queue, line, count, grp)),
+    candidate AS (
+        SELECT * FROM unnest(%(ids)s::bigint[], %(groups)s::bigint[]) WITH ORDINALITY AS c(pandaid, grp, place)),
+    free AS MATERIALIZED (
+        SELECT w.grp, f.pandaid, f.place FROM wanted w CROSS JOIN LATERAL (
+            SELECT j.pandaid, c.place FROM candidate c JOIN job j ON j.pandaid = c.pandaid
+            WHERE c.grp = w.grp AND j.jobstatus::text = '{_SOURCE}' AND j.computingsite || '' = w.queue AND j.line + 0 = w.line
+            ORDER BY c.place LIMIT w.count FOR UPDATE OF j SKIP LOCKED) f),
     taker AS (
-        SELECT * FROM unnest(%(anchors)s::text[], %(subjects)s::text[], %(nodes)s::text[], %(elements)s::text[],
-                             %(schedulers)s::text[])
-        WITH ORDINALITY AS t(anchor, subject, node, element, scheduler, place)),
+        SELECT * FROM unnest(%(taker_groups)s::bigint[], %(places)s::bigint[], %(anchors)s::text[], %(subjects)s::text[],
+                             %(nodes)s::text[], %(elements)s::text[], %(schedulers)s::text[])
+        WITH ORDINALITY AS t(grp, nth, anchor, subject, node, element, scheduler, taker)),
+    given AS (
+        SELECT n.pandaid, t.* FROM taker t
+        JOIN (SELECT pandaid, grp, row_number() OVER (PARTITION BY grp ORDER BY place) AS nth FROM free) n USING (grp, nth)),
     taken AS (
         UPDATE job j SET
-            jobstatus = '{_ROW.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
-            holderanchor = t.anchor, holdersubject = t.subject, modificationhost = t.node,
-            computingelement = coalesce(t.element, j.computingelement), schedulerid = t.scheduler,
+            jobstatus = '{_CLAIMED.target}', statechangetime = now(), modificationtime = now(), starttime = NULL, endtime = NULL,
+            holderanchor = g.anchor, holdersubject = g.subject, modificationhost = g.node,
+            computingelement = coalesce(g.element, j.computingelement), schedulerid = g.scheduler,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
-        FROM numbered b JOIN taker t USING (place) WHERE j.pandaid = b.pandaid RETURNING j.*, place),
+        FROM given g WHERE j.pandaid = g.pandaid
+        RETURNING g.taker, j.holdersubject, {", ".join("j." + name.lower() for name in _TOLD)}),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,
                'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken)
-    SELECT {JOB_ROW} FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.place""")
+    SELECT j.taker, {", ".join("j." + name.lower() for name in _TOLD)}, t.jobparameters,
+           (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + a.column for a in FILE_ATTRIBUTES)}) ORDER BY f.row_id)
+            FROM file f WHERE f.pandaid = j.pandaid)
+    FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.taker""")
+
+_USAGE = sql("claims.usage", f"""
+    SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
+    WHERE jobstatus IN {listed(IN_SLOT)} GROUP BY line""")
 
 
-async def claim(txn: Transaction, pilot: Capability) -> list[JobSpec]:
-    """The best `pilot.count` jobs (at most MAX_COUNT) that this pilot can take, now its own, best first."""
-    (jobs,) = await claim_together(txn, [pilot])
-    return jobs
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Jobs of one line at one queue for some pilots.
+
+    :param ids: the candidates, best first; more than there are takers, in case that others were quicker.
+    :param takers: one for each job wanted; the first gets the best.
+    """
+
+    queue: str
+    line: int
+    ids: Sequence[int]
+    takers: Sequence[Capability]
 
 
-async def claim_together(txn: Transaction, pilots: Sequence[Capability]) -> list[list[JobSpec]]:
-    """The same for pilots with the same demands, whose counts add up to MAX_COUNT at most: the first come first."""
-    first = pilots[0]
-    assert all(p.demands == first.demands for p in pilots), "pilots with different demands in one claim"
-    takers = [p for p in pilots for _ in range(p.count)]
+async def waiting(txn: Transaction, queues: Collection[str]) -> list[Waiting]:
+    """The heads of all lines at these queues: of each the jobs that go first, in no order of lines."""
+    return [Waiting(*row) for row in await txn.many(_WAITING, queues=sorted(queues))]
+
+
+async def take(txn: Transaction, wanted: Sequence[Wanted]) -> list[list[JobSpec | None]]:
+    """For each taker of each wish a job, now its own, or None if no candidate was left.
+
+    The jobs carry what a pilot is told, and their files; nothing else of them is filled in.
+    """
+    takers = [(group, nth, taker) for group, each in enumerate(wanted, 1) for nth, taker in enumerate(each.takers, 1)]
+    pilots = [taker for *_, taker in takers]
     rows = await txn.many(
-        _CLAIM, queue=first.queue, count=len(takers), memory_mb=first.memory_mb, disk_mb=first.disk_mb,
-        remaining_s=first.remaining_s, cores=first.cores, labels=list(first.labels) if first.labels is not None else None,
-        resource_type=first.resource_type, task_id=first.task_id, working_group=first.working_group,
-        country_group=first.country_group, owner_anchor=first.owner.anchor if first.owner else None,
-        owner_subject=first.owner.subject if first.owner else None, owner_name=first.owner_name,
-        anchors=[t.holder.anchor for t in takers], subjects=[t.holder.subject for t in takers], nodes=[t.node for t in takers],
-        elements=[t.computing_element for t in takers], schedulers=[t.scheduler_id for t in takers])
-    found = map(job_from_row, rows)
-    return [list(islice(found, p.count)) for p in pilots]
+        _TAKE, queues=[w.queue for w in wanted], lines=[w.line for w in wanted], counts=[len(w.takers) for w in wanted],
+        ids=[i for w in wanted for i in w.ids], groups=[group for group, w in enumerate(wanted, 1) for _ in w.ids],
+        taker_groups=[group for group, *_ in takers], places=[nth for _, nth, _ in takers],
+        anchors=[p.holder.anchor for p in pilots], subjects=[p.holder.subject for p in pilots], nodes=[p.node for p in pilots],
+        elements=[p.computing_element for p in pilots], schedulers=[p.scheduler_id for p in pilots])
+    found = {row[0]: _told(row[1:]) for row in rows}
+    jobs = [found.get(place) for place in range(1, len(takers) + 1)]
+    given: list[list[JobSpec | None]] = []
+    for each in wanted:
+        given.append(jobs[:len(each.takers)])
+        jobs = jobs[len(each.takers):]
+    return given
+
+
+async def usage(txn: Transaction) -> Mapping[int, int]:
+    """Cores in slots by line, of the lines that have any."""
+    return dict(await txn.many(_USAGE))
+
+
+def _told(row: Row) -> JobSpec:
+    *values, parameters, file_rows = row
+    job = JobSpec(**dict(zip(_TOLD, values, strict=True)), jobParameters=parameters)
+    job.jobStatus = JobStatus(job.jobStatus)
+    job.Files = files_of(file_rows)
+    return job

@@ -28,7 +28,7 @@ _PUT = sql("decisions.put", """
     SELECT * FROM jsonb_to_recordset(%(decisions)s::jsonb) AS d(pandaid bigint, chosen text, verdicts jsonb)
     ON CONFLICT (pandaid) DO UPDATE SET at = now(), chosen = EXCLUDED.chosen, verdicts = EXCLUDED.verdicts""")
 
-_FIND = sql("decisions.find", "SELECT pandaid, chosen, verdicts, at FROM job_decision WHERE pandaid = %(panda_id)s")
+_FIND = sql("decisions.find", "SELECT pandaid, chosen, verdicts, at FROM job_decision_ever WHERE pandaid = %(panda_id)s")
 
 
 async def put(txn: Transaction, decisions: Sequence[StoredDecision]) -> None:

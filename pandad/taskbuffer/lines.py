@@ -19,8 +19,8 @@ _NUMBERS = ("minramcount", "maxdiskcount", "maxwalltime", "corecount", "jeditask
 _OWNED = ("workinggroup", "countrygroup", "owneranchor", "ownersubject", "produsername")
 _COLUMNS = (*_TEXTS, *_NUMBERS, *_OWNED)
 
-# The digest is the same md5 as in schema/0003_lines.sql. Lines are never changed and never removed, so one that is found is there for
-# good; a new one is taken by "DO UPDATE", because "DO NOTHING" gives no id for a line that somebody else makes at the same time.
+# The digest is the same md5 as in schema/0003_lines.sql. Lines are never changed nor removed, so one that is found stays; a new
+# one is taken by "DO UPDATE", because "DO NOTHING" gives no id for a line that somebody else makes at the same time.
 _ENSURE = sql("lines.ensure", f"""
     WITH asked AS (
         SELECT n.*, md5(jsonb_build_array({", ".join("n." + c for c in _COLUMNS)})::text)::uuid AS digest
@@ -34,6 +34,11 @@ _ENSURE = sql("lines.ensure", f"""
     SELECT place, id FROM there UNION ALL SELECT a.place, m.id FROM asked a JOIN made m USING (digest) ORDER BY place""")
 
 _FIND = sql("lines.find", f"SELECT id, {', '.join(_COLUMNS)} FROM line WHERE id = ANY (%(ids)s::bigint[])")
+
+_OF_OWNER = sql("lines.of_owner", """
+    SELECT id FROM line WHERE ownersubject = %(subject)s AND owneranchor = %(anchor)s""")
+
+_OF_GROUP = sql("lines.of_group", "SELECT id FROM line WHERE workinggroup = %(group)s AND workinggroup <> ''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,16 @@ async def ensure(txn: Transaction, jobs: Sequence[tuple[JobSpec, Identity]]) -> 
 async def find(txn: Transaction, ids: Sequence[int]) -> list[Line]:
     """Those lines, in no order; what stands in them never changes."""
     return [_line(row) for row in await txn.many(_FIND, ids=list(ids))]
+
+
+async def of_owner(txn: Transaction, owner: Identity) -> list[int]:
+    """All lines with jobs of that owner."""
+    return [row[0] for row in await txn.many(_OF_OWNER, anchor=owner.anchor, subject=owner.subject)]
+
+
+async def of_group(txn: Transaction, group: str) -> list[int]:
+    """All lines with jobs of that working group."""
+    return [row[0] for row in await txn.many(_OF_GROUP, group=group)]
 
 
 def _line(row: Row) -> Line:

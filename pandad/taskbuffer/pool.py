@@ -155,15 +155,16 @@ class Link:
         self._connection.close()
 
 
-async def connect(clock: IReactorTime, config: DatabaseConfig, application: str) -> Link:
+async def connect(clock: IReactorTime, config: DatabaseConfig, application: str, options: str = "") -> Link:
     """Open one connection.
 
+    :param options: beside those of every session, as libpq takes them.
     :raise StoreUnavailable: it could not be opened within ``connect_timeout_s``; the text is PostgreSQL's own.
     """
     connection = _QuietConnection(reactor=clock)
     alarm = clock.callLater(config.connect_timeout_s, connection.abandon)
     try:
-        await connection.connect(config.dsn, application_name=application, options=session_options(config),
+        await connection.connect(config.dsn, application_name=application, options=session_options(config) + options,
                                  keepalives_idle=30, keepalives_interval=10, keepalives_count=3)
     except ConnectionClosed as error:
         raise StoreUnavailable(f"no connection to the database within {config.connect_timeout_s:g} s") from error
@@ -190,11 +191,11 @@ PINNED_PLANS = ("-c jit=off -c plan_cache_mode=force_generic_plan"
 
 
 class Pool:
-    """At most ``config.connections`` links; the last one given back goes out first, so the rest may stay unopened."""
+    """At most `size` links; the last one given back goes out first, so the rest may stay unopened."""
 
-    def __init__(self, clock: IReactorTime, config: DatabaseConfig) -> None:
-        self._clock, self._config = clock, config
-        self._turn = DeferredSemaphore(config.connections)
+    def __init__(self, clock: IReactorTime, config: DatabaseConfig, size: int, options: str = "") -> None:
+        self._clock, self._config, self._options = clock, config, options
+        self._turn = DeferredSemaphore(size)
         self._idle: list[Link] = []
         self._ending = self._closed = False
 
@@ -250,7 +251,7 @@ class Pool:
     async def _open(self, deadline: float) -> Link:
         while True:
             try:
-                return await connect(self._clock, self._config, "pandad")
+                return await connect(self._clock, self._config, "pandad", self._options)
             except StoreUnavailable:
                 pause = CONNECT_PAUSE_S * uniform(0.5, 1.5)
                 if self._ending or self._clock.seconds() + pause > deadline:

@@ -5,6 +5,7 @@ costs more than running them, and a DBA who sees `EXECUTE "jobs.claim"` in pg_st
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -46,6 +47,11 @@ def sql(name: str, text: str, *, planned_each_time: bool = False) -> Statement:
     arguments = f" ({', '.join(f'%({n})s' for n in names)})" if names else ""
     STATEMENTS[name] = Statement(name, text.strip(), f'PREPARE "{name}" AS {positional.strip()}', f'EXECUTE "{name}"{arguments}')
     return STATEMENTS[name]
+
+
+def listed(words: Iterable[str]) -> str:
+    """Constants for an IN: ('a', 'b')."""
+    return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
 
 
 def ddl(name: str, text: str) -> Statement:

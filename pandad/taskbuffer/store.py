@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 CONTENTION_TRIES = 5
 PAUSE_MAX_S = 0.5  # between two attempts
+READ_ONLY = " -c default_transaction_read_only=on"
 CHANNELS = ("brokerage", "activator", "adder")  # what a hint may wake, in any process on this database
 
 
@@ -75,7 +76,8 @@ class Store:
 
     def __init__(self, clock: IReactorTime, config: DatabaseConfig) -> None:
         self._clock, self._config = clock, config
-        self._pool = Pool(clock, config)
+        self._pool = Pool(clock, config, config.connections)
+        self._readers = Pool(clock, config, config.read_connections, READ_ONLY)
         self._listeners: dict[str, list[Callable[[], object]]] = {}
         self._listener: Listener | None = None
         self._hints: set[str] = set()
@@ -99,6 +101,14 @@ class Store:
         """
         return self._shielded(self._persist(name, lambda link: self._alone(link, body, *args, **kwargs)))
 
+    def read(self, name: str, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        """Run a `body` that only reads, on a connection kept for that: it waits behind no write. Each of its statements sees
+        what was committed when it began.
+
+        :raise StoreUnavailable: try later.
+        """
+        return self._shielded(self._persist(name, lambda link: body(Transaction(link), *args, **kwargs), self._readers))
+
     def listen(self, channel: str, heard: Callable[[], object]) -> None:
         """Call `heard` on each hint for that channel, and whenever hints may have been missed."""
         assert channel in CHANNELS, channel
@@ -114,10 +124,12 @@ class Store:
         if self._listener is not None:
             await self._listener.stop()
         self._pool.end()
+        self._readers.end()
         if self._running:
             self._drained = Deferred()
             await self._drained
         self._pool.close()
+        self._readers.close()
 
     def _heard(self, channel: str) -> None:
         for heard in self._listeners.get(channel, ()):
@@ -137,12 +149,13 @@ class Store:
         Deferred.fromCoroutine(work).addBoth(finish)
         return result
 
-    async def _persist(self, name: str, attempt: Callable[[Link], Awaitable[T]]) -> T:
+    async def _persist(self, name: str, attempt: Callable[[Link], Awaitable[T]], pool: Pool | None = None) -> T:
         """Attempt until it succeeds, fails for good, or ``wait_s`` is over."""
+        pool = pool or self._pool
         started = self._clock.seconds()
         deadline, tries = started + self._config.wait_s, 0
         while True:
-            link = await self._pool.take(deadline)
+            link = await pool.take(deadline)
             try:
                 result = await attempt(link)
             except (Contention, ConnectionLost) as error:
@@ -153,7 +166,7 @@ class Store:
                 metrics.timing(f"store.{name}", self._clock.seconds() - started)
                 return result
             finally:
-                self._pool.give(link)
+                pool.give(link)
             await deferLater(self._clock, min(0.01 * 2**tries, PAUSE_MAX_S) * uniform(0.5, 1.5))
 
     async def _in_transaction(self, link: Link, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

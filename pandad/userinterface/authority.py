@@ -9,9 +9,8 @@ from types import MappingProxyType
 from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import Forbidden
 from pandad.spec.killcode import KillCode
+from pandad.spec.share import PRODUCTION_LABELS
 from pandad.taskbuffer.control import Controlled
-
-PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
 
 
 class Ground(StrEnum):

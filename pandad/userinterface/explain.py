@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pandad.spec.errors import NotFound
+from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import FINAL, NEW_ATTEMPT
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.pilotcommand import KILL
 from pandad.taskbuffer import decisions, jobs
+from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.store import Transaction
 
 # What a job in each state waits for, and the sentence that says so.
@@ -31,30 +34,34 @@ WAITS: Mapping[S, tuple[str | None, Callable[[JobSpec], str]]] = {
     S.CLOSED: (None, lambda j: j.taskBufferErrorDiag or "was withdrawn"),
 }
 
-_SOURCES = ("exe", "pilot", "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup")
-
 
 def errors_of(job: JobSpec) -> list[str]:
-    """The job's errors, one text each: source, code, diagnosis."""
-    found = [f"{source} {getattr(job, source + 'ErrorCode')}: {getattr(job, source + 'ErrorDiag') or 'no text'}"
-             for source in _SOURCES if getattr(job, source + "ErrorCode")]
-    if job.transExitCode and job.transExitCode != "0":
-        found.insert(0, f"payload exit code {job.transExitCode}")
-    return found or ["no error was reported"]
+    """What went wrong, one entry per source; says so when nothing is known."""
+    return [str(failure) for failure in failures_of(job)] or ["no error was reported"]
 
 
 async def why(txn: Transaction, panda_id: int) -> dict[str, object]:
-    """The answer of `Jobs.why`: PandaID, jobStatus, summary, since, waits_for, queues (verdicts), decided_at."""
+    """The answer of `Jobs.why`: PandaID, jobStatus, summary, since, waits_for, attempts (those that are over), queues (verdicts),
+    decided_at."""
     (job,) = await jobs.find(txn, [panda_id])
     if job is None:
         raise NotFound("job", panda_id)
     decision = await decisions.find(txn, panda_id)
     waits_for, sentence = WAITS[job.jobStatus]
+    attempts = [_attempt(e) for e in await jobs.events(txn, panda_id) if e.event in NEW_ATTEMPT or e.became in FINAL]
+    before = [each for each in attempts if each["attemptNr"] != job.attemptNr]
+    history = f"; this is attempt {job.attemptNr}, the one before ended with: {before[-1]['why']}" if before else ""
     command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot == KILL and waits_for else ""
     return {
-        "PandaID": panda_id, "jobStatus": job.jobStatus, "summary": f"job {panda_id} {sentence(job)}{command}",
+        "PandaID": panda_id, "jobStatus": job.jobStatus, "summary": f"job {panda_id} {sentence(job)}{command}{history}",
         "since": job.stateChangeTime, "waits_for": waits_for, "computingSite": job.computingSite, "attemptNr": job.attemptNr,
-        "queues": list(decision.verdicts) if decision else [], "decided_at": decision.at if decision else None}
+        "attempts": attempts, "queues": list(decision.verdicts) if decision else [],
+        "decided_at": decision.at if decision else None}
+
+
+def _attempt(end: JobEvent) -> dict[str, object]:
+    """An attempt by what ended it; the event of a retry stands under the number of the next one."""
+    return {"attemptNr": end.attempt_nr - (end.event in NEW_ATTEMPT), "at": end.at, "event": end.event, "why": end.why}
 
 
 async def timeline(txn: Transaction, panda_id: int) -> list[dict[str, object]]:

@@ -13,11 +13,12 @@ from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import Actor, JobStatus
 from pandad.spec.pilotcommand import told
 from pandad.spec.resourcetype import resource_type_of
+from pandad.spec.share import PRODUCTION_LABELS, share_name
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag
 from pandad.taskbuffer import jobs, users
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface import explain, kill
-from pandad.userinterface.authority import PRODUCTION_LABELS, Authority
+from pandad.userinterface.authority import Authority
 from pandad.userinterface.kill import KillAnswer
 
 MAX_JOBS = 5000  # in one call, as PanDA
@@ -52,7 +53,7 @@ class Jobs:
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""
         _identity(caller)
-        return await self._store.once("describe", jobs.find, ids)
+        return await self._store.read("describe", jobs.find, ids)
 
     async def kill(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[bool]:
         """Kill jobs: at once, or, where a pilot has it, by telling the pilot at its next heartbeat.
@@ -76,7 +77,7 @@ class Jobs:
         :raise NotFound: there is no such job.
         """
         _identity(caller)
-        return await self._store.transact("why", explain.why, panda_id)
+        return await self._store.read("why", explain.why, panda_id)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
         """The history of the job, oldest first.
@@ -84,7 +85,7 @@ class Jobs:
         :raise NotFound: there is no such job.
         """
         _identity(caller)
-        return await self._store.transact("timeline", explain.timeline, panda_id)
+        return await self._store.read("timeline", explain.timeline, panda_id)
 
 
 def prepare(job: JobSpec, place: int, caller: Caller) -> None:
@@ -113,6 +114,7 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     job.currentPriority = job.assignedPriority
     job.coreCount = max(job.coreCount or 1, 1)
     job.resource_type = resource_type_of(job.coreCount, job.minRamCount)
+    job.gshare = share_name(job.workingGroup or "", label)[:32]
     job.nInputDataFiles = len(job.inputs)
     job.inputFileBytes = sum(f.fsize or 0 for f in job.inputs)
     for file in job.Files:

@@ -26,7 +26,7 @@ from pandad.api.site import build_sites
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.pilot import Pilot
-from pandad.config import ConfigError, SecretsConfig, load
+from pandad.config import ConfigError, SecretsConfig, SharesConfig, load
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
@@ -78,7 +78,7 @@ class World:
 async def world(store: Store) -> AsyncIterator[World]:
     """The rooms that secrets pass, with a vault."""
     vault = Vault([b"k" * 32])
-    heartbeat, dispatcher, workers = Heartbeat(store), Dispatcher(store), Workers(store)
+    heartbeat, dispatcher, workers = Heartbeat(store), Dispatcher(store, CLOCK, SharesConfig()), Workers(store)
     debug, secrets, along = Debug(store, Authority()), Secrets(store, vault), JobSecrets(store, vault, SecretsConfig())
     handlers = [
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets),

@@ -74,9 +74,10 @@ def test_no_json_form() -> None:
 
 
 def test_description() -> None:
-    """A described job has all its attributes by name, null for what is unset, and its files likewise."""
+    """A described job has all its attributes by name, null for what is unset, its files likewise, and the queues that
+    it avoids; panda-client passes over what it does not know."""
     job = JobSpec(PandaID=1, creationTime=datetime(2026, 11, 23, tzinfo=UTC), Files=[FileSpec(lfn="a")])
     described = json.loads(encode.json_bytes(job))
-    assert described.keys() == {a.name for a in JOB_ATTRIBUTES} | {"Files"}
+    assert described.keys() == {a.name for a in JOB_ATTRIBUTES} | {"Files", "avoided"}
     assert described["creationTime"] == {"__datetime__": "2026-11-23T00:00:00"}
     assert (described["jobStatus"], described["VO"], described["Files"][0]["lfn"]) == ("defined", None, "a")

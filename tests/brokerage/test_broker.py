@@ -35,6 +35,7 @@ jobs = st.builds(
     relocationFlag=st.sampled_from([0, 1]),
     computingSite=st.sampled_from([None, "Q0", "Q1", "gone"]),
     Files=st.sampled_from([[], [a_file(type="input")], [a_file()]]),
+    avoided=st.sampled_from([[], ["Q0"], ["Q1"], ["Q0", "Q1"]]),
 )
 
 

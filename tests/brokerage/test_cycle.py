@@ -136,6 +136,24 @@ async def test_the_most_urgent_first(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_avoided_queues(stage: Stage) -> None:
+    """A job goes to no queue that it avoids, however good; if there is none but these it stays, and says so."""
+    await stage.queue()
+    await stage.queue(nickname="SLOW")
+    fussy, hopeless = await stage.jobs(a_job(), a_job())
+    avoids = "UPDATE job SET avoided = %(a)s::text[] WHERE pandaid = %(id)s RETURNING 1"
+    await stage.sql(avoids, id=fussy, a=[QUEUE])
+    await stage.sql(avoids, id=hopeless, a=[QUEUE, "SLOW"])
+    await rounds(stage).run_once()
+    assert ((await stage.look(fussy)).computingSite, await stage.status(hopeless)) == ("SLOW", JobStatus.DEFINED)
+    assert "SLOW: the job failed there" in ((await stage.look(hopeless)).brokerageErrorDiag or "")
+    assert [(v["queue"], v.get("criterion")) for v in (await decision(stage, fussy)).verdicts] == [
+        ("SLOW", None),
+        (QUEUE, "excluded"),
+    ]
+
+
+@ensureDeferred
 async def test_a_job_killed_meanwhile_stays_killed(stage: Stage) -> None:
     """A job that is killed between the reading and the writing of a round is not moved; the others are."""
     await stage.queue()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandad.brokerage import rules
-from pandad.brokerage.rules import TEST_LABELS, Rule, is_pinned, refusal
+from pandad.brokerage.rules import TEST_LABELS, Rule, refusal
 from pandad.spec.site import QueueStatus
 
 AMOUNT = st.integers(0, 10**6)
@@ -95,8 +95,16 @@ def test_pinned(pin: str | None, flag: int, queue: str) -> None:
     job = a_job(computingSite=pin, relocationFlag=flag)
     no = rules.pinned(job, a_queue(nickname=queue))
     assert (no is not None) == (flag == 1 and pin not in (None, queue))
-    assert is_pinned(job) == (flag == 1 and pin is not None)
+    assert job.is_pinned == (flag == 1 and pin is not None)
     assert no is None or (no.criterion, no.have, no.need) == ("pinned", queue, pin)
+
+
+@given(avoided=st.lists(st.sampled_from("AB"), unique=True), queue=st.sampled_from("ABC"))
+def test_excluded(avoided: list[str], queue: str) -> None:
+    """A job does not come back to a queue that it is to avoid, and to no other queue for that reason."""
+    no = rules.excluded(a_job(avoided=avoided), a_queue(nickname=queue))
+    assert (no is not None) == (queue in avoided)
+    assert no is None or (no.criterion, no.have) == ("excluded", queue)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from factories import PILOT, a_file
@@ -14,6 +15,7 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.copies import name_of
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.retry import Action, RetryPolicy, RetryRule
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -37,8 +39,8 @@ async def reported(
     return panda_id
 
 
-def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **but: Any) -> Adder:
-    return Adder(store or stage.store, ddm, DataServiceConfig(**but))
+def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, rules: Sequence[RetryRule] = (), **but: Any) -> Adder:
+    return Adder(store or stage.store, ddm, DataServiceConfig(**but), RetryPolicy(rules=rules))
 
 
 def full() -> FakeDDM:
@@ -81,8 +83,43 @@ async def test_failed_and_killed_jobs(stage: Stage) -> None:
     await rounds(stage, full()).run_once()
     job = await stage.look(failed)
     assert (job.jobStatus, job.ddmErrorCode, job.Files[1].status) == (JobStatus.FAILED, 0, "ready")
-    assert (await stage.history(failed))[-1].why == "no space left"
+    assert (await stage.history(failed))[-1].why == "no space left; not retried: nothing asks for it"
     assert await stage.status(killed) is JobStatus.CANCELLED
+
+
+@ensureDeferred
+async def test_a_pilot_that_asks_for_another_attempt(stage: Stage) -> None:
+    """A failed job whose pilot asks for it by a negative code is activated again, its outputs still to come; the next pilot gets
+    it, and what that one reports finishes it."""
+    panda_id = await reported(stage, {"log.tgz": entry()}, JobStatus.FAILED, pilotErrorCode=-1305, pilotErrorDiag="bad node")
+    await rounds(stage, full()).run_once()
+    job = await stage.look(panda_id)
+    assert (job.jobStatus, job.attemptNr, job.pilotErrorCode, {f.status for f in job.Files}) == (
+        JobStatus.ACTIVATED,
+        2,
+        0,
+        {"defined"},
+    )
+    why = "pilot 1305: bad node; taskBuffer 107: retried, attempt 2 of 3: the pilot asks for it"
+    assert (await stage.history(panda_id))[-1].why == why
+    await stage.claim()
+    assert await stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
+    await stage.store.once("test_report", _report, panda_id, JobStatus.FINISHED, json.dumps(GOOD))
+    await rounds(stage, full()).run_once()
+    assert await stage.status(panda_id) is JobStatus.FINISHED
+    assert await stage.sql("SELECT attemptnr, outcome FROM job_report ORDER BY 1") == [(1, "failed"), (2, "finished")]
+
+
+@ensureDeferred
+async def test_outputs_that_are_wrong_by_a_rule(stage: Stage) -> None:
+    """A rule can have a job tried again whose outputs are not what its pilot says; the error is the data service's."""
+    panda_id = await reported(stage, {})
+    rule = RetryRule(name="outputs", source="ddm", codes=(200,), message="*is not at*", action=Action.LIMIT, attempts=2)
+    await rounds(stage, FakeDDM(DISK), rules=[rule]).run_once()
+    assert await stage.status(panda_id) is JobStatus.ACTIVATED
+    assert ((await stage.history(panda_id))[-1].why or "").startswith(
+        "ddm 200: out.root: the pilot did not report it, and it is not"
+    )
 
 
 @ensureDeferred

@@ -8,15 +8,21 @@ import pytest
 from factories import ALICE, PILOT, QUEUE, a_caller, a_job
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
 from pandad import metrics
+from pandad.config import SharesConfig
 from pandad.jobdispatcher.dispatcher import LABELS, MAX_JOBS, Dispatcher, capability, labels_for
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.spec.caller import ANONYMOUS, Role
+from pandad.spec.capability import Capability
 from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.jobstatus import JobStatus
-from pandad.taskbuffer.claims import Capability
+
+
+def a_dispatcher(stage: Stage, **but: Any) -> Dispatcher:
+    return Dispatcher(stage.store, reactor, SharesConfig(**but))
 
 
 def asked(**but: Any) -> AcquireJobs:
@@ -135,7 +141,7 @@ def test_a_pilot_for_one_user(said: str) -> None:
 async def test_the_best_jobs_first(stage: Stage) -> None:
     """Jobs come best first, in the caller's hands and with all that the pilot needs; when there are no more, none come."""
     low, high = await stage.jobs(*(a_job(jobStatus=JobStatus.ACTIVATED, currentPriority=p) for p in (1, 2)))
-    dispatcher = Dispatcher(stage.store)
+    dispatcher = a_dispatcher(stage)
     (first,) = await dispatcher.acquire(PILOT_CALLER, asked(node="wn1"))
     assert (first.PandaID, first.jobStatus, first.jobParameters) == (high, JobStatus.SENT, "--in x")
     assert [j.PandaID for j in await dispatcher.acquire(PILOT_CALLER, asked(n_jobs=5))] == [low]
@@ -154,14 +160,14 @@ async def test_only_jobs_that_fit(stage: Stage) -> None:
         a_job(jobStatus=JobStatus.ACTIVATED, minRamCount=5000),
         a_job(jobStatus=JobStatus.ACTIVATED, prodSourceLabel="managed"),
     )
-    assert await Dispatcher(stage.store).acquire(PILOT_CALLER, asked(memory=4000.0, n_jobs=9)) == []
+    assert await a_dispatcher(stage).acquire(PILOT_CALLER, asked(memory=4000.0, n_jobs=9)) == []
 
 
 @ensureDeferred
 async def test_people_take_their_own(stage: Stage) -> None:
     """Without the pilot role Bob finds nothing where Alice's job lies, and Alice finds it, whatever their labels say."""
     panda_id = await stage.job(JobStatus.ACTIVATED, prodUserName="bob")
-    dispatcher = Dispatcher(stage.store)
+    dispatcher = a_dispatcher(stage)
     assert await dispatcher.acquire(a_caller("bob"), asked()) == []
     assert [j.PandaID for j in await dispatcher.acquire(a_caller("alice"), asked())] == [panda_id]
 
@@ -171,7 +177,7 @@ async def test_a_pilot_for_one_user_takes_that_users(stage: Stage) -> None:
     """A pilot that names a user by DN gets that user's jobs and nobody else's."""
     await stage.job(JobStatus.ACTIVATED, prodUserName="bob")
     panda_id = await stage.job(JobStatus.ACTIVATED)
-    taken = await Dispatcher(stage.store).acquire(PILOT_CALLER, asked(n_jobs=9, prod_user_id=ALICE.subject))
+    taken = await a_dispatcher(stage).acquire(PILOT_CALLER, asked(n_jobs=9, prod_user_id=ALICE.subject))
     assert [j.PandaID for j in taken] == [panda_id]
 
 
@@ -179,7 +185,7 @@ async def test_a_pilot_for_one_user_takes_that_users(stage: Stage) -> None:
 async def test_statuses(stage: Stage) -> None:
     """States come in the order asked for, with nothing for jobs that do not exist, also twice."""
     panda_id = await stage.job(JobStatus.RUNNING)
-    states = await Dispatcher(stage.store).statuses([panda_id + 99, panda_id, panda_id])
+    states = await a_dispatcher(stage).statuses([panda_id + 99, panda_id, panda_id])
     assert [s and (s.panda_id, s.status, s.attempt_nr) for s in states] == [None, *[(panda_id, JobStatus.RUNNING, 1)] * 2]
 
 
@@ -188,7 +194,7 @@ async def test_pilots_that_come_together_share_statements(stage: Stage) -> None:
     """Each gets a job of its own although far fewer statements ran than pilots came, and each job knows its node."""
     await stage.queue()
     wanted = [await stage.job(JobStatus.ACTIVATED) for _ in range(30)]
-    dispatcher, before = Dispatcher(stage.store), metrics.COUNTS["store.acquire_jobs"]
+    dispatcher, before = a_dispatcher(stage), metrics.COUNTS["store.acquire_jobs"]
     calls = [Deferred.fromCoroutine(dispatcher.acquire(PILOT_CALLER, asked(node=f"wn{n}"))) for n in range(30)]
     found = await gatherResults(calls)
     assert sorted(job.PandaID or 0 for (job,) in found) == wanted

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from factories import a_job, a_pilot, stored
+from factories import a_job, a_pilot, claim, stored
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, jobs
+from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, NEW_ATTEMPT, TRANSITIONS, Actor, Event, JobStatus
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, JobEvent, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -25,7 +25,6 @@ S, E = JobStatus, Event
 
 EXAMPLES, STEPS = 40, 40
 MOVES = sorted(TRANSITIONS.keys() - {E.CLAIMED})  # only a claim claims
-NEW_ATTEMPT = {E.SENT_EXPIRED, E.RETRIED}
 HEARTBEATS = {E.STARTED: frozenset({S.STARTING, S.RUNNING}), E.RUNNING: frozenset({S.RUNNING})}
 NOTE = "kill asked"
 FENCES = ("this attempt", "the attempt before", "none")
@@ -119,7 +118,7 @@ class Life(RuleBasedStateMachine):
     @rule(count=st.integers(1, 3))
     def claim(self, count: int) -> None:
         """A pilot gets the best activated jobs of the queue, and no attempt of a job goes out twice."""
-        found = in_reactor(lambda: self.store.once("claim", claims.claim, a_pilot(queue=self.queue, count=count)))
+        found = in_reactor(lambda: self.store.transact("claim", claim, a_pilot(queue=self.queue, count=count)))
         waiting = sorted((-k.priority, i) for i, k in self.model.items() if k.status is S.ACTIVATED)
         assert [job.PandaID for job in found] == [i for _, i in waiting[:count]]
         for panda_id in (job.PandaID or 0 for job in found):

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from factories import a_job, a_pilot, claimed, happened, stored
+from factories import a_job, a_pilot, claim, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -188,7 +188,7 @@ async def test_values_are_written_null_too(store: Store) -> None:
 def test_what_no_event_may_change(name: str) -> None:
     """Identity, state, birth and unknown names in a change are a mistake, not something silently left out."""
     with pytest.raises(AssertionError, match=name.lower()):
-        Change(1, {name: "x"}).as_row()
+        _ = Change(1, {name: "x"}).new
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
@@ -221,5 +221,5 @@ async def test_start_is_set_once(store: Store) -> None:
         seen.append(job.startTime)
     assert seen[0] is not None and seen[0] == seen[1]
     await store.transact("retry", happened, E.RETRIED, [panda_id], attemptNr=2)
-    (again,) = await store.transact("claim", claims.claim, a_pilot())
+    (again,) = await store.transact("claim", claim, a_pilot())
     assert again.startTime is None

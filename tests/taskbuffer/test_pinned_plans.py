@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from factories import a_pilot
+from factories import a_job, a_pilot, claim, stored
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from pandad.config import DatabaseConfig
-from pandad.spec.jobstatus import Actor, Event
-from pandad.taskbuffer import claims, jobs
+from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.statement import STATEMENTS, ddl
 from pandad.taskbuffer.store import Store, Transaction
@@ -19,13 +19,14 @@ from pandad.taskbuffer.store import Store, Transaction
 FILL = ddl(
     "fill",
     """
-    INSERT INTO job (pandaid, jobstatus, computingsite, owneranchor, ownersubject)
-    SELECT n, 'activated', 'Q' || n % 5, 'ca', 'alice' FROM generate_series(1, 20000) AS n""",
+    INSERT INTO job (pandaid, line, jobstatus, computingsite, owneranchor, ownersubject)
+    SELECT n, (SELECT min(id) FROM line), 'activated', 'Q' || n % 5, 'ca', 'alice' FROM generate_series(10, 20000) AS n""",
 )
 
 
 async def _use(txn: Transaction) -> None:
-    await claims.claim(txn, a_pilot(queue="Q1"))
+    await stored(txn, [a_job(jobStatus=JobStatus.ACTIVATED, computingSite="Q1")])
+    await claim(txn, a_pilot(queue="Q1"))
     await jobs.move(txn, Event.RUNNING, [Change(1)], actor=Actor.PILOT, who="pilot")
 
 
@@ -49,6 +50,6 @@ async def test_plans_do_not_go_by_what_was_there(database: DatabaseConfig) -> No
     store = Store(reactor, DatabaseConfig(dsn=database.dsn, connections=1))
     await store.transact("use", _use)
     await store.transact("fill", lambda txn: txn.run(FILL))
-    for name in ("jobs.claim", "jobs.move"):
+    for name in ("claims.waiting", "claims.take", "jobs.pilot_move"):
         assert await store.transact("look", _tables_read_whole, name) == set(), name
     await store.close()

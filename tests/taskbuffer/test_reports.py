@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from factories import a_pilot, claimed, happened
+from factories import a_pilot, claim, claimed, happened
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -57,7 +57,7 @@ async def test_new_attempt_owes_a_report_of_its_own(store: Store) -> None:
     (panda_id,) = await store.transact("claimed", claimed)
     await store.once("report", report, panda_id, "one")
     await store.transact("retry", happened, E.RETRIED, [panda_id], attemptNr=2)
-    (job,) = await store.transact("claim", claims.claim, a_pilot())
+    (job,) = await store.transact("claim", claim, a_pilot())
     assert job.PandaID == panda_id and job.endTime is None
     assert len(await store.once("report", report, panda_id, "two", 2)) == 1
     assert await store.once("reports", reports, panda_id) == [(1, "one"), (2, "two")]

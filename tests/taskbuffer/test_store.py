@@ -224,3 +224,33 @@ async def test_hints_are_heard_again_after_the_listener_was_killed(store: Store,
     await eventually(lambda: len(heard) == 2)
     await observer.rows("NOTIFY brokerage")
     await eventually(lambda: len(heard) == 3)
+
+
+@ensureDeferred
+async def test_reads_wait_behind_no_write(database: DatabaseConfig) -> None:
+    """While every connection for writes is busy, a read is answered."""
+    store = Store(reactor, replace(database, connections=1))
+    go_on: Deferred[None] = Deferred()
+
+    async def hold(txn: Transaction) -> None:
+        await run(txn, "SELECT 1")
+        await go_on
+
+    writing = store.transact("hold", hold)
+    assert await store.read("read", rows, "SELECT 2") == [(2,)]
+    go_on.callback(None)
+    await writing
+    await store.close()
+
+
+@ensureDeferred
+async def test_reads_cannot_write(small: Store) -> None:
+    """What calls itself a read and writes is refused by the database; it may have several statements."""
+
+    async def reads(txn: Transaction) -> int:
+        return len(await rows(txn, "SELECT 1") + await rows(txn, "SELECT 2"))
+
+    assert await small.read("reads", reads) == 2
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        await small.read("writes", write, 1)
+    assert await notes(small) == []

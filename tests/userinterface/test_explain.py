@@ -10,7 +10,9 @@ from pytest_twisted import ensureDeferred
 from stages import Stage
 
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
-from pandad.taskbuffer import decisions
+from pandad.spec.retry import RetryPolicy
+from pandad.taskbuffer import decisions, retries
+from pandad.taskbuffer.retries import Failed
 from pandad.userinterface.explain import WAITS, errors_of
 from pandad.userinterface.jobs import Jobs
 
@@ -85,6 +87,28 @@ async def test_verdicts(stage: Stage) -> None:
     said = await why(stage, panda_id)
     assert said["queues"] == verdicts
     assert said["decided_at"] is not None
+
+
+@ensureDeferred
+async def test_attempts(stage: Stage) -> None:
+    """A job in a later attempt says how the one before ended; every attempt that is over is listed with its end; in its first
+    attempt a job lists none."""
+    panda_id = await stage.job(S.RUNNING, maxAttempt=2)
+    assert (await why(stage, panda_id))["attempts"] == []
+    lost = Failed(panda_id, Event.LOST, "lost", values={"jobDispatcherErrorCode": 100, "jobDispatcherErrorDiag": "lost"})
+    policy = RetryPolicy()
+    await stage.store.transact("test_lose", retries.settle, policy, [lost], actor=Actor.WATCHER, who="watcher")
+    said = await why(stage, panda_id)
+    first = "jobDispatcher 100: lost; taskBuffer 106: retried, attempt 2 of 2: its pilot vanished"
+    assert str(said["summary"]).endswith(f"waits for a pilot that fits; this is attempt 2, the one before ended with: {first}")
+    await stage.claim()
+    assert await stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
+    await stage.store.transact("test_lose", retries.settle, policy, [lost], actor=Actor.WATCHER, who="watcher")
+    attempts: Any = (await why(stage, panda_id))["attempts"]
+    assert [(a["attemptNr"], a["event"], a["why"]) for a in attempts] == [
+        (1, Event.RETRIED, first),
+        (2, Event.LOST, "lost; not retried: 2 of 2 attempts were made"),
+    ]
 
 
 def test_errors() -> None:

@@ -18,7 +18,9 @@ from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import BadRequest, Forbidden
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, LIVE, Event, JobStatus
 from pandad.spec.killcode import KILL_CODES
+from pandad.taskbuffer import history
 from pandad.userinterface.authority import Authority
+from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.kill import NOTE, KillAnswer
 
@@ -84,6 +86,17 @@ async def test_kill_after_the_end(stage: Stage, status: JobStatus) -> None:
     for code in (None, 9):
         assert await answers(stage, panda_id, code=code) == [KillAnswer(panda_id, False, f"has ended: {status}")]
     assert await stage.dump() == before
+
+
+@ensureDeferred
+async def test_kill_in_the_archive(stage: Stage) -> None:
+    """A job that ended long ago has ended, and is not unknown; what its pilot answered stays readable."""
+    panda_id = await stage.job(S.FINISHED)
+    await stage.sql("UPDATE job SET statechangetime = now() - interval '1 day' RETURNING 1")
+    assert await stage.store.once("archive", history.archive, 60, 10) == 1
+    assert await answers(stage, panda_id) == [KillAnswer(panda_id, False, "has ended: finished")]
+    found = await Debug(stage.store, AUTHORITY).output(ALICE_CALLER, panda_id)
+    assert (found["PandaID"], found["commands"]) == (panda_id, [])
 
 
 # Code to (error code, diag of a job that is activated), the state it leads to before a pilot has the job, and the one it leads to

@@ -23,7 +23,6 @@ CREATE TABLE line (
 
 ALTER TABLE job ADD COLUMN line bigint REFERENCES line;
 ALTER TABLE job ADD COLUMN avoided text[] NOT NULL DEFAULT '{}';  -- queues that the brokerage must not choose, after failures there
-ALTER TABLE job_text ADD COLUMN definition text;  -- what its pilot gets, JSON; NULL: to be made from the job
 
 INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount, maxwalltime, corecount,
                   jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername)
@@ -45,7 +44,13 @@ WHERE l.digest = md5(jsonb_build_array(coalesce(j.prodsourcelabel, ''), coalesce
 
 ALTER TABLE job ALTER COLUMN line SET NOT NULL;
 
+DROP INDEX job_owner;  -- nobody reads by owner, and each change of a state paid for it
 DROP INDEX job_activated;
 CREATE INDEX job_activated ON job (computingsite, line, currentpriority DESC, pandaid) WHERE jobstatus = 'activated';
 -- Who uses how much now: counted for the shares, from the index alone.
 CREATE INDEX job_usage ON job (line, corecount) WHERE jobstatus IN ('sent', 'starting', 'running');
+CREATE INDEX job_ageing ON job (nextcheck) WHERE jobstatus = 'activated';
+CREATE INDEX line_owner ON line (ownersubject, owneranchor);
+CREATE INDEX line_group ON line (workinggroup) WHERE workinggroup <> '';
+-- Jobs that a cap holds back, in the order in which they come back.
+CREATE INDEX job_throttled ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'throttled';

@@ -27,3 +27,17 @@ CREATE VIEW file_ever AS SELECT NULL::date AS endedon, f.* FROM file f UNION ALL
 
 -- What has ended and may leave, oldest first.
 CREATE INDEX job_ended ON job (statechangetime) WHERE jobstatus IN ('finished', 'failed', 'cancelled', 'closed');
+
+-- The partitions of a month in all six tables; what is there already stays. Called ahead of time, so that nothing waits for its locks.
+CREATE FUNCTION make_archive_month(day date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name  text;
+    month date := date_trunc('month', day)::date;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['job', 'job_text', 'job_event', 'job_report', 'job_decision', 'file'] LOOP
+        EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                       name || '_archive_' || to_char(month, 'YYYYMM'), name || '_archive', month, month + interval '1 month');
+    END LOOP;
+END $$;
+
+SELECT make_archive_month(((now() AT TIME ZONE 'UTC')::date + make_interval(months => n))::date) FROM generate_series(0, 1) AS n;

@@ -19,6 +19,21 @@ CREATE TABLE job_debug_archive (endedon date NOT NULL, LIKE job_debug) PARTITION
 CREATE INDEX job_debug_archive_id ON job_debug_archive (pandaid, id);
 CREATE VIEW job_debug_ever AS SELECT NULL::date AS endedon, o.* FROM job_debug o UNION ALL SELECT * FROM job_debug_archive;
 
+-- As in 0004, with the new table; then its partitions of the months that are there.
+CREATE OR REPLACE FUNCTION make_archive_month(day date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name  text;
+    month date := date_trunc('month', day)::date;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['job', 'job_text', 'job_event', 'job_report', 'job_decision', 'job_debug', 'file'] LOOP
+        EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                       name || '_archive_' || to_char(month, 'YYYYMM'), name || '_archive', month, month + interval '1 month');
+    END LOOP;
+END $$;
+
+SELECT make_archive_month(to_date(right(c.relname, 6), 'YYYYMM'))
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'job_archive'::regclass;
+
 -- Secrets of users, each sealed with a key that the database never sees.
 CREATE TABLE user_secret (
     anchor  text NOT NULL,
