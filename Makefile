@@ -3,7 +3,7 @@
 VENV := .venv
 EXTRAS := test
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench faults clean
 
 demo: $(VENV)/ready
 	$(VENV)/bin/pandad demo --cache $(VENV)/pilot
@@ -19,6 +19,9 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m tests.benchmarks
+
+faults: $(VENV)/ready
+	$(VENV)/bin/python -m tests.faults
 
 $(VENV)/ready: setup.py tools/prepare
 	sh tools/prepare $(VENV) $(EXTRAS)

@@ -174,25 +174,33 @@ class FilesConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatcherConfig:
-    """How long a job may go without a word from its pilot."""
+def _limit(doc: str, default_s: int) -> int:
+    limit: int = setting(doc, default_s, low=0, high=365 * DAY_S)
+    return limit
 
-    sent_lease_s: int = setting(
-        "A job that was handed out and never started goes to the next pilot after this", 60, low=1, high=DAY_S
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutsConfig:
+    """How long a job may stay where it is; 0 is for ever. docs/reference/timeouts.md says what happens then."""
+
+    sent_s: int = _limit("Handed to a pilot that does not speak: goes to the next one", 40)
+    sent_tries: int = setting(
+        "After so many pilots in a row that did not speak the job fails; 0 is never", 10, low=0, high=1000
     )
-    heartbeat_timeout_s: int = setting(
-        "A starting or running job without a heartbeat for this long is lost",
-        2 * HOUR_S,
-        low=1,
-        high=30 * DAY_S,
-    )
-    holding_timeout_s: int = setting(
-        "A job whose pilot promised to come back (holding) fails after this",
-        3 * HOUR_S,
-        low=1,
-        high=30 * DAY_S,
-    )
+    heartbeat_analysis_s: int = _limit("Starting or running without a heartbeat, analysis", 2 * HOUR_S)
+    heartbeat_production_s: int = _limit("The same, production", 2 * HOUR_S)
+    holding_analysis_s: int = _limit("Its pilot promised to come back (holding), analysis", 3 * HOUR_S)
+    holding_urgent_s: int = _limit("The same, production with a priority over 800", 3 * HOUR_S)
+    holding_production_s: int = _limit("The same, other production", 48 * HOUR_S)
+    pending_s: int = _limit("Made by a task and not set up", HOUR_S)
+    waiting_s: int = _limit("Waiting for an input that is not there", DAY_S)
+    transferring_urgent_s: int = _limit("Outputs on their way, priority from 800", 2 * DAY_S)
+    transferring_s: int = _limit("The same, other jobs", 6 * DAY_S)
+    defined_s: int = _limit("Defined or assigned", 7 * DAY_S)
+    activated_s: int = _limit("Activated, and no pilot came for it", 7 * DAY_S)
+    throttled_s: int = _limit("Throttled", 7 * DAY_S)
+    merging_s: int = _limit("Merging and untouched, analysis", 7 * DAY_S)
+    running_s: int = _limit("Running, however lively: its pilot is told to stop", 21 * DAY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +243,7 @@ class DataServiceConfig:
     batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
     missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
     give_up_s: int = setting(
-        "A job fails whose input is still missing after this, or whose output storage still does not answer",
+        "A reported job fails whose output storage still does not answer after this",
         DAY_S,
         low=1,
         high=365 * DAY_S,
@@ -316,10 +324,19 @@ class LoopsConfig:
     adder_s: float = setting(
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
-    watcher_s: float = setting("Looks for silent pilots", 10.0, low=0.05, high=HOUR_S)
+    watcher_s: float = setting("Ends or requeues jobs past a limit of [timeouts]", 4.0, low=0.05, high=HOUR_S)
+    alive_s: float = setting(
+        "Says that this process lives; three times this without a word of any is an outage", 2.0, low=0.05, high=60
+    )
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
+    lease_s: float = setting(
+        "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
+        10.0,
+        low=1,
+        high=HOUR_S,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,7 +361,7 @@ class Config:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
-    dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)

@@ -38,6 +38,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
@@ -115,7 +116,7 @@ class Pandad(MultiService):
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
         self._store = Store(reactor, config.database)
-        self._leases = Leases(self._store)
+        self._leases = Leases(self._store, config.loops.lease_s)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._loops = self._make_loops()
         tls = config.tls
@@ -156,7 +157,8 @@ class Pandad(MultiService):
             brokerage=Cycle(store, config.brokerage).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
-            watcher=Watcher(store, config.dispatcher).run_once,
+            watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
+            alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once)

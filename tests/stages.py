@@ -33,6 +33,9 @@ PATHS: dict[JobStatus, tuple[tuple[Event, Actor], ...]] = {
     JobStatus.SENT: (),
 }
 
+# What the limits of jobs are reckoned from.
+TIMES = {"job": ("creationtime", "modificationtime", "statechangetime"), "alive": ("at", "due"), "outage": ("began", "ended")}
+
 
 class Stage:
     """The store, with what the tests of the rooms ask and do."""
@@ -91,12 +94,20 @@ class Stage:
         return await self.store.once("test_sql", _sql, text, parameters)
 
     async def silent_for(self, ids: Sequence[int], silence_s: float) -> None:
-        """As if those jobs had last been heard of so long ago."""
+        """As if nothing had happened to those jobs for so long."""
         await self.sql(
-            "UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = ANY (%(ids)s) RETURNING 1",
+            """UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s),
+                              statechangetime = now() - make_interval(secs => %(s)s)
+               WHERE pandaid = ANY (%(ids)s) RETURNING 1""",
             s=silence_s,
             ids=list(ids),
         )
+
+    async def later(self, seconds: float) -> None:
+        """As if so much time had passed: whatever the database remembers is that much older."""
+        for table, columns in TIMES.items():
+            older = ", ".join(f"{column} = {column} - make_interval(secs => %(s)s)" for column in columns)
+            await self.sql(f"UPDATE {table} SET {older} RETURNING 1", s=seconds)
 
     async def due(self) -> None:
         """As if every pause before the next look were over."""

@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "check": ("pandad.cli.check", "say whether a configuration would start"),
     "job": ("pandad.cli.job", "submit, show, kill, debug and explain jobs"),
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
+    "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
 }
 

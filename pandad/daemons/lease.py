@@ -11,14 +11,13 @@ from pandad.taskbuffer import loops
 from pandad.taskbuffer.store import Store
 
 LEASE_PERIODS = 3
-LEASE_MIN_S = 30.0
 
 
 class Leases:
     """This process's leases. The holder's name says where to look: host, process id, and a mark of this start."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, lease_min_s: float) -> None:
+        self._store, self._lease_min_s = store, lease_min_s
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
 
     def exclusive(self, name: str, period_s: float, body: Body) -> Body:
@@ -27,7 +26,7 @@ class Leases:
         The lease saves double work; it guards nothing. What the body does must be safe twice (compare-and-set), because a
         process that was stopped may wake up after it lost its lease.
         """
-        lease_s = max(LEASE_PERIODS * period_s, LEASE_MIN_S)
+        lease_s = max(LEASE_PERIODS * period_s, self._lease_min_s)
 
         async def leased() -> bool:
             term = await self._store.once("loop_lease", loops.lease, name, self.holder, lease_s)

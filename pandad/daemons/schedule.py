@@ -23,10 +23,11 @@ class Bodies:
     caps: Body
     ageing: Body
     historian: Body
+    alive: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
-    """All loops that move jobs."""
+    """All loops of a process."""
     table = (
         # name         body               every               one process at a time
         ("brokerage", bodies.brokerage, config.brokerage_s, True),
@@ -36,6 +37,7 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
+        ("alive", bodies.alive, config.alive_s, False),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

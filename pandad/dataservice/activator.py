@@ -51,7 +51,6 @@ class Activator:
             copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
             outcomes = [inspect(job, queues.get(job.computingSite or ""), copies) for job in due]
             await self._store.transact("activator_write", self._write, outcomes)
-        await self._store.transact("activator_give_up", self._give_up)
         return len(due) == self._config.batch
 
     async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing]) -> None:
@@ -62,14 +61,6 @@ class Activator:
             ours = {m.panda_id for m in moved}
             await files.update(txn, [f for o in ready if o.job.PandaID in ours for f in o.files])
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
-
-    async def _give_up(self, txn: Transaction) -> None:
-        """Fail jobs whose input did not come for so long that it never will."""
-        limit_s = self._config.give_up_s
-        changes = [jobs.Change(panda_id, why=f"input still missing after {limit_s} s: {what}")
-                   for panda_id, what in await worklists.outwaited(txn, limit_s, self._config.batch)]
-        if changes:
-            await jobs.move(txn, Event.REFUSED, changes, actor=Actor.DATASERVICE, who=WHO, only=frozenset({JobStatus.WAITING}))
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""

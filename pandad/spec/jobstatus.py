@@ -127,7 +127,8 @@ TRANSITIONS: Mapping[Event, Transition] = {
     E.RETRIED: _row(IN_SLOT | {S.HOLDING}, S.ACTIVATED, A.WATCHER, A.DATASERVICE),
     E.RETRIED_ELSEWHERE: _row(IN_SLOT | {S.HOLDING}, S.DEFINED, A.WATCHER, A.DATASERVICE),
     E.LOST: _row({S.STARTING, S.RUNNING}, S.FAILED, A.WATCHER),
-    E.TIMED_OUT: _row(LIVE - IN_SLOT, S.FAILED, A.WATCHER),
+    # From sent: pilot after pilot got it and never spoke.
+    E.TIMED_OUT: _row((LIVE - IN_SLOT) | {S.SENT}, S.FAILED, A.WATCHER),
     # A job in a slot is killed softly: told at the next heartbeat, cancelled when its pilot reports or falls silent.
     E.KILLED: _row(LIVE, S.CANCELLED, A.USER, A.DATASERVICE, A.WATCHER),
     E.FORCE_KILLED: _row(LIVE, S.CANCELLED, A.USER),

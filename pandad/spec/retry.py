@@ -118,7 +118,7 @@ def decide(job: JobSpec, attempts: int, policy: RetryPolicy, queue: Queue | None
 def _decide(job: JobSpec, attempts: int, policy: RetryPolicy, rules: Sequence[RetryRule], queue: Queue | None) -> Decision:
     if forbidding := _of(rules, Action.NO_RETRY):
         return _final(f"rule {_names(forbidding)}")
-    asked = Asked(errorcodes.TASKBUFFER_RETRIED, f"rule {_names(rules)}") if rules else asked_for(job)
+    asked = Asked(errorcodes.TASKBUFFER_SERVER_RETRY, f"rule {_names(rules)}") if rules else asked_for(job)
     if asked is None:
         return _final("nothing asks for it")
     most = min(bound for bound in (attempts_of(job, policy), asked.most, *(rule.attempts for rule in rules)) if bound)
@@ -145,13 +145,13 @@ def asked_for(job: JobSpec) -> Asked | None:
     """What PanDA does without a rule: the job of a vanished pilot is tried again; so is a user's if the pilot asks for it, by a
     negative error code; and once more if the batch system ended it. (PanDA: Watcher, retryJob.)"""
     if job.jobDispatcherErrorCode in VANISHED:
-        return Asked(errorcodes.TASKBUFFER_RETRIED, "its pilot vanished")
+        return Asked(errorcodes.TASKBUFFER_SERVER_RETRY, "its pilot vanished")
     if job.prodSourceLabel not in PILOT_ASKS_FOR or (job.processingType or "").startswith(PROBES):
         return None
     if job.pilotErrorCode < 0:
-        return Asked(errorcodes.TASKBUFFER_PILOT_RETRIED, "the pilot asks for it")
+        return Asked(errorcodes.TASKBUFFER_PILOT_RETRY, "the pilot asks for it")
     if job.pilotErrorCode in ONCE_MORE:
-        return Asked(errorcodes.TASKBUFFER_RETRIED, "the batch system ended it", most=2)
+        return Asked(errorcodes.TASKBUFFER_SERVER_RETRY, "the batch system ended it", most=2)
     return None
 
 

@@ -193,7 +193,7 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
     moved AS (
         UPDATE job j SET
             jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
-            modificationtime = now(),
+            modificationtime = CASE WHEN %(noted)s THEN j.modificationtime ELSE now() END,  -- a note is no sign of life
             statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0
                         THEN now() + make_interval(secs => greatest(f.check_in_s, %(rest_s)s)) ELSE j.nextcheck END,

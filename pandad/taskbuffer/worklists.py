@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
+from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
 # Each list names the states of its partial index as constants: a prepared plan cannot know that a parameter lies within them.
 _INPUT_STATES = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
-_SILENT_STATES = f"('{JobStatus.SENT}', '{JobStatus.STARTING}', '{JobStatus.RUNNING}', '{JobStatus.HOLDING}')"
 
 _TO_BROKER = sql("worklists.to_broker", f"""
     WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck <= now()
@@ -34,23 +33,10 @@ _OUTPUT_DUE = sql("worklists.output_due", f"""
     WITH due AS (SELECT pandaid FROM job
                  WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
-    SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, extract(epoch FROM now() - r.at)
+    SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, {lived_s("r.at")}
     FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
     JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
-
-_SILENT = sql("worklists.silent", f"""
-    SELECT pandaid, jobstatus, attemptnr, modificationtime, commandtopilot FROM job
-    WHERE jobstatus IN {_SILENT_STATES} AND jobstatus = %(status)s::job_status AND reportedstatus IS NULL
-      AND modificationtime < now() - make_interval(secs => %(silence_s)s)
-    ORDER BY pandaid LIMIT %(limit)s FOR UPDATE SKIP LOCKED""", planned_each_time=True)
-
-
-_OUTWAITED = sql("worklists.outwaited", f"""
-    SELECT pandaid, ddmerrordiag FROM job
-    WHERE jobstatus IN {_INPUT_STATES} AND jobstatus = '{JobStatus.WAITING}'
-      AND statechangetime < now() - make_interval(secs => %(patience_s)s)
-    ORDER BY pandaid LIMIT %(limit)s""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +46,7 @@ class Reported:
     job: JobSpec
     outcome: JobStatus
     report: str
-    age_s: float  # since the report came
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A job whose pilot has not spoken for long."""
-
-    panda_id: int
-    status: JobStatus
-    attempt_nr: int
-    heard: datetime
-    command: str | None
+    age_s: float  # since the report came, outages left out
 
 
 async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
@@ -84,19 +59,8 @@ async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: in
     return [job_from_row(row) for row in await txn.many(_INPUT_DUE, statuses=sorted(statuses), limit=limit)]
 
 
-async def outwaited(txn: Transaction, patience_s: float, limit: int) -> list[tuple[int, str | None]]:
-    """Jobs that have been waiting for their input longer than that: (PandaID, what they wait for)."""
-    return [(panda_id, what) for panda_id, what in await txn.many(_OUTWAITED, patience_s=patience_s, limit=limit)]
-
-
 async def output_due(txn: Transaction, limit: int) -> list[Reported]:
     """Reported jobs whose output should be checked now."""
     rows = await txn.many(_OUTPUT_DUE, limit=limit)
     return [Reported(job_from_row(row[:-3]), JobStatus(row[-3]), row[-2], float(row[-1])) for row in rows]
 
-
-async def silent(txn: Transaction, status: JobStatus, silence_s: float, limit: int) -> list[Silent]:
-    """Jobs in that state not heard of for longer than `silence_s`, locked: a pilot that speaks just now is passed over, and one
-    that speaks later waits until the caller's transaction has decided."""
-    rows = await txn.many(_SILENT, status=status, silence_s=silence_s, limit=limit)
-    return [Silent(panda_id, JobStatus(was), attempt_nr, heard, command) for panda_id, was, attempt_nr, heard, command in rows]

@@ -101,7 +101,6 @@ def _verdict(job: Controlled, event: Event | None) -> tuple[bool, str]:
 
 def _change(job: Controlled, caller: Caller, code: KillCode, number: int | None) -> Change:
     """A pilot that has the job hears of it, even if the job ends at once; who asks on its behalf (Harvester) reads it too."""
-    diag = code.text(caller.name, job.status, job.since)
-    values = {"taskBufferErrorCode": code.error, "taskBufferErrorDiag": diag,
-              "commandToPilot": KILL if job.status in IN_SLOT else None}
-    return Change(job.panda_id, values, why=diag + (f" (code {number})" if number is not None else ""))
+    values = code.values(caller.name, job.status, job.since)
+    why = f"{values['taskBufferErrorDiag']}" + (f" (code {number})" if number is not None else "")
+    return Change(job.panda_id, {**values, "commandToPilot": KILL if job.status in IN_SLOT else None}, why=why)

@@ -26,7 +26,7 @@ class Process:
 
     def __init__(self, store: Store, *, more: bool = False, error: Exception | None = None) -> None:
         self.runs = 0
-        self.leases = Leases(store)
+        self.leases = Leases(store, 30.0)
         self.run: Body = self.leases.exclusive("broker", 1.0, self._body)
         self._more, self.error = more, error
 

@@ -148,19 +148,6 @@ async def test_a_waiting_job_says_what_is_true_now(stage: Stage) -> None:
 
 
 @ensureDeferred
-async def test_waiting_has_an_end(stage: Stage) -> None:
-    """A job whose input does not come within give_up_s fails and says what it waited for; one that just began waits on."""
-    await stage.queue()
-    old, new = [await stage.job(JobStatus.ASSIGNED, Files=[an_input()]) for _ in range(2)]
-    await rounds(stage, FakeDDM(DISK)).run_once()
-    await stage.sql("UPDATE job SET statechangetime = now() - interval '101 s' WHERE pandaid = %(old)s RETURNING 1", old=old)
-    await rounds(stage, FakeDDM(DISK), give_up_s=100).run_once()
-    assert [await stage.status(i) for i in (old, new)] == [JobStatus.FAILED, JobStatus.WAITING]
-    assert (await stage.look(old)).ddmErrorCode == errorcodes.DDM_SETUPPER
-    assert (await stage.history(old))[-1].why == f"input still missing after 100 s: not at {DISK}: user.alice:in.root"
-
-
-@ensureDeferred
 async def test_missing_inputs_pause(stage: Stage) -> None:
     """A waiting job is looked at again only after a pause, so jobs behind it get their turn."""
     await stage.queue()

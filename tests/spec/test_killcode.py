@@ -38,13 +38,17 @@ def test_forced() -> None:
     assert {code for code, rule in KILL_CODES.items() if rule.event(JobStatus.RUNNING) is not None} == {9, 52, 60, 99}
 
 
+def left(code: int | None, status: JobStatus, who: str = "alice") -> tuple[object, ...]:
+    return tuple(KILL_CODES[code].values(who, status, SINCE).values())
+
+
 def test_messages() -> None:
-    """The shapes that monitors know."""
-    assert KILL_CODES[None].text("alice", JobStatus.RUNNING, SINCE) == "killed by alice"
-    expired = "expired in waiting. status unchanged since 2026-01-02 03:04:05"
-    assert KILL_CODES[4].text("x", JobStatus.WAITING, SINCE) == expired
+    """The pairs that monitors know."""
+    assert left(None, JobStatus.RUNNING) == (100, "killed by alice")
+    assert left(4, JobStatus.WAITING) == (102, "expired in waiting. status unchanged since 2026-01-02 03:04:05")
+    assert left(51, JobStatus.DEFINED) == (105, "reassigned by JEDI")
 
 
 def test_braces_in_a_name() -> None:
     """A name is a text and nothing to be filled in."""
-    assert KILL_CODES[None].text("{status}", JobStatus.RUNNING, SINCE) == "killed by {status}"
+    assert left(None, JobStatus.RUNNING, "{state}") == (100, "killed by {state}")

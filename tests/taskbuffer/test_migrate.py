@@ -42,7 +42,9 @@ ROWS = {
           INSERT INTO loop (name) VALUES ('broker')""",
     3: "UPDATE line SET prodsourcelabel = 'user'",  # made of the jobs that were there
     4: "SELECT 1",
-    5: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
+    5: """INSERT INTO alive (at, due) VALUES (now(), now());
+          INSERT INTO outage (began, ended) VALUES (now() - interval '1 h', now())""",
+    6: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
           INSERT INTO user_secret (anchor, subject, name, sealed) VALUES ('ca', 'alice', 'token', '\\x00')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""

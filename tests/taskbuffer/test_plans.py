@@ -44,7 +44,7 @@ LOAD = f"""
            CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
            now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE'
     FROM generate_series(1, {JOBS}) AS n,
-         LATERAL (SELECT (ARRAY[{", ".join(f"'{s}'" for s in STATES)}])[1 + n / {QUEUES} % {len(STATES)}]::job_status AS s) AS state;
+         LATERAL (SELECT (ARRAY[{", ".join(f"'{s}'" for s in STATES)}])[1 + n / {QUEUES} % {len(STATES)}]::job_status AS s) AS l;
     INSERT INTO job_text (pandaid, jobparameters) SELECT pandaid, '--in x' FROM job;
     INSERT INTO file (pandaid, lfn, type, status) SELECT pandaid, 'out', 'output', 'defined' FROM job;
     INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) SELECT pandaid, attemptnr, 'finished', '' FROM job
@@ -191,14 +191,6 @@ async def test_output_due(explain: Explain) -> None:
     assert {"job_output", "job_report_pkey"} <= plan.indexes() and plan.whole_tables() == set() and plan.read("job_output") <= 100
 
 
-@pytest.mark.parametrize("status", sorted(IN_SLOT))
-@ensureDeferred
-async def test_silent(explain: Explain, status: JobStatus) -> None:
-    """The watcher looks at jobs in that state only, by whichever index of live jobs is better filled."""
-    plan = await explain(lambda txn: worklists.silent(txn, status, 3600, 100))
-    assert plan.indexes() <= {"job_in_slot", "job_placed"} and plan.whole_tables() == set()
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -214,7 +206,7 @@ async def test_silent(explain: Explain, status: JobStatus) -> None:
 async def test_by_id(explain: Explain, body: Callable[[Transaction], Awaitable[object]]) -> None:
     """What is asked or said of a job by its PandaID reads that job only."""
     plan = await explain(body)
-    assert plan.indexes() & {"job_pkey", "job_in_slot"} and plan.whole_tables() == set()
+    assert plan.indexes() & {"job_pkey", "job_since"} and plan.whole_tables() == set()
     assert all(n["Actual Rows"] <= 10 for n in plan.nodes)
 
 

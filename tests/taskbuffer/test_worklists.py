@@ -121,54 +121,15 @@ async def test_report_without_a_text(store: Store) -> None:
     await store.transact("body", body)
 
 
-async def silent_for(txn: Transaction, panda_id: int, seconds: float) -> None:
-    """Its pilot spoke so long ago."""
-    await run(
-        txn,
-        "UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s) WHERE pandaid = %(id)s",
-        s=seconds,
-        id=panda_id,
-    )
-
-
 @ensureDeferred
-async def test_silent(store: Store) -> None:
-    """Jobs in the asked state not heard of for longer than asked, with what is needed to decide; reported ones are not silent."""
+async def test_age_of_a_report(store: Store) -> None:
+    """A report grows older only while somebody lives."""
 
     async def body(txn: Transaction) -> None:
-        quiet, fresh, running, reported = await claimed(txn, 4)
-        await happened(txn, E.RUNNING, [running])
-        for panda_id in (quiet, running, reported):
-            await silent_for(txn, panda_id, 61)
-        await silent_for(txn, fresh, 59)
-        await run(txn, "UPDATE job SET reportedstatus = 'failed' WHERE pandaid = %(id)s", id=reported)
-        (found,) = await worklists.silent(txn, S.SENT, 60, 10)
-        assert (found.panda_id, found.status, found.attempt_nr, found.command) == (quiet, S.SENT, 1, None)
-        assert [s.panda_id for s in await worklists.silent(txn, S.RUNNING, 60, 10)] == [running]
-        assert await worklists.silent(txn, S.RUNNING, 62, 10) == []
+        (panda_id,) = await claimed(txn)
+        await happened(txn, E.REPORTED, [panda_id])
+        await run(txn, "UPDATE job_report SET at = now() - interval '100 s'")
+        await run(txn, "INSERT INTO outage VALUES (now() - interval '1 h', now() - interval '70 s')")
+        assert [r.age_s for r in await worklists.output_due(txn, 10)] == [70.0]
 
     await store.transact("body", body)
-
-
-@ensureDeferred
-async def test_pilot_that_speaks_is_passed_over(store: Store) -> None:
-    """A job whose pilot's word is being stored is not silent; and one that was found silent is decided before a later word."""
-    (panda_id,) = await store.transact("claimed", claimed)
-    await store.transact("age", silent_for, panda_id, 100)
-
-    async def speak(txn: Transaction) -> None:
-        await happened(txn, E.STARTED, [panda_id])
-        assert await store.transact("look", worklists.silent, S.SENT, 60, 10) == []
-
-    async def expire(txn: Transaction) -> None:
-        (found,) = await worklists.silent(txn, S.STARTING, 60, 10)
-        word = store.transact("word", happened, E.RUNNING, [panda_id])
-        assert await happened(txn, E.LOST, [found.panda_id]) == [panda_id] and not word.called
-        txn.after_commit(lambda: late.append(word))
-
-    late: list[object] = []
-    await store.transact("speak", speak)
-    await store.transact("age", silent_for, panda_id, 100)
-    await store.transact("expire", expire)
-    (word,) = late
-    assert await word == []  # type: ignore[misc]

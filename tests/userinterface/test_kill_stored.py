@@ -113,7 +113,7 @@ CODES: dict[int | None, tuple[int, str, JobStatus, JobStatus | None]] = {
     50: (100, "killed by prod", S.CLOSED, None),
     51: (105, "reassigned by JEDI", S.CLOSED, None),
     52: (100, "killed by prod", S.CLOSED, S.CANCELLED),
-    55: (100, "killed by prod : its task is done", S.CLOSED, None),
+    55: (100, "killed by prod", S.CLOSED, None),
     60: (300, "its worker ended without work", S.CLOSED, S.CANCELLED),
     91: (100, "killed by prod", S.CANCELLED, None),
     99: (100, "killed by prod", S.CANCELLED, S.CANCELLED),
