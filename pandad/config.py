@@ -94,6 +94,24 @@ class IdentityConfig:
         "May submit and manage production work, and do what a pilot does", (), check=configchecks.dn
     )
     admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.dn)
+    groups: Mapping[str, tuple[str, ...]] = setting(
+        'Managers of groups, who may kill and debug the jobs of that workingGroup: NAME = ["DN", ...]',
+        lambda: MappingProxyType({}), check=configchecks.dn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsConfig:
+    """Secrets of users, which their jobs get; they are stored sealed with a key that the database does not have."""
+
+    key_file: Path | None = setting(
+        'Keys, one a line, each from `openssl rand -base64 32`; the first seals, all open; "" refuses secrets',
+        None, on_disk=configchecks.secret)
+    handed_out: str = setting(
+        "With which jobs of their owner they go to a pilot; asked is those with the tag us (useSecrets)",
+        "all", choices=("all", "asked"))
+    pilot_owner: str | None = setting(
+        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None,
+        check=configchecks.dn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +324,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)

@@ -26,9 +26,11 @@ from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.files import Files
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
+from pandad.api.legacyuser import LegacyUser
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -50,13 +52,17 @@ from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
+from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites
+from pandad.taskbuffer import migrate, sites, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
+from pandad.userinterface.authority import Authority
+from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.secrets import Secrets
 
 SCHEMA_RETRY_S = 1.0
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
@@ -89,13 +95,13 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates cannot be used.
+    :raise UsageError: the certificates, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor  # not before twistd had its say on which reactor
 
     try:
         return Pandad(reactor, options.config)
-    except TlsConfigError as error:
+    except (TlsConfigError, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
 
 
@@ -120,17 +126,25 @@ class Pandad(MultiService):
     def _handlers(self) -> Sequence[object]:
         dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
-        files = self._config.files
+        files, authority = self._config.files, Authority(self._config.identity.groups)
+        debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
         return (
-            Pilot(dispatcher, heartbeat, workers),
-            Job(Jobs(self._store, self._config.userinterface), dispatcher),
+            Pilot(dispatcher, heartbeat, workers, job_secrets),
+            Job(Jobs(self._store, self._config.userinterface, authority), dispatcher, debug),
+            Creds(secrets),
+            LegacyUser(debug, secrets),
             System(),
             Metaconfig(),
             Workflow(),
-            Legacy(dispatcher, heartbeat, workers),
+            Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
             Health(self._checks, metrics.text),
         )
+
+    def _secret_keepers(self) -> tuple[Secrets, JobSecrets]:
+        config = self._config.secrets
+        keys = vault.read(config.key_file) if config.key_file is not None else None
+        return Secrets(self._store, keys), JobSecrets(self._store, keys, config)
 
     def _authenticators(self) -> Authenticators:
         who = self._config.identity

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
 from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
-from pandad.api.jobdefinition import job_definition
 from pandad.api.route import ANY, GET, LEGACY, LEGACY_GETJOB, MIB, POST, Route
-from pandad.api.v1.pilot import NO_JOBS
+from pandad.api.v1.pilot import NO_JOBS, definitions
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
 from pandad.spec.resourcetype import RESOURCE_TYPES
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
     from pandad.jobdispatcher.harvester import Workers
     from pandad.jobdispatcher.heartbeat import Heartbeat
+    from pandad.jobdispatcher.jobsecrets import JobSecrets
     from pandad.taskbuffer.jobs import JobState
 
 Answer = dict[str, Any]
@@ -35,13 +35,13 @@ class Ids:
 class Legacy:
     """One method per call, under its name on the wire."""
 
-    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers) -> None:
-        self._dispatcher, self._heartbeat, self._workers = dispatcher, heartbeat, workers
+    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
+        self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
     @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
     async def getJob(self, caller: Caller, asked: AcquireJobs) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
-        jobs = [job_definition(job) for job in await self._dispatcher.acquire(caller, asked)]
+        jobs = await definitions(await self._dispatcher.acquire(caller, asked), self._secrets)
         if not jobs:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
@@ -50,7 +50,8 @@ class Legacy:
            body_limit_bytes=16 * MIB)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
-        return {**OK, "command": await self._heartbeat.update(caller, update)}
+        command = await self._heartbeat.update(caller, update)
+        return {**OK, "command": command, **await self._secrets.of_update(command)}
 
     @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, passive=True, takes=Ids, encode=encode.as_form)
     async def getStatus(self, caller: Caller, asked: Ids) -> Answer:

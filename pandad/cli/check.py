@@ -17,7 +17,7 @@ from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, TlsConfig, load, sample
 from pandad.spec.errors import StoreBusy, StoreUnavailable
-from pandad.taskbuffer import migrate
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.store import Store
 
 
@@ -73,6 +73,7 @@ def examine(path: Path) -> Iterator[Finding]:
     yield tls(config.tls)
     yield from ports(config.server)
     yield from identities(config)
+    yield secrets(config)
     yield from endpoints(config)
     yield database(config.database)
 
@@ -138,6 +139,18 @@ def identities(config: Config) -> Iterator[Finding]:
             yield Finding(Level.OK, f"identity.{role}", f"{count} DN{'s' if count > 1 else ''}")
         else:
             yield Finding(Level.WARNING, f"identity.{role}", f"is empty: {consequence}")
+
+
+def secrets(config: Config) -> Finding:
+    """Whether secrets of users can be kept."""
+    path = config.secrets.key_file
+    if path is None:
+        return Finding(Level.OK, "secrets", "are not kept: key_file is not set")
+    try:
+        vault.read(path)
+    except vault.KeyFileError as e:
+        return Finding(Level.ERROR, "secrets", str(e))
+    return Finding(Level.OK, "secrets", f"{path} has keys")
 
 
 def endpoints(config: Config) -> Iterator[Finding]:

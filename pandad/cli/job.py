@@ -1,4 +1,4 @@
-"""``pandad job``: submit, show, kill and explain jobs, through the API as their owner."""
+"""``pandad job``: submit, show, kill, debug and explain jobs, through the API as their owner."""
 
 from __future__ import annotations
 
@@ -36,8 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "--wait", action="store_true", help="until all have ended; success means all finished"
     )
-    for name, act, text in (("show", _show, "show jobs"), ("kill", _kill, "end jobs")):
-        _command(commands, name, act, text).add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
+    _command(commands, "show", _show, "show jobs").add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
+    kill = _command(commands, "kill", _kill, "end jobs; one that a pilot has ends when its pilot was told")
+    kill.add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
+    kill.add_argument("--force", action="store_true", help="at once, whether its pilot is told or not")
+    kill.add_argument("--code", type=int, metavar="N", help="PanDA's kill code, as 91 for production on a user's job")
+    debug = _command(commands, "debug", _debug, _DEBUG_TEXT)
+    debug.add_argument("id", type=_panda_id, metavar="ID")
+    debug.add_argument("what", nargs=argparse.REMAINDER, metavar="on | off | COMMAND", help="nothing: show what came back")
     for name, act, text in (
         ("why", _why, "say why a job is where it is"),
         ("timeline", _timeline, "list what happened to a job"),
@@ -217,15 +223,49 @@ def errors(job: Description) -> str:
     return "; ".join(found)
 
 
+FORCE = 9  # PanDA's kill code
+
+
 def _kill(args: argparse.Namespace, client: Client) -> int:
-    answer = client.post("job/kill", job_ids=args.ids)
-    rows = [{"PandaID": i, "killed": bool(done)} for i, done in zip(args.ids, answer, strict=True)]
-    show(
-        args,
-        rows,
-        table(("PandaID", "kill"), [(r["PandaID"], "taken" if r["killed"] else "refused") for r in rows]),
-    )
+    code = FORCE if args.force and args.code is None else args.code
+    rows = client.post("job/kill", job_ids=args.ids, code=code, with_reasons=True)
+    lines = [(r["PandaID"], "taken" if r["killed"] else "refused", r["reason"]) for r in rows]
+    show(args, rows, table(("PandaID", "kill", "reason"), lines))
     return 0 if all(row["killed"] for row in rows) else 1
+
+
+_DEBUG_TEXT = "switch debug mode, have its pilot do ps, ls, tail, du or gdb, or show what came back"
+
+
+def _debug(args: argparse.Namespace, client: Client) -> int:
+    what = " ".join(args.what)
+    if not what:
+        found = client.get("job/get_debug_output", job_id=args.id)
+        show(args, found, debug_output(found))
+    elif what in ("on", "off"):
+        client.post("job/set_debug_mode", job_id=args.id, mode=what == "on")
+        done = f"debug mode of job {args.id} is {what}; its pilot hears of it {_WHEN}"
+        show(args, {"PandaID": args.id, "debug": what == "on"}, done)
+    else:
+        command = client.post("job/set_command", job_id=args.id, command=what)
+        show(args, {"PandaID": args.id, "command": command},
+             f"{command}: told {_WHEN}; read the answer with: pandad job debug {args.id}")
+    return 0
+
+
+_WHEN = "at its next heartbeat (each minute in debug mode, else each half hour)"
+
+
+def debug_output(found: Mapping[str, Any]) -> str:
+    """The answer of job/get_debug_output: each command with its output, and the tail that came last."""
+    parts = [f"debug mode is {'on' if found.get('debug') else 'off'}"]
+    for each in found.get("commands") or ():
+        waiting = "no answer yet" if each.get("told") else "not told yet"
+        when = cell(each["at"]) if each.get("at") else waiting
+        parts.append(f"--- {each['command']}  ({when})\n{each.get('output') or ''}".rstrip())
+    if found.get("stdout"):
+        parts.append(f"--- what came last\n{found['stdout']}".rstrip())
+    return "\n".join(parts)
 
 
 def _why(args: argparse.Namespace, client: Client) -> int:

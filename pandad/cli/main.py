@@ -26,7 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "sandbox": ("pandad.cli.sandbox", "a whole PanDA to play with, below one folder"),
     "demo": ("pandad.cli.demo", "ten jobs from submission to their end, run by real pilots in a sandbox"),
     "check": ("pandad.cli.check", "say whether a configuration would start"),
-    "job": ("pandad.cli.job", "submit, show, kill and explain jobs"),
+    "job": ("pandad.cli.job", "submit, show, kill, debug and explain jobs"),
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
     "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),

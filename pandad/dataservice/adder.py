@@ -76,30 +76,28 @@ def conclude(reported: Reported, copies: Mapping[str, Copies | Exception], give_
     :param give_up_s: how long after the report an unanswering storage is waited for.
     """
     job = reported.job
+    killed = job.commandToPilot == KILL  # who killed it was told that it ends so, even if its pilot was through before it heard
     try:
         said = _parsed(reported.report)
     except ValueError as error:
-        return _failed(job, (), f"the pilot's output report is not readable: {error}")
+        if not killed:
+            return _failed(job, (), f"the pilot's output report is not readable: {error}")
+        said = {}
     unknown = [c for f in job.outputs if isinstance(c := copies.get(f.destinationSE or ""), DDMUnavailable)]
     if unknown and reported.age_s < give_up_s:
         return Outcome(job, None, str(unknown[0]))
     checked = [_checked(f, said.get(f.lfn or ""), copies.get(f.destinationSE or "", {})) for f in job.outputs]
     seen = [f for f, _ in checked]
+    if killed:
+        return Outcome(job, Event.KILLED, job.taskBufferErrorDiag, seen)
     if reported.outcome is JobStatus.FAILED:
-        return _as_reported(job, seen)
+        return Outcome(job, Event.FAILED, job.pilotErrorDiag or job.exeErrorDiag or "the pilot reports a failure", seen)
     problems = [problem for _, problem in checked if problem]
     if problems:
         return _failed(job, seen, "; ".join(problems))
     outputs = [f for f in seen if f.type == "output"]
     return Outcome(job, Event.COMPLETED, files=seen, values={
         "nOutputDataFiles": len(outputs), "outputFileBytes": sum(f.fsize or 0 for f in outputs)})
-
-
-def _as_reported(job: JobSpec, seen: Sequence[FileSpec]) -> Outcome:
-    """The pilot says failed. If it was told to stop, that is what happened."""
-    if job.commandToPilot == KILL:
-        return Outcome(job, Event.KILLED, job.taskBufferErrorDiag, seen)
-    return Outcome(job, Event.FAILED, job.pilotErrorDiag or job.exeErrorDiag or "the pilot reports a failure", seen)
 
 
 def _failed(job: JobSpec, seen: Sequence[FileSpec], why: str) -> Outcome:

@@ -20,7 +20,7 @@ from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
-from pandad.taskbuffer import migrate, sites
+from pandad.taskbuffer import migrate, sites, vault
 from pandad.taskbuffer.store import Store, Transaction
 
 HOST = "localhost"
@@ -121,6 +121,7 @@ class Sandbox:
     def _make_directories(self) -> None:
         for name in ("storage", "trf/user", "cache", "log", "client"):
             (self.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        vault.make(self.directory / "secrets.key")
         account = contained_account()
         if account.drop:  # pilots write there, and as root they are another account
             os.chown(self.storage, account.uid, account.gid)
@@ -165,6 +166,9 @@ dsn = {dsn}
 [identity]
 pilot = [{pilot}]
 production = [{production}]
+
+[secrets]
+key_file = "{directory}/secrets.key"
 
 [files]
 trf_directory = "{directory}/trf"

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from functools import cache
 
 from pandad import metrics
+from pandad.jobdispatcher.backchannel import answered
 from pandad.jobdispatcher.guards import MEANINGS, Fence, Meaning, Verdict, fence, verdict
 from pandad.jobdispatcher.requests import JobUpdate
 from pandad.spec import errorcodes
@@ -50,11 +51,15 @@ class Heartbeat:
         meaning = MEANINGS.get(update.job_status)
         if meaning is None:
             return NOTHING
+        answer = await self._stored(caller, caller.identity, meaning, update)
+        return await answered(self._store, update, answer, caller.identity.subject)
+
+    async def _stored(self, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
         if caller.has(Role.PILOT, Role.PRODUCTION) and is_plain(update):
-            command = await self._batcher.ask((update.job_status, caller.identity.subject), update)
+            command = await self._batcher.ask((update.job_status, who.subject), update)
             if command is not None:
                 return command
-        return await self._store.transact("update_job_checked", _checked, caller, caller.identity, meaning, update)
+        return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
 
     async def _together(self, kind: tuple[str, str], updates: Sequence[JobUpdate]) -> list[str | None]:
         word, who = kind

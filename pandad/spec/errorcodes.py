@@ -94,6 +94,7 @@ REASSIGNED = Fault("taskBuffer", TASKBUFFER_REASSIGNED, "reassigned by {who}")
 SERVER_RETRY = Fault("taskBuffer", TASKBUFFER_SERVER_RETRY, "retried by server")
 PILOT_RETRY = Fault("taskBuffer", TASKBUFFER_PILOT_RETRY, "retried by pilot")
 FAST_REBROKERAGE = Fault("taskBuffer", TASKBUFFER_FAST_REBROKERAGE, "fast rebrokerage due to Nq/Nr overshoot")
+WORKER_DONE = Fault("taskBuffer", TASKBUFFER_WORKER_DONE, "its worker ended without work")
 
 LOST_HEARTBEAT = Fault("jobDispatcher", DISPATCHER_LOST_HEARTBEAT, "lost heartbeat : {heard}")
 RECOVERY_FAILED = Fault("jobDispatcher", DISPATCHER_RECOVERY_FAILED, "job recovery failed for {hours} hours")

@@ -132,7 +132,8 @@ TRANSITIONS: Mapping[Event, Transition] = {
     # A job in a slot is killed softly: told at the next heartbeat, cancelled when its pilot reports or falls silent.
     E.KILLED: _row(LIVE, S.CANCELLED, A.USER, A.DATASERVICE, A.WATCHER),
     E.FORCE_KILLED: _row(LIVE, S.CANCELLED, A.USER),
-    E.CLOSED: _row(BEFORE_PILOT, S.CLOSED, A.WATCHER, A.TASK),
+    # By a person too: production may say what the system would have said, with its kill codes.
+    E.CLOSED: _row(BEFORE_PILOT, S.CLOSED, A.WATCHER, A.TASK, A.USER),
 }
 
 RETRIES = frozenset({E.RETRIED, E.RETRIED_ELSEWHERE})

@@ -8,7 +8,7 @@ from pandad.taskbuffer.store import Transaction
 
 MONTHS_AHEAD = 1
 # What belongs to a job beside its own row, in the order in which it leaves.
-_BELONGINGS = ("job_text", "job_event", "job_report", "job_decision", "file")
+_BELONGINGS = ("job_text", "job_event", "job_report", "job_decision", "job_debug", "file")
 
 _ENDED = listed(FINAL)
 

@@ -9,6 +9,7 @@ from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, NEW_ATTEMPT
 from pandad.spec.jobstatus import JobStatus as S
+from pandad.spec.pilotcommand import KILL
 from pandad.taskbuffer import decisions, jobs
 from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.store import Transaction
@@ -50,7 +51,7 @@ async def why(txn: Transaction, panda_id: int) -> dict[str, object]:
     attempts = [_attempt(e) for e in await jobs.events(txn, panda_id) if e.event in NEW_ATTEMPT or e.became in FINAL]
     before = [each for each in attempts if each["attemptNr"] != job.attemptNr]
     history = f"; this is attempt {job.attemptNr}, the one before ended with: {before[-1]['why']}" if before else ""
-    command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot and waits_for else ""
+    command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot == KILL and waits_for else ""
     return {
         "PandaID": panda_id, "jobStatus": job.jobStatus, "summary": f"job {panda_id} {sentence(job)}{command}{history}",
         "since": job.stateChangeTime, "waits_for": waits_for, "computingSite": job.computingSite, "attemptNr": job.attemptNr,

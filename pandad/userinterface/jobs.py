@@ -6,19 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pandad.config import UserInterfaceConfig
-from pandad.spec import errorcodes
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
-from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, IN_SLOT, Actor, Event, JobStatus
-from pandad.spec.pilotcommand import KILL
+from pandad.spec.jobstatus import JobStatus
+from pandad.spec.pilotcommand import told
 from pandad.spec.resourcetype import resource_type_of
 from pandad.spec.share import PRODUCTION_LABELS, share_name
+from pandad.spec.specialhandling import DEBUG_MODE, has_tag
 from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change, JobState
-from pandad.taskbuffer.store import Store, Transaction
-from pandad.userinterface import explain, submission
+from pandad.taskbuffer.store import Store
+from pandad.userinterface import explain, kill, submission
+from pandad.userinterface.authority import Authority
+from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
 
 DEFAULTS = UserInterfaceConfig()
@@ -36,8 +37,8 @@ _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "Erro
 class Jobs:
     """What people and their programs do with jobs."""
 
-    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS) -> None:
-        self._store, self._config = store, config
+    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, authority: Authority | None = None) -> None:
+        self._store, self._config, self._authority = store, config, authority or Authority()
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
         """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID. (Repeats: see submission.py)
@@ -64,8 +65,16 @@ class Jobs:
 
         :return: per id whether the job is being killed; False for an unknown or finished job, and for somebody else's.
         """
+        return [answer.taken for answer in await self.kill_each(caller, ids, code)]
+
+    async def kill_each(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[KillAnswer]:
+        """The same, with a reason for each answer.
+
+        :param code: PanDA's kill code, see spec/killcode.py.
+        :raise BadRequest: there is no such code. :raise Forbidden: it is not for this caller.
+        """
         _identity(caller)
-        return await self._store.transact("kill", _kill, caller, list(ids), code)
+        return await self._store.transact("kill", kill.kill, self._authority, caller, list(ids), code)
 
     async def why(self, caller: Caller, panda_id: int) -> dict[str, object]:
         """Why the job is where it is: a line for a person, and what the brokerage saw. (see explain.py)
@@ -96,7 +105,8 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
                         f"{', '.join(sorted(caller.roles)) or 'no role'}; submit with label user")
     assert caller.identity is not None
     job.jobStatus = JobStatus.DEFINED
-    job.PandaID = job.startTime = job.endTime = job.commandToPilot = job.transExitCode = None
+    job.PandaID = job.startTime = job.endTime = job.transExitCode = None
+    job.commandToPilot = told(has_tag(job.specialHandling, DEBUG_MODE), None)
     for attribute in _ERRORS:
         setattr(job, attribute.name, None if attribute.nullable else 0)
     job.prodUserID, job.prodUserName = caller.identity.subject[:250], caller.name[:60]
@@ -142,27 +152,6 @@ def _refuse_file(file: FileSpec, where: str) -> None:
         raise BadRequest(f"{where}.fsize", f"{file.fsize} is not a size in bytes")
 
 
-async def _kill(txn: Transaction, caller: Caller, ids: list[int], code: int | None) -> list[bool]:
-    states = await jobs.states(txn, ids)
-    ours = [s for s in states if s is not None and may_kill(caller, s)]
-    by = f"killed by {caller.name}"
-    values = {"taskBufferErrorCode": errorcodes.TASKBUFFER_KILL, "taskBufferErrorDiag": by}
-    why = by + (f" (code {code})" if code is not None else "")
-    assert caller.identity is not None
-    who = caller.identity.subject
-    # In this order: a job that a pilot takes between the two statements is met by the second.
-    ended = await jobs.move(txn, Event.KILLED, [Change(s.panda_id, values, why=why) for s in ours], actor=Actor.USER, who=who,
-                            only=BEFORE_PILOT | AFTER_PILOT)
-    before = {s.panda_id for s in ours if s.command == KILL and s.status in IN_SLOT}
-    orders = [Change(s.panda_id, {**values, "commandToPilot": KILL}, why=why) for s in ours if s.panda_id not in before]
-    told = await jobs.touch(txn, "kill asked", orders, IN_SLOT, actor=Actor.USER, who=who)
-    done = {m.panda_id for m in (*ended, *told)} | before
-    return [panda_id in done for panda_id in ids]
-
-
-def may_kill(caller: Caller, state: JobState) -> bool:
-    """The owner, and an admin. (Group roles come with VOMS.)"""
-    return caller.identity == state.owner or caller.has(Role.ADMIN)
 
 
 def _identity(caller: Caller) -> Identity:

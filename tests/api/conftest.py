@@ -25,7 +25,9 @@ from pandad.api.auth import Authenticators, IAuthenticator
 from pandad.api.files import Files
 from pandad.api.health import Health
 from pandad.api.legacy import Legacy
+from pandad.api.legacyuser import LegacyUser
 from pandad.api.site import PandaSite, build_sites
+from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -36,6 +38,7 @@ from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
 
 ALICE = "/DC=org/DC=test/CN=alice"
@@ -127,9 +130,9 @@ class JobsStandIn(Room):
         await self.note(caller, ids)
         return [JobSpec(PandaID=i, Files=[FileSpec(lfn="in.root")]) if i < 100 else None for i in ids]
 
-    async def kill(self, caller: Caller, ids: Sequence[int], code: int | None) -> list[bool]:
+    async def kill_each(self, caller: Caller, ids: Sequence[int], code: int | None) -> list[KillAnswer]:
         await self.note(caller, ids, code)
-        return [i < 100 for i in ids]
+        return [KillAnswer(i, i < 100, "is cancelled now" if i < 100 else "there is no such job") for i in ids]
 
     async def why(self, caller: Caller, panda_id: int) -> dict[str, Any]:
         await self.note(caller, panda_id)
@@ -138,6 +141,46 @@ class JobsStandIn(Room):
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
         await self.note(caller, panda_id)
         return [{"event": "submitted"}]
+
+
+class DebugStandIn(Room):
+    """Takes every command as it is."""
+
+    async def set_mode(self, caller: Caller, panda_id: int, on: bool) -> None:
+        await self.note(caller, panda_id, on)
+
+    async def command(self, caller: Caller, panda_id: int, text: str) -> str:
+        await self.note(caller, panda_id, text)
+        return text
+
+    async def output(self, caller: Caller, panda_id: int) -> dict[str, Any]:
+        await self.note(caller, panda_id)
+        return {"PandaID": panda_id, "debug": True, "stdout": "x", "commands": []}
+
+
+class SecretsStandIn(Room):
+    """Has two."""
+
+    async def set(self, caller: Caller, name: str | None, value: Any) -> str:
+        await self.note(caller, name, value and value.reveal())
+        return "OK"
+
+    async def get(self, caller: Caller, names: Sequence[str] | None) -> dict[str, str]:
+        await self.note(caller, names)
+        return {name: value for name, value in {"a": "1", "b": "2"}.items() if names is None or name in names}
+
+
+class JobSecretsStandIn:
+    """Has something for some jobs, and for pilots that are told to debug."""
+
+    def __init__(self) -> None:
+        self.extra: dict[int, dict[str, str]] = {}
+
+    async def of_jobs(self, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        return {i: self.extra[i] for i in ids if i in self.extra}
+
+    async def of_update(self, command: str) -> dict[str, str]:
+        return {"pilotSecrets": '{"login":"x"}'} if command == "debug" else {}
 
 
 @dataclass(frozen=True)
@@ -246,6 +289,9 @@ class Api:
     heartbeat: HeartbeatStandIn
     workers: WorkersStandIn
     jobs: JobsStandIn
+    debug: DebugStandIn
+    secrets: SecretsStandIn
+    job_secrets: JobSecretsStandIn
     checks: list[Any]
     handlers: list[object]
     trf: Path
@@ -264,16 +310,19 @@ def api(tmp_path: Path) -> Api:
     """Both ports, over stand-ins, with empty directories."""
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
     jobs, checks = JobsStandIn(), list[Any]()
+    debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
     (trf := tmp_path / "trf").mkdir()
     (cache := tmp_path / "cache").mkdir()
     handlers = [
-        Pilot(*rooms), Job(jobs, rooms[0]), System(), Metaconfig(), Workflow(), Legacy(*rooms),  # type: ignore[arg-type]
+        Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets),  # type: ignore[arg-type]
+        System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()]).identify, lambda: ACTIVE_URL, Clock())
     return Api(
-        Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, checks, handlers, trf, cache)
+        Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks, handlers,
+        trf, cache)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pandad.cli.check import Level, endpoints, identities, ports, secrecy, tls
-from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, ServerConfig, TlsConfig
+from pandad.cli.check import Level, endpoints, identities, ports, secrecy, secrets, tls
+from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, SecretsConfig, ServerConfig, TlsConfig
 from pandad.embedded.pki import SandboxPki
 from pandad.settings import render
 
@@ -119,3 +119,15 @@ def test_a_wrong_key_is_an_error(pki: SandboxPki) -> None:
     """A key that is not the certificate's is found."""
     wrong = TlsConfig(host_certificate=pki.host_certificate, host_key=pki.credential("bob"), ca_directory=pki.ca_directory)
     assert tls(wrong).level is Level.ERROR
+
+
+KEYS = [(None, Level.OK), ("", Level.ERROR), ("k" * 44, Level.ERROR), ("A" * 43 + "=", Level.OK)]
+
+
+@pytest.mark.parametrize(("text", "level"), KEYS)
+def test_keys_of_secrets(good: Config, tmp_path: Path, text: str | None, level: Level) -> None:
+    """Keys that cannot be used are an error; to have none is a choice."""
+    file = tmp_path / "secrets.key"
+    if text is not None:
+        file.write_text(text)
+    assert secrets(replace(good, secrets=SecretsConfig(key_file=file if text is not None else None))).level is level

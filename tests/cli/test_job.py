@@ -167,11 +167,60 @@ def test_show_tells_which_jobs_are_not_there(panda: Panda, capsys: pytest.Captur
 
 def test_kill_fails_if_one_was_refused(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
     """Each job's outcome is printed."""
-    panda.answers["job/kill"] = lambda asked: [True, False]
+    reasons = {5: (True, "is cancelled now"), 6: (False, "has ended: failed")}
+    panda.answers["job/kill"] = lambda asked: [
+        {"PandaID": i, "killed": reasons[i][0], "reason": reasons[i][1]} for i in asked["job_ids"]
+    ]
     assert main(["job", "kill", "5", "6"]) == 1
-    assert capsys.readouterr().out.split() == ["PandaID", "kill", "5", "taken", "6", "refused"]
-    panda.answers["job/kill"] = lambda asked: [True]
-    assert main(["job", "kill", "5"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [["5", "taken", "is", "cancelled", "now"], ["6", "refused", "has", "ended:", "failed"]]
+    for words, code in ((["5"], None), (["--force", "5"], 9), (["5", "--code", "91"], 91)):
+        assert main(["job", "kill", *words]) == 0
+        assert panda.asked[-1][2] == {"job_ids": [5], "code": code, "with_reasons": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "sent"),
+    [
+        (["5", "on"], "job/set_debug_mode", {"job_id": 5, "mode": True}),
+        (["5", "off"], "job/set_debug_mode", {"job_id": 5, "mode": False}),
+        (["5", "ps"], "job/set_command", {"job_id": 5, "command": "ps"}),
+        (["5", "ls", "-ltr", "x"], "job/set_command", {"job_id": 5, "command": "ls -ltr x"}),
+    ],
+)
+def test_debug_asks(panda: Panda, capsys: pytest.CaptureFixture[str], words: list[str], method: str, sent: object) -> None:
+    """Options behind the command are the command's; the answer says when the pilot hears of it, and how to read what it says."""
+    panda.answers[method] = lambda asked: "ps -ef"
+    assert main(["job", "debug", *words]) == 0
+    assert panda.asked == [("POST", method, sent)]
+    assert "at its next heartbeat" in capsys.readouterr().out
+
+
+def test_debug_shows(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command with its output or where it is, and the tail that came last."""
+    at = {"__datetime__": "2025-01-02T03:04:05+00:00"}
+    panda.answers["job/get_debug_output"] = lambda asked: {
+        "PandaID": 5,
+        "debug": True,
+        "stdout": "last\n",
+        "commands": [
+            {"command": "ps -ef", "told": at, "at": at, "output": "1 root\n"},
+            {"command": "ls -la", "told": at, "at": None, "output": None},
+            {"command": "du -sk .", "told": None, "at": None, "output": None},
+        ],
+    }
+    assert main(["job", "debug", "5"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "debug mode is on",
+        "--- ps -ef  (2025-01-02 03:04:05)",
+        "1 root",
+        "--- ls -la  (no answer yet)",
+        "--- du -sk .  (not told yet)",
+        "--- what came last",
+        "last",
+    ]
+    assert main(["job", "debug", "--json", "5"]) == 0
+    assert json.loads(capsys.readouterr().out)["debug"] is True
 
 
 WHY = {

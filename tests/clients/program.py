@@ -40,6 +40,21 @@ def kill(ids: Sequence[int]) -> Returned:
     return Client.killJobs(ids)
 
 
+def debug(panda_id: int, on: bool) -> Returned:
+    """Client.setDebugMode."""
+    return Client.setDebugMode(panda_id, on, False)
+
+
+def set_secret(key: str | None, value: str | None) -> Returned:
+    """Client.set_user_secret."""
+    return Client.set_user_secret(key, value)
+
+
+def secrets() -> Returned:
+    """Client.get_user_secrets."""
+    return Client.get_user_secrets()
+
+
 def hello() -> Returned:
     """Client.hello."""
     return Client.hello(False)
@@ -50,7 +65,8 @@ def attributes() -> Returned:
     return Client.get_cert_attributes()
 
 
-CALLS: dict[str, Callable[..., Returned]] = {f.__name__: f for f in (submit, status, full_status, kill, hello, attributes)}
+CALLS: dict[str, Callable[..., Returned]] = {
+    f.__name__: f for f in (submit, status, full_status, kill, debug, set_secret, secrets, hello, attributes)}
 
 
 def _job(values: Mapping[str, Any]) -> JobSpec:

@@ -138,6 +138,28 @@ def test_strangers_cannot_kill(alice: User, bob: User) -> None:
     assert [job["jobStatus"] == "cancelled" for job in bob.data("status", ids=[alices, bobs])] == [False, True]
 
 
+def test_debug_mode(alice: User, bob: User) -> None:
+    """The owner switches it on and off, and the client shows the answer; of another one's job it says that it failed."""
+    (panda_id,) = submitted(alice, a_job("debugged"))
+    assert [alice.data("debug", panda_id=panda_id, on=on) for on in (True, False)] == ["Succeeded"] * 2
+    assert bob.call("debug", panda_id=panda_id, on=True).status == CLIENT_FAILED
+    assert alice.data("debug", panda_id=panda_id, on=True) == "Succeeded"
+    (job,) = alice.data("status", ids=[panda_id])
+    assert (job["commandToPilot"], job["specialHandling"]) == ("debug", "dm")
+
+
+def test_secrets(alice: User, bob: User) -> None:
+    """A user keeps, reads, and forgets secrets; another one has none of them."""
+    for key, value in (("token", "tökén&="), ("___file___:f", "x" * 10_000)):
+        assert alice.data("set_secret", key=key, value=value) == [True, "OK"]
+    assert alice.data("secrets") == [True, {"token": "tökén&=", "___file___:f": "x" * 10_000}]
+    assert bob.data("secrets") == [True, {}]
+    alice.data("set_secret", key="token", value=None)
+    assert set(alice.data("secrets")[1]) == {"___file___:f"}
+    alice.data("set_secret", key=None, value=None)
+    assert alice.data("secrets") == [True, {}]
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "minRamCount": ({"minRamCount": "lots"}, "jobs[1].minRamCount: 'lots' is not a number"),
     "transformation": ({"transformation": None}, "jobs[1].transformation: is missing"),

@@ -141,7 +141,7 @@ def test_a_failed_job_keeps_its_log() -> None:
 
 
 def test_a_killed_job_is_cancelled() -> None:
-    """A pilot that was told to stop and reports failure did what it was told; one that was through before has finished."""
+    """A job that somebody killed ends so, whether its pilot did what it was told or was through before it heard."""
     killed: dict[str, Any] = {
         "commandToPilot": "tobekilled",
         "taskBufferErrorDiag": "killed by alice",
@@ -149,7 +149,8 @@ def test_a_killed_job_is_cancelled() -> None:
     }
     outcome = concluded({"log.tgz": entry()}, JobStatus.FAILED, held(LOG), **killed)
     assert (outcome.event, outcome.why) == (Event.KILLED, "killed by alice")
-    assert concluded(**killed).event is Event.COMPLETED
+    assert concluded(**killed).event is Event.KILLED
+    assert concluded("no report", **killed).event is Event.KILLED
 
 
 @pytest.mark.parametrize("outcome", [JobStatus.FINISHED, JobStatus.FAILED])

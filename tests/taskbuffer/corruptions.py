@@ -87,7 +87,7 @@ CORRUPTIONS = (
     _c("schema-states", "SELECT 'job_status'", "ALTER TYPE job_status RENAME VALUE 'merging' TO 'melting'"),
     _c("schema-whole", "SELECT 'job_usage'", "DROP INDEX job_usage"),
     _c("schema-whole", "SELECT 'file_type_known'", "ALTER TABLE file DROP CONSTRAINT file_type_known"),
-    _c("schema-indexes", "SELECT 'job_activated'", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'job_owner'::regclass"),
+    _c("schema-indexes", "SELECT 'job_usage'", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'job_usage'::regclass"),
     _c("schema-constraints", "SELECT 'odd'", "ALTER TABLE file ADD CONSTRAINT odd CHECK (fsize > 5) NOT VALID"),
     _c(
         "schema-triggers",

@@ -8,13 +8,13 @@ from pytest_twisted import ensureDeferred
 from stages import Stage
 
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, history, jobs
+from pandad.taskbuffer import decisions, history, jobs, outputs
 from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.store import Store
 
 from .observing import rows
 
-TABLES = ("job", "job_text", "job_event", "job_report", "job_decision", "file")
+TABLES = ("job", "job_text", "job_event", "job_report", "job_decision", "job_debug", "file")
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ async def ended(stage: Stage, days_ago: int = 0) -> int:
     """A finished job with two files, a report and a decision, as if it had ended so long ago."""
     (panda_id,) = await stage.jobs(a_job(jobStatus=JobStatus.ACTIVATED, Files=[a_file(), a_file(type="log", lfn="log.tgz")]))
     await stage.store.once("decide", decisions.put, [StoredDecision(panda_id, "Q", [])])
+    await stage.store.once("ask", outputs.ask, panda_id, "ps -ef", "alice")
     await stage.claim()
     assert await stage.event(Event.REPORTED, panda_id, actor=Actor.PILOT, reportedstatus=JobStatus.FINISHED)
     assert await stage.event(Event.COMPLETED, panda_id, actor=Actor.DATASERVICE)
@@ -49,13 +50,14 @@ async def archived(store: Store, keep_s: float = 0, limit: int = 100) -> int:
 
 @ensureDeferred
 async def test_nobody_sees_a_difference(stage: Stage) -> None:
-    """A job in the archive reads as before: attributes, files, texts, history, decision, state. Nothing of it stays behind."""
+    """A job in the archive reads as before: attributes, files, texts, history, decision, state, outputs. Nothing stays behind."""
     panda_id = await ended(stage, days_ago=1)
 
     async def seen() -> tuple[object, ...]:
         once = stage.store.once
         return (await once("find", jobs.find, [panda_id]), await once("states", jobs.states, [panda_id]),
-                await once("events", jobs.events, panda_id), await once("decision", decisions.find, panda_id))
+                await once("events", jobs.events, panda_id), await once("decision", decisions.find, panda_id),
+                await once("outputs", outputs.of_job, panda_id))
 
     before, rows_before = await seen(), await counts(stage.store)
     assert await archived(stage.store) == 1

@@ -46,6 +46,8 @@ ROWS = {
           INSERT INTO outage (began, ended) VALUES (now() - interval '1 h', now())""",
     6: """INSERT INTO submission (anchor, subject, key, digest) VALUES ('ca', 'alice', 'id 1', 'x');
           INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid) VALUES (1, 1, 'h', 1)""",
+    7: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
+          INSERT INTO user_secret (anchor, subject, name, sealed) VALUES ('ca', 'alice', 'token', '\\x00')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from factories import ALICE, a_caller, a_file
 from pytest_twisted import ensureDeferred
-from stages import PILOT_CALLER, Stage
+from stages import Stage
 from twisted.internet.defer import Deferred
 
-from pandad.jobdispatcher.heartbeat import Heartbeat
-from pandad.jobdispatcher.requests import JobUpdate
-from pandad.spec import errorcodes
 from pandad.spec.caller import ANONYMOUS, Caller, Role
 from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
-from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, Actor, Event, JobStatus
+from pandad.spec.jobstatus import Actor, Event
 from pandad.taskbuffer.pool import ConnectionLost
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.jobs import LARGEST_FILE_BYTES, MAX_JOBS, Jobs
@@ -164,70 +160,6 @@ async def test_describe(stage: Stage) -> None:
     panda_id = await stage.job(Files=[FileSpec(lfn="x", type="output", status="defined")])
     found = await Jobs(stage.store).describe(a_caller("bob"), [panda_id + 9, panda_id])
     assert [job and (job.PandaID, [f.lfn for f in job.Files]) for job in found] == [None, (panda_id, ["x"])]
-
-
-async def kill(stage: Stage, *ids: int, caller: Caller = ALICE_CALLER, code: int | None = None) -> list[bool]:
-    return await Jobs(stage.store).kill(caller, ids, code)
-
-
-@pytest.mark.parametrize("status", sorted(BEFORE_PILOT | AFTER_PILOT))
-@ensureDeferred
-async def test_kill_without_a_slot(stage: Stage, status: JobStatus) -> None:
-    """A job that holds no slot is cancelled at once, and says by whom."""
-    panda_id = await stage.job(status)
-    assert await kill(stage, panda_id, code=3) == [True]
-    job = await stage.look(panda_id)
-    assert (job.jobStatus, job.taskBufferErrorCode, job.taskBufferErrorDiag) == (
-        S.CANCELLED,
-        errorcodes.TASKBUFFER_KILL,
-        "killed by alice",
-    )
-    last = (await stage.history(panda_id))[-1]
-    assert (last.event, last.who, last.why) == (Event.KILLED, ALICE.subject, "killed by alice (code 3)")
-
-
-@pytest.mark.parametrize("status", sorted(IN_SLOT))
-@ensureDeferred
-async def test_kill_in_a_slot(stage: Stage, status: JobStatus) -> None:
-    """A job that a pilot has stays, and its pilot is told at the next heartbeat. Asked again, the answer is the same."""
-    panda_id = await stage.job(status)
-    assert [await kill(stage, panda_id) for _ in range(2)] == [[True], [True]]
-    job = await stage.look(panda_id)
-    assert (job.jobStatus, job.commandToPilot, job.taskBufferErrorDiag) == (status, "tobekilled", "killed by alice")
-    assert (await stage.events(panda_id)).count("kill asked") == 1
-    beat = JobUpdate(job_id=panda_id, job_status="running", attempt_nr=1)
-    assert await Heartbeat(stage.store).update(PILOT_CALLER, beat) == "tobekilled"
-
-
-@pytest.mark.parametrize("status", sorted(FINAL - {S.CLOSED}))
-@ensureDeferred
-async def test_kill_after_the_end(stage: Stage, status: JobStatus) -> None:
-    """A job that has ended is not killed."""
-    panda_id = await stage.job(status)
-    before = await stage.dump()
-    assert await kill(stage, panda_id) == [False]
-    assert await stage.dump() == before
-
-
-@ensureDeferred
-async def test_kill_others(stage: Stage) -> None:
-    """Only the owner, by identity and not by name, and an admin may kill; others are told no, in place, and nothing changes."""
-    other_ca = Caller(replace(ALICE, anchor="/CN=Another CA"))
-    panda_id = await stage.job(S.RUNNING)
-    before = await stage.dump()
-    for caller in (a_caller("bob"), a_caller("bob", Role.PILOT, Role.PRODUCTION), other_ca):
-        assert await kill(stage, panda_id, caller=caller) == [False]
-    assert await stage.dump() == before
-    assert await kill(stage, panda_id, caller=a_caller("root", Role.ADMIN)) == [True]
-
-
-@ensureDeferred
-async def test_kill_many(stage: Stage) -> None:
-    """Answers stand in the order asked for, for own and other, known and unknown jobs, and for one that is named twice."""
-    mine, runs, theirs = await stage.job(), await stage.job(S.RUNNING), await stage.job(owner=replace(ALICE, subject="/CN=bob"))
-    assert await kill(stage, theirs, mine, 10**9, runs, mine) == [False, True, False, True, True]
-    assert await kill(stage) == []
-    assert [await stage.status(i) for i in (mine, runs, theirs)] == [S.CANCELLED, S.RUNNING, S.DEFINED]
 
 
 @ensureDeferred

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,16 @@ from pandad.spec.pilotcommand import KILL, NOTHING
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
     from pandad.taskbuffer.jobs import JobState
+    from pandad.userinterface.debug import Debug
     from pandad.userinterface.jobs import Jobs
+    from pandad.userinterface.kill import KillAnswer
 
 # Submitters of these learn the jobset of each job, others its name (PanDA's storeJobs).
 JOBSET_LABELS = frozenset({"user", "panda", "ptest", "rc_test", "rc_test2", "rc_alrb"})
 
 MANY_IDS_BYTES = 1 * MIB
+MOST_REASONS = 10  # in one message
+SUCCEEDED = "Succeeded"  # clients show it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +40,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """``code``: PanDA's kill code, None for an ordinary kill; what it may be is checked by the room."""
+    """``code``: PanDA's kill code, None for an ordinary kill; what it may be is checked by the room.
+
+    ``with_reasons``: pandad's own; the answers are objects then, for people to read.
+    """
 
     job_ids: list[int]
     code: int | None = None
+    with_reasons: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +57,27 @@ class JobId:
     job_id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebugMode:
+    """Of which job, and whether on."""
+
+    job_id: int
+    mode: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Which job's pilot is to do what."""
+
+    job_id: int
+    command: str
+
+
 class Job:
     """One method per call."""
 
-    def __init__(self, jobs: Jobs, dispatcher: Dispatcher) -> None:
-        self._jobs, self._dispatcher = jobs, dispatcher
+    def __init__(self, jobs: Jobs, dispatcher: Dispatcher, debug: Debug) -> None:
+        self._jobs, self._dispatcher, self._debug = jobs, dispatcher, debug
 
     @Route("/api/v1/job/submit", access=IDENTIFIED, takes=Submission, body_limit_bytes=64 * MIB)
     async def submit(self, caller: Caller, submission: Submission) -> Envelope:
@@ -73,9 +98,28 @@ class Job:
         return [_status(state) for state in await self._dispatcher.statuses(asked.job_ids)]
 
     @Route("/api/v1/job/kill", access=IDENTIFIED, takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
-    async def kill(self, caller: Caller, asked: Kill) -> list[bool]:
-        """Whether each job is being killed, in the order asked."""
-        return await self._jobs.kill(caller, asked.job_ids, asked.code)
+    async def kill(self, caller: Caller, asked: Kill) -> Envelope:
+        """Whether each job is being killed, in the order asked; the message says why some are not."""
+        answers = await self._jobs.kill_each(caller, asked.job_ids, asked.code)
+        rows = [{"PandaID": a.panda_id, "killed": a.taken, "reason": a.reason} for a in answers] if asked.with_reasons else [
+            a.taken for a in answers]
+        return Envelope(True, _refusals(answers), rows)
+
+    @Route("/api/v1/job/set_debug_mode", access=IDENTIFIED, takes=DebugMode)
+    async def set_debug_mode(self, caller: Caller, asked: DebugMode) -> Envelope:
+        """Switch debug mode of a job."""
+        await self._debug.set_mode(caller, asked.job_id, asked.mode)
+        return Envelope(True, SUCCEEDED, SUCCEEDED)
+
+    @Route("/api/v1/job/set_command", access=IDENTIFIED, takes=Command)
+    async def set_command(self, caller: Caller, asked: Command) -> Envelope:
+        """Have the pilot of a job do a debug command; the command as the pilot gets it."""
+        return Envelope(True, SUCCEEDED, await self._debug.command(caller, asked.job_id, asked.command))
+
+    @Route("/api/v1/job/get_debug_output", GET, access=IDENTIFIED, takes=JobId)
+    async def get_debug_output(self, caller: Caller, asked: JobId) -> dict[str, Any]:
+        """What came back from the pilot of a job in debug mode. pandad's own: PanDA shows it in its monitor only."""
+        return await self._debug.output(caller, asked.job_id)
 
     @Route("/api/v1/job/why", GET, access=IDENTIFIED, takes=JobId)
     async def why(self, caller: Caller, asked: JobId) -> dict[str, Any]:
@@ -86,6 +130,13 @@ class Job:
     async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
         return await self._jobs.timeline(caller, asked.job_id)
+
+
+def _refusals(answers: Sequence[KillAnswer]) -> str:
+    """For those who read the message: the refused jobs, by reason."""
+    refused = [a for a in answers if not a.taken]
+    shown = [f"job {a.panda_id}: {a.reason}" for a in refused[:MOST_REASONS]]
+    return "; ".join(shown + [f"and {len(refused) - MOST_REASONS} more"] * (len(refused) > MOST_REASONS))
 
 
 def _stored(job: JobSpec) -> list[Any]:

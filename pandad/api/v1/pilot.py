@@ -16,11 +16,13 @@ from pandad.api.jobdefinition import job_definition
 from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, Route
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
+from pandad.spec.job import JobSpec
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
     from pandad.jobdispatcher.harvester import Workers
     from pandad.jobdispatcher.heartbeat import Heartbeat
+    from pandad.jobdispatcher.jobsecrets import JobSecrets
     from pandad.taskbuffer.jobs import JobState
 
 NO_JOBS = "no jobs in PanDA"  # pilots look for these words
@@ -44,8 +46,8 @@ class JobIds:
 class Pilot:
     """One method per call."""
 
-    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers) -> None:
-        self._dispatcher, self._heartbeat, self._workers = dispatcher, heartbeat, workers
+    def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
+        self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
     @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
     async def acquire_jobs(self, caller: Caller, asked: AcquireJobs) -> Envelope:
@@ -53,13 +55,14 @@ class Pilot:
         jobs = await self._dispatcher.acquire(caller, asked)
         if not jobs:
             return Envelope(False, NO_JOBS)
-        return Envelope(True, "", {"StatusCode": 0, "jobs": [job_definition(job) for job in jobs]})
+        return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
 
     @Route("/api/v1/pilot/update_job", access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
-        return {"StatusCode": 0, "command": await self._heartbeat.update(caller, update)}
+        command = await self._heartbeat.update(caller, update)
+        return {"StatusCode": 0, "command": command, **await self._secrets.of_update(command)}
 
     @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT_OR_OWNER, takes=JobUpdates, body_limit_bytes=64 * MIB)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
@@ -80,6 +83,12 @@ class Pilot:
     async def update_worker_status(self, caller: Caller, status: WorkerStatus) -> None:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)
+
+
+async def definitions(jobs: Sequence[JobSpec], secrets: JobSecrets) -> list[dict[str, Any]]:
+    """Jobs as their pilot gets them, with the secrets that go along."""
+    extra = await secrets.of_jobs([job.PandaID or 0 for job in jobs])
+    return [{**job_definition(job), **extra.get(job.PandaID or 0, {})} for job in jobs]
 
 
 def _status(job_id: int, state: JobState | None) -> dict[str, Any]:

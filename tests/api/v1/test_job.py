@@ -67,10 +67,44 @@ def test_status(api: Any, port: str) -> None:
 
 
 def test_kill(api: Any, alice: str) -> None:
-    """Each job has its own answer; the code is optional."""
-    assert api.active.post("/api/v1/job/kill", json={"job_ids": [1, 200]}, dn=alice).json["data"] == [True, False]
+    """Each job has its own answer, which clients read as true or false; the message, or objects if asked for, say why not."""
+    got = api.active.post("/api/v1/job/kill", json={"job_ids": [1, 200]}, dn=alice).json
+    assert (got["success"], got["message"], got["data"]) == (True, "job 200: there is no such job", [True, False])
     api.active.post("/api/v1/job/kill", json={"job_ids": ["1"], "code": "9", "kill_options": []}, dn=alice)
     assert [asked[1:] for asked in api.jobs.asked] == [([1, 200], None), ([1], 9)]
+    got = api.active.post("/api/v1/job/kill", json={"job_ids": [1, 200], "with_reasons": True}, dn=alice).json
+    assert got["data"] == [
+        {"PandaID": 1, "killed": True, "reason": "is cancelled now"},
+        {"PandaID": 200, "killed": False, "reason": "there is no such job"},
+    ]
+
+
+def test_many_refusals(api: Any, alice: str) -> None:
+    """A message stays readable."""
+    got = api.active.post("/api/v1/job/kill", json={"job_ids": list(range(100, 200))}, dn=alice).json
+    assert got["message"].count("there is no such job") == 10 and got["message"].endswith("; and 90 more")
+
+
+def test_debug(api: Any, alice: str) -> None:
+    """Mode, command and output; panda-client prints the data, and takes any success for one."""
+    for path, body, data in (
+        ("set_debug_mode", {"job_id": 5, "mode": True}, "Succeeded"),
+        ("set_command", {"job_id": 5, "command": "ps -ef"}, "ps -ef"),
+    ):
+        got = api.active.post(f"/api/v1/job/{path}", json=body, dn=alice).json
+        assert (got["success"], got["data"]) == (True, data)
+    assert api.active.get("/api/v1/job/get_debug_output?job_id=5", dn=alice).json["data"]["stdout"] == "x"
+    assert [asked[1:] for asked in api.debug.asked] == [(5, True), (5, "ps -ef"), (5,)]
+
+
+def test_debug_refused(api: Any, alice: str) -> None:
+    """What is missing is named, an identity is needed, and the room's refusals get through."""
+    assert api.active.post("/api/v1/job/set_debug_mode", json={"job_id": 5}, dn=alice).json["message"] == "mode: is missing"
+    assert not api.active.post("/api/v1/job/set_command", json={"job_id": 5, "command": "ps -ef"}).json["success"]
+    assert not api.debug.asked
+    api.debug.trouble = Forbidden("not yours")
+    got = api.active.post("/api/v1/job/set_debug_mode", json={"job_id": 5, "mode": False}, dn=alice).json
+    assert (got["success"], got["message"]) == (False, "not yours")
 
 
 def test_kill_refused(api: Any, alice: str) -> None:

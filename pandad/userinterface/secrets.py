@@ -1,0 +1,66 @@
+"""Secrets that users leave here for their jobs, as tokens for a service: stored sealed, and shown to nobody but their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pandad.spec.caller import Caller, Identity
+from pandad.spec.confidential import Confidential
+from pandad.spec.errors import BadRequest, NotAuthenticated, PandadError
+from pandad.taskbuffer import secrets
+from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.vault import Vault
+
+LONGEST_NAME = 256  # characters
+MOST_BYTES = 4 * 1024 * 1024  # of all secrets of an identity: they travel with each of its jobs
+
+
+class NoVault(PandadError):
+    """This server keeps no secrets."""
+
+    def __init__(self) -> None:
+        super().__init__("this server keeps no secrets: its administrator has to set [secrets] key_file")
+
+
+class Secrets:
+    """An identity's own secrets, by name."""
+
+    def __init__(self, store: Store, vault: Vault | None) -> None:
+        self._store, self._vault = store, vault
+
+    async def set(self, caller: Caller, name: str | None, value: Confidential | None) -> str:
+        """Keep a secret, in the place of an older one of that name; without a value forget it; without a name too, forget all.
+
+        :return: what was done, for a person.
+        :raise NoVault: there is no key to seal them with. :raise BadRequest: no name for a value, or too large.
+        """
+        owner, vault = _owner(caller), self._opened()
+        if value is None:
+            count = await self._store.once("forget_secrets", secrets.remove, owner, name)
+            return f"{count} secret{'' if count == 1 else 's'} forgotten"
+        if not name or len(name) > LONGEST_NAME:
+            raise BadRequest("key", f"must have 1 to {LONGEST_NAME} characters")
+        sealed = vault.seal(owner, name, value.reveal())
+        if not await self._store.once("set_secret", secrets.put, owner, name, sealed, MOST_BYTES):
+            raise BadRequest("value", f"is too large: all secrets of an identity may have {MOST_BYTES} bytes together")
+        return "OK"
+
+    async def get(self, caller: Caller, names: Collection[str] | None) -> dict[str, str]:
+        """The caller's own secrets: those of these names that are there, or all.
+
+        :raise NoVault: none can be opened. :raise Unopened: one was sealed with a key that is gone.
+        """
+        owner, vault = _owner(caller), self._opened()
+        found = await self._store.once("get_secrets", secrets.of_owner, owner)
+        return {s.name: vault.open(s.owner, s.name, s.sealed) for s in found if names is None or s.name in names}
+
+    def _opened(self) -> Vault:
+        if self._vault is None:
+            raise NoVault
+        return self._vault
+
+
+def _owner(caller: Caller) -> Identity:
+    if caller.identity is None:
+        raise NotAuthenticated("secrets belong to an identity: come with a certificate, a proxy or a token")
+    return caller.identity
