@@ -87,7 +87,7 @@ class Job:
             return self, False
         if self.status in SLOT:
             return replace(self, command=STOP), True
-        return replace(self, status="cancelled"), True
+        return replace(self, status="cancelled", command=None), True
 
     def brokered(self) -> Job:
         """The brokerage has been there; every job of the model fits the queue."""
@@ -119,7 +119,9 @@ class Job:
         """The adder has been there."""
         if self.status != "holding" or self.reported is None or (self.has_output and not storage_answers):
             return self
+        if self.command == STOP:
+            return replace(self, status="cancelled")
         if self.reported == "failed":
-            return replace(self, status="cancelled" if self.command == STOP else "failed")
+            return replace(self, status="failed")
         good = not self.has_output or (output_there and self.complete)
         return replace(self, status="finished" if good else "failed")

@@ -17,7 +17,7 @@ from pandad.jobdispatcher.requests import JobUpdate
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.spec.pilotcommand import KILL
+from pandad.spec.pilotcommand import DEBUG_OFF, KILL
 from pandad.spec.retry import Action, RetryPolicy, RetryRule
 from pandad.taskbuffer import lines, retries
 from pandad.taskbuffer.retries import Failed, Settled, policy_of
@@ -77,7 +77,7 @@ async def test_a_retried_job_starts_clean(stage: Stage) -> None:
         meta_data="{}",
         attempt_nr=1,
     )
-    assert await Heartbeat(stage.store).update(PILOT_CALLER, update) == "NULL"
+    assert await Heartbeat(stage.store).update(PILOT_CALLER, update) == DEBUG_OFF  # it sends its output, and nobody asked
     await stage.sql("UPDATE file SET status = 'failed', fsize = 1, checksum = 'ad:1' WHERE type <> 'input' RETURNING 1")
     assert await fail(stage, panda_id) == Settled(frozenset({panda_id}), frozenset())
     job = await stage.look(panda_id)
