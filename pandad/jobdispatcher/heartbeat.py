@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 from pandad import metrics
@@ -20,7 +21,7 @@ from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
 from pandad.taskbuffer import dispatched, files, jobs
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.dispatched import Dispatched
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.jobs import Change, Happening
 from pandad.taskbuffer.store import Store, Transaction
 
 STDOUT_LENGTH = 2048  # of the tail that is kept
@@ -30,13 +31,20 @@ DIAG_LENGTH = 250  # of supErrorDiag
 TOLD = frozenset({JobStatus.HOLDING}) | IN_SLOT  # a second pilot is worth a note while the first has, or owes, something
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a pilot says, and under which DN."""
+
+    who: str
+    update: JobUpdate
+
+
 class Heartbeat:
     """Takes updates of jobs from pilots."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # A kind is a word and who says it: a round is one event, caused by one pilot factory.
-        self._batcher: Batcher[tuple[str, str], JobUpdate, str | None] = Batcher(self._together, row=lambda update: update.job_id)
+        self._batcher: Batcher[None, Word, str | None] = Batcher(self._together, row=lambda word: word.update.job_id)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
@@ -56,14 +64,13 @@ class Heartbeat:
 
     async def _stored(self, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
         if caller.has(Role.PILOT, Role.PRODUCTION) and is_plain(update):
-            command = await self._batcher.ask((update.job_status, who.subject), update)
+            command = await self._batcher.ask(None, Word(who.subject, update))
             if command is not None:
                 return command
         return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
 
-    async def _together(self, kind: tuple[str, str], updates: Sequence[JobUpdate]) -> list[str | None]:
-        word, who = kind
-        return await self._store.once(f"update_job_{word}", _apply, who, MEANINGS[word], updates)
+    async def _together(self, _: None, words: Sequence[Word]) -> list[str | None]:
+        return await self._store.once("update_job", _apply, words)
 
 
 def is_plain(update: JobUpdate) -> bool:
@@ -71,14 +78,21 @@ def is_plain(update: JobUpdate) -> bool:
     return update.attempt_nr is not None and not update.corrupted_files
 
 
-async def _apply(txn: Transaction, who: str, meaning: Meaning, updates: Sequence[JobUpdate]) -> list[str | None]:
-    """The straight way, one statement: per update the command to answer, None if the job is not where the update expects it."""
-    changes = [change_of(meaning, update) for update in updates]
-    moved = await jobs.move(txn, meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
-    if meaning.reports is not None and moved:
-        txn.hint("adder")
+async def _apply(txn: Transaction, words: Sequence[Word]) -> list[str | None]:
+    """The straight way, one statement: per word the command to answer, None if the job is not where the word expects it."""
+    alike: dict[tuple[str, str], list[JobUpdate]] = defaultdict(list)
+    for word in words:
+        alike[word.update.job_status, word.who].append(word.update)
+    moved = await jobs.happen(txn, [_happening(MEANINGS[status], who, updates) for (status, who), updates in alike.items()])
     commands = {m.panda_id: m.command or NOTHING for m in moved}
-    return [commands.get(update.job_id) for update in updates]
+    if any(MEANINGS[word.update.job_status].reports and word.update.job_id in commands for word in words):
+        txn.hint("adder")
+    return [commands.get(word.update.job_id) for word in words]
+
+
+def _happening(meaning: Meaning, who: str, updates: Sequence[JobUpdate]) -> Happening:
+    changes = [change_of(meaning, update) for update in updates]
+    return jobs.happening(meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
 
 
 async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
@@ -92,7 +106,7 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
     answer = answer_to(job, meaning)
     if answer is not None:
         return answer
-    (command,) = await _apply(txn, who.subject, meaning, [replace(update, attempt_nr=job.attempt_nr)])
+    (command,) = await _apply(txn, [Word(who.subject, replace(update, attempt_nr=job.attempt_nr))])
     assert command is not None, f"job {update.job_id} was locked in {job.status}, and is not there"
     if update.corrupted_files:
         await files.mark_corrupted(txn, update.job_id, corrupted(update))

@@ -49,7 +49,7 @@ class Matcher:
     def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
         self._store, self._clock, self._config = store, clock, config
         self._shares = Shares(config)
-        self._shares_until = clock.seconds()
+        self._shares_at = self._shares_until = -inf  # counted then, and to be counted anew
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change
         self._spares = 0  # candidates beside those picked: other processes pick the same ones
@@ -77,10 +77,17 @@ class Matcher:
         for each in asking:
             window, jobs = self._windows[each.pilot.queue], given[each]
             each.tries += bool(each.picked) and not jobs
-            if jobs or each.tries == len(SPARES) or not each.picked and window.read_at >= began:
+            if jobs or each.tries == len(SPARES) or not each.picked and self._is_certain(window, each.pilot, began):
                 each.jobs = jobs
             else:
                 window.good_until = -inf  # others were quicker, or it is older than the question
+
+    def _is_certain(self, window: Window, pilot: Capability, began: float) -> bool:
+        """Whether there is nothing for a pilot: by a window, and by counts of the caps, that are not older than its question."""
+        if self._shares_at < began and window.passed_over(pilot, self._shares):
+            self._shares_until = -inf  # what was given out since the last count may have ended
+            return False
+        return window.read_at >= began
 
     async def _take(self, asking: Sequence[Asking]) -> defaultdict[Asking, list[JobSpec]]:
         """What each got."""
@@ -129,6 +136,7 @@ class Matcher:
             self._windows[queue] = Window.of(((self._lines[w.line], w.priority, w.panda_id) for w in there), began, good_until)
 
     async def _count(self) -> None:
+        self._shares_at = self._clock.seconds()
         used = await self._store.read("shares", claims.usage)
         await self._know(used.keys())
         self._shares.counted({self._lines[line]: cores for line, cores in used.items()})

@@ -32,7 +32,7 @@ class Window:
     def __init__(self, heads: dict[Line, list[Head]], read_at: float, good_until: float) -> None:
         self.read_at, self.good_until = read_at, good_until
         self._heads = heads
-        self._fitting: dict[tuple[object, ...], list[Line]] = {}
+        self._turns: dict[tuple[object, ...], list[Turn]] = {}
 
     @classmethod
     def of(cls, jobs: Iterable[tuple[Line, int, int]], read_at: float, good_until: float) -> Window:
@@ -47,18 +47,21 @@ class Window:
     def pick(self, pilot: Capability, shares: Shares) -> list[tuple[Line, int]]:
         """Jobs for this pilot, up to its count, in their order: (line, PandaID). They are out of the window then."""
         picked: list[tuple[Line, int]] = []
-        turns = [self._turn(line, shares) for line in self._lines_for(pilot)]
-        heapify(turns)
+        turns = self._turns_for(pilot, shares)
         while turns and len(picked) < pilot.count:
             line = turns[0].line
             if not self._heads[line] or shares.room(line) < line.cores:
                 heappop(turns)
             elif (now := self._turn(line, shares)) > turns[0]:
-                heapreplace(turns, now)  # its share was served meanwhile; loads only grow here
+                heapreplace(turns, now)  # its share was served, or its best job is gone; a turn only ever comes later
             else:
                 picked.append((line, self._heads[line].pop(0)[1]))
                 shares.give(line, line.cores)
         return picked
+
+    def passed_over(self, pilot: Capability, shares: Shares) -> bool:
+        """Whether jobs that fit are here, and only a cap keeps them from this pilot."""
+        return any(head and shares.room(line) < line.cores and misfit(line, pilot) is None for line, head in self._heads.items())
 
     def others(self, line: Line, count: int) -> list[int]:
         """The next jobs of a line, which stay: in case that picked ones are gone."""
@@ -72,8 +75,11 @@ class Window:
     def _turn(self, line: Line, shares: Shares) -> Turn:
         return Turn(shares.load(line), self._heads[line][0], line)
 
-    def _lines_for(self, pilot: Capability) -> list[Line]:
-        fitting = self._fitting.get(pilot.demands)
-        if fitting is None:
-            fitting = self._fitting[pilot.demands] = [line for line in self._heads if misfit(line, pilot) is None]
-        return [line for line in fitting if self._heads[line]]
+    def _turns_for(self, pilot: Capability, shares: Shares) -> list[Turn]:
+        """A heap of the lines that fit, kept for the next pilot with the same demands."""
+        turns = self._turns.get(pilot.demands)
+        if turns is None:
+            turns = [self._turn(line, shares) for line, head in self._heads.items() if head and misfit(line, pilot) is None]
+            heapify(turns)
+            self._turns[pilot.demands] = turns
+        return turns

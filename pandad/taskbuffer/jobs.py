@@ -180,39 +180,43 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
     :param others: the SET clauses for all other values.
     """
     return sql(name, f"""
-    WITH asked AS (
+    WITH happening AS (
+        SELECT * FROM jsonb_to_recordset(%(happenings)s::jsonb) AS
+            h(number int, event text, actor text, who text, sources job_status[], touched job_status[], target job_status,
+              reports boolean, noted boolean, started boolean, ended boolean, rest_s float)),
+    asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
-            c(pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text, stdout text,
-              {asked})),
+            c(number int, pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text,
+              stdout text, {asked})
+        JOIN happening h USING (number)),
     found AS (
-        SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (%(sources)s::text[]::job_status[]) AS happens
+        SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (c.sources) AS happens
         FROM job j JOIN asked c ON c.pandaid = j.pandaid
         WHERE j.pandaid = ANY (%(ids)s::bigint[])
-          AND (j.jobstatus = ANY (%(sources)s::text[]::job_status[]) OR j.jobstatus = ANY (%(touched)s::text[]::job_status[]))
+          AND (j.jobstatus = ANY (c.sources) OR j.jobstatus = ANY (c.touched))
           AND (c.attempt IS NULL OR c.attempt = j.attemptnr)
           AND (c.batch IS NULL OR j.batchid IS NULL OR c.batch = j.batchid OR c.batch ~ '{_NUMBER}' OR j.batchid ~ '{_NUMBER}')
-          AND (j.reportedstatus IS NULL OR NOT %(reports)s)
+          AND (j.reportedstatus IS NULL OR NOT c.reports)
         ORDER BY j.pandaid FOR UPDATE OF j),
     moved AS (
         UPDATE job j SET
-            jobstatus = CASE WHEN f.happens THEN %(target)s::job_status ELSE f.was END,
-            modificationtime = CASE WHEN %(noted)s THEN j.modificationtime ELSE now() END,  -- a note is no sign of life
-            statechangetime = CASE WHEN f.happens AND f.was <> %(target)s::job_status THEN now() ELSE j.statechangetime END,
+            jobstatus = CASE WHEN f.happens THEN f.target ELSE f.was END,
+            modificationtime = CASE WHEN f.noted THEN j.modificationtime ELSE now() END,  -- a note is no sign of life
+            statechangetime = CASE WHEN f.happens AND f.was <> f.target THEN now() ELSE j.statechangetime END,
             nextcheck = CASE WHEN f.happens OR f.check_in_s > 0
-                        THEN now() + make_interval(secs => greatest(f.check_in_s, %(rest_s)s)) ELSE j.nextcheck END,
-            starttime = {new("starttime", "coalesce(j.starttime, CASE WHEN f.happens AND %(started)s THEN now() END)")},
-            endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND %(ended)s THEN now() END)")},
+                        THEN now() + make_interval(secs => greatest(f.check_in_s, f.rest_s)) ELSE j.nextcheck END,
+            starttime = {new("starttime", "coalesce(j.starttime, CASE WHEN f.happens AND f.started THEN now() END)")},
+            endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND f.ended THEN now() END)")},
             {others}
         FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
-                  j.reportedstatus),
+                  j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
-        SELECT pandaid, %(event)s, was, jobstatus, attemptnr, %(actor)s, %(who)s, why FROM moved
-        WHERE happens OR %(noted)s ORDER BY pandaid),
+        SELECT pandaid, event, was, jobstatus, attemptnr, actor, who, why FROM moved WHERE happens OR noted ORDER BY pandaid),
     reported AS (
         INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport)
-        SELECT pandaid, attemptnr, reportedstatus, coalesce(report, '') FROM moved WHERE %(reports)s
+        SELECT pandaid, attemptnr, reportedstatus, coalesce(report, '') FROM moved WHERE reports
         ON CONFLICT DO NOTHING),
     texts AS (
         UPDATE job_text t SET metadata = coalesce(m.metadata, t.metadata), stdout = coalesce(m.stdout, t.stdout)
@@ -236,39 +240,66 @@ _PILOT_MOVE = _moving("jobs.pilot_move", f"""
 _PILOTS = frozenset({*_REPORTED, "reportedstatus"})
 
 
-async def move(txn: Transaction, event: Event, changes: Iterable[Change], *, actor: Actor, who: str,
-               only: AbstractSet[JobStatus] | None = None, also_in: AbstractSet[JobStatus] = frozenset()) -> list[Moved]:
-    """Something happened to these jobs: move those that it may happen to, write their events, say which moved. One statement.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """An event and the jobs that it happens to, or a note on them.
 
+    :param sources: states in which it moves a job to the `target`. :param touched: states that a job keeps, and takes the values.
     :param who: the identity or the part of pandad behind the actor.
+    """
+
+    event: str
+    changes: Sequence[Change]
+    actor: Actor
+    who: str
+    sources: AbstractSet[JobStatus] = frozenset()
+    touched: AbstractSet[JobStatus] = frozenset()
+    target: JobStatus | None = None
+
+    def as_row(self, number: int) -> dict[str, object]:
+        """The row that the statements read."""
+        return {"number": number, "event": self.event, "actor": self.actor, "who": self.who, "sources": sorted(self.sources),
+                "touched": sorted(self.touched), "target": self.target, "reports": self.event == Event.REPORTED,
+                "noted": self.target is None, "started": self.target is JobStatus.RUNNING, "ended": self.target in _PAYLOAD_OVER,
+                "rest_s": AGEING_S if self.target is JobStatus.ACTIVATED else 0}
+
+
+def happening(event: Event, changes: Iterable[Change], *, actor: Actor, who: str,
+              only: AbstractSet[JobStatus] | None = None, also_in: AbstractSet[JobStatus] = frozenset()) -> Happening:
+    """An event of the table of transitions.
+
     :param only: narrow the states in which it may happen.
     :param also_in: states in which the job is touched (values, modificationTime) and keeps its state; used for heartbeats.
     """
     row = TRANSITIONS[event]
     assert actor in row.actors, f"{actor} may not cause {event}"
     sources = row.sources & only if only is not None else row.sources
-    return await _move(txn, sources, changes, target=row.target, touched=also_in, event=event, actor=actor, who=who,
-                       reports=event is Event.REPORTED)
+    return Happening(
+        event=event, changes=list(changes), actor=actor, who=who, sources=sources, touched=also_in, target=row.target)
+
+
+async def move(txn: Transaction, event: Event, changes: Iterable[Change], *, actor: Actor, who: str,
+               only: AbstractSet[JobStatus] | None = None, also_in: AbstractSet[JobStatus] = frozenset()) -> list[Moved]:
+    """Something happened to these jobs: move those that it may happen to, write their events, say which moved. (`happening`)"""
+    return await happen(txn, [happening(event, changes, actor=actor, who=who, only=only, also_in=also_in)])
 
 
 async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: AbstractSet[JobStatus], *,
                 actor: Actor, who: str) -> list[Moved]:
     """Change attributes of jobs in those states, without an event of the table; `note` goes to their history."""
-    return await _move(txn, (), changes, target=None, touched=states, event=note, actor=actor, who=who, noted=True)
+    return await happen(txn, [Happening(event=note, changes=list(changes), actor=actor, who=who, touched=states)])
 
 
-async def _move(txn: Transaction, sources: Iterable[JobStatus], changes: Iterable[Change], *, target: JobStatus | None,
-                touched: Iterable[JobStatus], event: str, actor: Actor, who: str, reports: bool = False,
-                noted: bool = False) -> list[Moved]:
-    news = list(changes)
-    if all(new.keys() <= _PILOTS and None not in new.values() for new in (c.new for c in news)):
-        statement, asked = _PILOT_MOVE, [{**c.fences, **c.new} for c in news]
+async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Moved]:
+    """Let all this happen, each job in one of them at most; which jobs were moved or touched. One statement."""
+    numbered = [(number, change, change.new) for number, each in enumerate(happenings) for change in each.changes]
+    if all(new.keys() <= _PILOTS and None not in new.values() for *_, new in numbered):
+        statement, asked = _PILOT_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
     else:
-        statement, asked = _MOVE, [{**c.fences, "new": c.new} for c in news]
+        statement, asked = _MOVE, [{"number": number, **change.fences, "new": new} for number, change, new in numbered]
     rows = await txn.many(
-        statement, changes=_json(asked), ids=[c.panda_id for c in news], sources=sorted(sources), target=target,
-        touched=sorted(touched), event=event, actor=actor, who=who, reports=reports, noted=noted, ended=target in _PAYLOAD_OVER,
-        started=target is JobStatus.RUNNING, rest_s=AGEING_S if target is JobStatus.ACTIVATED else 0)
+        statement, happenings=_json(each.as_row(number) for number, each in enumerate(happenings)), changes=_json(asked),
+        ids=[change.panda_id for _, change, _ in numbered])
     return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
 
 

@@ -7,7 +7,7 @@ from random import uniform
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 CONTENTION_TRIES = 5
 PAUSE_MAX_S = 0.5  # between two attempts
+HINT_GAP_S = 0.05  # between two notices, each of which costs a commit; the first is sent at once
 READ_ONLY = " -c default_transaction_read_only=on"
 CHANNELS = ("brokerage", "activator", "adder")  # what a hint may wake, in any process on this database
 
@@ -81,7 +82,8 @@ class Store:
         self._listeners: dict[str, list[Callable[[], object]]] = {}
         self._listener: Listener | None = None
         self._hints: set[str] = set()
-        self._telling = False
+        self._telling = self._closing = False
+        self._gap: IDelayedCall | None = None
         self._running = 0
         self._drained: Deferred[None] | None = None
 
@@ -123,6 +125,9 @@ class Store:
         """Let what runs finish, then close every connection."""
         if self._listener is not None:
             await self._listener.stop()
+        self._closing = True
+        if self._gap is not None and self._gap.active():
+            self._gap.cancel()
         self._pool.end()
         self._readers.end()
         if self._running:
@@ -212,11 +217,15 @@ class Store:
         self._hints.update(channels)
         if not self._telling:
             self._telling = True
-            self.once("notify", self._notify).addBoth(lambda _: self._told())
+            self.once("notify", self._notify).addBoth(lambda _: self._rest())
 
     async def _notify(self, txn: Transaction) -> None:
         channels, self._hints = sorted(self._hints), set()
         await txn.run(NOTIFY, channels=channels)
+
+    def _rest(self) -> None:
+        if not self._closing:
+            self._gap = self._clock.callLater(HINT_GAP_S, self._told)
 
     def _told(self) -> None:
         self._telling = False

@@ -21,7 +21,8 @@ NOBODYS = 2**40  # an id that is not reached here
 SERVERS_OWN = frozenset({
     "PandaID", "jobDefinitionID", "creationTime", "creationHost", "modificationTime", "modificationHost", "prodUserID",
     "prodUserName", "currentPriority", "attemptNr", "jobStatus", "startTime", "endTime", "commandToPilot", "transExitCode",
-    "stateChangeTime", "relocationFlag", "nInputDataFiles", "inputFileBytes", "resource_type"})
+    "stateChangeTime", "relocationFlag", "nInputDataFiles", "inputFileBytes", "resource_type",
+    "gshare"})
 LABELS = {"prodSourceLabel": "user"}  # others need a role
 
 
