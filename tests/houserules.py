@@ -94,7 +94,6 @@ CLOCKS = frozenset(
 LOOPERS = frozenset({"LoopingCall", "TimerService"})
 
 LARGE: Mapping[str, str] = {
-    "taskbuffer/jobs.py: _move has 10 parameters": "all that an event can bring comes together there, by keyword",
 }
 
 DRAWERS = frozenset({"util", "utils", "common", "helpers", "helper", "misc", "core", "base", "tools", "stuff"})

@@ -75,10 +75,11 @@ _INSERT = sql("jobs.insert", f"""
     WITH spec AS (SELECT * FROM jsonb_populate_recordset(NULL::job, %(jobs)s::jsonb)),
     stored AS (
         INSERT INTO job ({", ".join(_JOB_COLUMNS)}, line, owneranchor, ownersubject, nextcheck)
-        SELECT {", ".join("now()" if c in _BIRTH else c for c in _JOB_COLUMNS)}, line, %(anchor)s, %(subject)s, now() FROM spec),
+        SELECT {", ".join("now()" if c in _BIRTH else c for c in _JOB_COLUMNS)}, line, owneranchor, ownersubject, now()
+        FROM spec),
     logged AS (
         INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who, why)
-        SELECT pandaid, 'submitted', jobstatus, attemptnr, %(actor)s, %(who)s, NULL FROM spec)
+        SELECT pandaid, 'submitted', jobstatus, attemptnr, %(actor)s, ownersubject, NULL FROM spec)
     SELECT count(*) FROM spec""")
 
 _INSERT_TEXTS = sql("jobs.insert_texts", """
@@ -97,10 +98,16 @@ async def new_ids(txn: Transaction, count: int) -> list[int]:
 
 
 async def insert(txn: Transaction, jobs: Sequence[JobSpec], owner: Identity, actor: Actor) -> None:
-    """Store new jobs with their files; their PandaID and jobStatus are set by the caller. Any number at once."""
-    line_of = await lines.ensure(txn, [(job, owner) for job in jobs])
-    rows = [{**_columns(job), "line": line} for job, line in zip(jobs, line_of, strict=True)]
-    await txn.run(_INSERT, jobs=_json(rows), anchor=owner.anchor, subject=owner.subject, actor=actor, who=owner.subject)
+    """Store new jobs of one owner: see `insert_all`."""
+    await insert_all(txn, [(job, owner) for job in jobs], actor)
+
+
+async def insert_all(txn: Transaction, owned: Sequence[tuple[JobSpec, Identity]], actor: Actor) -> None:
+    """Store new jobs with their files; their PandaID and jobStatus are set by the caller. Any number at once, of any owners."""
+    jobs = [job for job, _ in owned]
+    rows = [{**_columns(job), "line": line, "owneranchor": owner.anchor, "ownersubject": owner.subject}
+            for (job, owner), line in zip(owned, await lines.ensure(txn, owned), strict=True)]
+    await txn.run(_INSERT, jobs=_json(rows), actor=actor)
     await txn.run(_INSERT_TEXTS, ids=[j.PandaID for j in jobs], jobparameters=[j.jobParameters for j in jobs],
                   metadata=[j.metadata for j in jobs])
     files = [{a.column: getattr(f, a.name) for a in FILE_ATTRIBUTES[1:]} for j in jobs for f in j.Files]

@@ -16,11 +16,12 @@ from pandad.spec.resourcetype import resource_type_of
 from pandad.spec.share import PRODUCTION_LABELS, share_name
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag
 from pandad.taskbuffer import jobs
+from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import explain, kill, submission
 from pandad.userinterface.authority import Authority
 from pandad.userinterface.kill import KillAnswer
-from pandad.userinterface.submission import Receipt
+from pandad.userinterface.submission import Receipt, Wish
 
 DEFAULTS = UserInterfaceConfig()
 MAX_JOBS = 5000  # in one call, as PanDA
@@ -39,6 +40,7 @@ class Jobs:
 
     def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, authority: Authority | None = None) -> None:
         self._store, self._config, self._authority = store, config, authority or Authority()
+        self._submissions: Batcher[None, Wish, Receipt] = Batcher(self._submit, row=lambda wish: wish.row)
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
         """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID. (Repeats: see submission.py)
@@ -53,7 +55,10 @@ class Jobs:
         mark = submission.mark_of(specs, request_id, self._config.submit_repeat_window_s)
         for place, job in enumerate(specs):
             prepare(job, place, caller)
-        return await self._store.transact("submit", submission.store, specs, owner, mark)
+        return await self._submissions.ask(None, Wish(specs, owner, mark))
+
+    async def _submit(self, _: None, wishes: Sequence[Wish]) -> list[Receipt]:
+        return await self._store.transact("submit", submission.store, wishes)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""

@@ -14,10 +14,11 @@ A repeat is never silent: the answer is that of the first time, and its message 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
 import orjson
 
@@ -82,22 +83,62 @@ def cannot_be_meant_twice(job: JobSpec) -> bool:
     return any(file.lfn and not any(macro in file.lfn for macro in MACROS) for file in written)
 
 
-async def store(txn: Transaction, specs: Sequence[JobSpec], owner: Identity, mark: Mark | None) -> Receipt:
-    """Store the jobs, or find what became of them the first time.
+@dataclass(frozen=True, slots=True, eq=False)
+class Wish:
+    """Jobs that somebody submits."""
 
-    :raise Conflict: the request_id was used for other jobs.
+    specs: Sequence[JobSpec]
+    owner: Identity
+    mark: Mark | None
+
+    @property
+    def row(self) -> Hashable:
+        """What two wishes must not have in common to be stored together."""
+        return (self.owner, self.mark.key) if self.mark is not None else self
+
+
+async def store(txn: Transaction, wishes: Sequence[Wish]) -> list[Receipt]:
+    """Store the jobs of these wishes, or find what became of them the first time. All of it or nothing.
+
+    :raise Conflict: a request_id was used for other jobs.
     """
-    earlier = await submissions.begin(txn, owner, mark.key, mark.digest) if mark is not None else None
-    if mark is not None and earlier is not None and await _is_repeat(txn, mark, earlier):
-        pairs = zip(specs, earlier.panda_ids, strict=True)
-        return Receipt([_numbered(job, i, earlier.serial, job.jobsetID or earlier.jobset) for job, i in pairs], earlier.at)
-    serial, jobset = await users.next_serial(txn, owner)
-    numbered = [_numbered(job, panda_id, serial, job.jobsetID or jobset)
-                for job, panda_id in zip(specs, await jobs.new_ids(txn, len(specs)), strict=True)]
-    await jobs.insert(txn, numbered, owner, Actor.USER)
-    if mark is not None:
-        await submissions.keep(txn, owner, mark.key, mark.digest, [job.PandaID or 0 for job in numbered], serial, jobset)
-    return Receipt(numbered)
+    receipts = {wish: receipt for wish in sorted(wishes, key=_lock_order) if (receipt := await _repeated(txn, wish)) is not None}
+    new = [wish for wish in wishes if wish not in receipts]
+    if new:
+        receipts |= await _stored(txn, new)
+    return [receipts[wish] for wish in wishes]
+
+
+def _lock_order(wish: Wish) -> tuple[str, ...]:
+    """One order for all, so that two rounds never wait for each other in a ring."""
+    return (wish.owner.anchor, wish.owner.subject, wish.mark.key if wish.mark is not None else "")
+
+
+async def _repeated(txn: Transaction, wish: Wish) -> Receipt | None:
+    """The receipt of the first time; None: this is it."""
+    mark = wish.mark
+    if mark is None:
+        return None
+    earlier = await submissions.begin(txn, wish.owner, mark.key, mark.digest)
+    if earlier is None or not await _is_repeat(txn, mark, earlier):
+        return None
+    pairs = zip(wish.specs, earlier.panda_ids, strict=True)
+    return Receipt([_numbered(job, i, earlier.serial, job.jobsetID or earlier.jobset) for job, i in pairs], earlier.at)
+
+
+async def _stored(txn: Transaction, wishes: Sequence[Wish]) -> dict[Wish, Receipt]:
+    serials = await users.next_serials(txn, [wish.owner for wish in wishes])
+    ids = iter(await jobs.new_ids(txn, sum(len(wish.specs) for wish in wishes)))
+    receipts: dict[Wish, Receipt] = {}
+    for wish, (serial, jobset) in zip(wishes, serials, strict=True):
+        own = islice(ids, len(wish.specs))
+        numbered = [_numbered(job, i, serial, job.jobsetID or jobset) for job, i in zip(wish.specs, own, strict=True)]
+        receipts[wish] = Receipt(numbered)
+        if wish.mark is not None:
+            kept = [job.PandaID or 0 for job in numbered]
+            await submissions.keep(txn, wish.owner, wish.mark.key, wish.mark.digest, kept, serial, jobset)
+    await jobs.insert_all(txn, [(job, wish.owner) for wish in wishes for job in receipts[wish].jobs], Actor.USER)
+    return receipts
 
 
 async def _is_repeat(txn: Transaction, mark: Mark, earlier: Earlier) -> bool:

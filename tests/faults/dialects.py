@@ -97,12 +97,12 @@ def update(dialect: Dialect, job: Job, word: str, pilot: str, report: Mapping[st
 
 
 def submit(names: Sequence[str], scope: str, outputs: bool) -> Call:
-    """Hand in jobs of these names, each with an output file if asked."""
+    """Hand in jobs of these names, each with an output file if asked. Sent again it is the same call, and says so."""
     jobs = [JobSpec(jobName=name, transformation=TRANSFORMATION, jobParameters=f"--name {name}", prodSourceLabel=LABEL,
                     coreCount=1, minRamCount=500, maxWalltime=600, maxAttempt=MAX_ATTEMPT,
                     Files=[_output(name, scope)] if outputs else [])
             for name in names]
-    return Call("submit", Dialect.V1, "job/submit", {"jobs": submission(jobs)})
+    return Call("submit", Dialect.V1, "job/submit", {"jobs": submission(jobs), "request_id": names[0]})
 
 
 def _output(name: str, scope: str) -> FileSpec:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from pandad.brokerage.cycle import Cycle
@@ -35,16 +35,17 @@ from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
-from pandad.jobdispatcher.watcher import Watcher
+from pandad.jobdispatcher.watcher import PAUSE_MAX_S, Watcher
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import StoreUnavailable
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
+from pandad.spec.retry import RetryPolicy
 from pandad.spec.share import AGEING_GAIN
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.retries import policy_of
-from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.submission import Receipt
 
@@ -72,6 +73,19 @@ class Stuck(Exception):
     """A step that never succeeded."""
 
 
+class Watchful:
+    """A watcher that looks after every limit in each round."""
+
+    def __init__(self, store: Store, policy: RetryPolicy) -> None:
+        self._clock = Clock()
+        self._watcher = Watcher(store, TimeoutsConfig(), policy, self._clock)
+
+    async def run_once(self) -> bool:
+        """All limits."""
+        self._clock.advance(PAUSE_MAX_S)
+        return await self._watcher.run_once()
+
+
 class World:
     """One process: the rooms on a store under the scalpel."""
 
@@ -84,7 +98,7 @@ class World:
         leases, policy = Leases(store, PAUSE_S), policy_of(RetryConfig())
         rooms: dict[str, Any] = {
             "brokerage": Cycle(store, BrokerageConfig()), "activator": Activator(store, ddm, data),
-            "adder": Adder(store, ddm, data, policy), "watcher": Watcher(store, TimeoutsConfig(), policy, clock),
+            "adder": Adder(store, ddm, data, policy), "watcher": Watchful(store, policy),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "historian": Historian(store, HistoryConfig())}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
@@ -132,7 +146,7 @@ class Life:
 
         def call(world: World) -> Awaitable[Receipt]:
             made.tries += 1
-            return world.jobs.submit(ALICE, [_job(name)])
+            return world.jobs.submit(ALICE, [_job(name)], name)
 
         (job,) = (await self._answered(call)).jobs
         self.job_id = job.PandaID or 0

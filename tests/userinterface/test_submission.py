@@ -11,6 +11,7 @@ from stages import Stage
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from pandad import metrics
 from pandad.config import DatabaseConfig, UserInterfaceConfig
 from pandad.spec.caller import Caller
 from pandad.spec.errors import BadRequest, Conflict
@@ -187,3 +188,34 @@ async def test_old_rows_go(stage: Stage) -> None:
     for number in range(3):
         await submit(stage, a_spec(), request_id=f"new {number}")
     assert await stage.sql("SELECT count(*) FROM submission") == [(3,)]
+
+
+@ensureDeferred
+async def test_submissions_that_come_together(stage: Stage) -> None:
+    """What several people submit at a time shares transactions; each has its own jobs, owner and serial, in the order of its
+    submissions."""
+    jobs, bob = Jobs(stage.store), a_caller("bob")
+    first = jobs.submit(ALICE_CALLER, [fixed()], "one")
+    asked = [jobs.submit(caller, [loose(jobName=f"{n}")] * (1 + n % 2)) for n, caller in enumerate((ALICE_CALLER, bob) * 10)]
+    before = metrics.COUNTS["store.submit"]
+    found = await gatherResults([Deferred.fromCoroutine(call) for call in (first, *asked)])
+    assert metrics.COUNTS["store.submit"] - before <= 3
+    assert [len(receipt.jobs) for receipt in found] == [1, *(1, 2) * 10]
+    for name, receipts in (("alice", [found[0], *found[1::2]]), ("bob", found[2::2])):
+        assert [r.jobs[0].jobDefinitionID for r in receipts] == list(range(1, len(receipts) + 1)), name
+        text = "SELECT array_agg(pandaid ORDER BY pandaid) FROM job WHERE ownersubject LIKE %(s)s"
+        owned = await stage.sql(text, s=f"%{name}")
+        assert owned == [(sorted(i or 0 for r in receipts for i in ids(r)),)]
+    assert len({r.jobs[0].jobsetID for r in found}) == len(found)
+
+
+@ensureDeferred
+async def test_a_refused_submission_spoils_no_other(stage: Stage) -> None:
+    """Of submissions that share a round, the one that is refused hears it, and the others are stored."""
+    jobs = Jobs(stage.store)
+    await jobs.submit(ALICE_CALLER, [fixed()], "one")
+    calls = [jobs.submit(ALICE_CALLER, [loose()], request_id) for request_id in ("two", "one", "three", None)]
+    two, refused, *others = [Deferred.fromCoroutine(call) for call in calls]
+    with pytest.raises(Conflict):
+        await refused
+    assert [len((await call).jobs) for call in (two, *others)] == [1, 1, 1] and await stored(stage) == 4
