@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +39,11 @@ class Legacy:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
-    async def getJob(self, caller: Caller, asked: AcquireJobs) -> Answer:
+    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
+           tells_gone=True)
+    async def getJob(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
-        jobs = await definitions(await self._dispatcher.acquire(caller, asked), self._secrets)
+        jobs = await definitions(await self._dispatcher.acquire(caller, asked, gone), self._secrets)
         if not jobs:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -43,15 +43,16 @@ class Dispatcher:
         self._store = store
         self._matcher = Matcher(store, clock, shares)
 
-    async def acquire(self, caller: Caller, wanted: AcquireJobs) -> list[JobSpec]:
+    async def acquire(self, caller: Caller, wanted: AcquireJobs, gone: Callable[[], bool] = lambda: False) -> list[JobSpec]:
         """The best jobs that fit, now in the caller's hands; none if there is none.
 
         A caller without the pilot role gets its own user jobs only.
 
+        :param gone: whether the caller has hung up; it gets none then, because nobody would hear of them.
         :raise NotAuthenticated, Forbidden: who asks may not take such jobs.
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        return await self._matcher.ask(capability(caller, wanted))
+        return await self._matcher.ask(capability(caller, wanted), gone)
 
     async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
         """The states of those jobs in the order asked for; None where there is no such job."""

@@ -6,7 +6,7 @@ The order and what fits are worked out here, on windows of what waits (see windo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -38,6 +38,7 @@ class Asking:
     """A pilot that waits for its answer; ``jobs`` is that answer."""
 
     pilot: Capability
+    gone: Callable[[], bool]  # nobody waits any longer
     jobs: list[JobSpec] | None = None
     tries: int = 0
     picked: list[tuple[Line, int]] = field(default_factory=list)
@@ -55,12 +56,12 @@ class Matcher:
         self._spares = 0  # candidates beside those picked: other processes pick the same ones
         self._batcher: Batcher[None, Asking, list[JobSpec]] = Batcher(self._round)
 
-    def ask(self, pilot: Capability) -> Deferred[list[JobSpec]]:
+    def ask(self, pilot: Capability, gone: Callable[[], bool] = lambda: False) -> Deferred[list[JobSpec]]:
         """Jobs for this pilot, its own when this fires; none if none that fits was there after it had asked.
 
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        return self._batcher.ask(None, Asking(pilot))
+        return self._batcher.ask(None, Asking(pilot, gone))
 
     async def _round(self, _: None, everybody: Sequence[Asking]) -> list[list[JobSpec]]:
         began = self._clock.seconds()
@@ -70,6 +71,9 @@ class Matcher:
 
     async def _serve(self, asking: Sequence[Asking], began: float) -> None:
         """Pick for these pilots and take what was picked. Who is not answered then must be served again."""
+        for each in asking:
+            each.jobs = [] if each.gone() else None
+        asking = [each for each in asking if each.jobs is None]
         await self._look({each.pilot.queue for each in asking if not self._fresh(each.pilot.queue)})
         for each in asking:
             each.picked = self._windows[each.pilot.queue].pick(each.pilot, self._shares)

@@ -87,7 +87,7 @@ class DispatcherStandIn(Room):
             2: SimpleNamespace(panda_id=2, status=JobStatus.CANCELLED, attempt_nr=1, command="tobekilled"),
         }
 
-    async def acquire(self, caller: Caller, asked: Any) -> list[JobSpec]:
+    async def acquire(self, caller: Caller, asked: Any, gone: Callable[[], bool]) -> list[JobSpec]:
         await self.note(caller, asked)
         return self.jobs
 

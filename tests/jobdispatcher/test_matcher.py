@@ -116,6 +116,15 @@ async def test_a_bad_question_spoils_no_other(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_who_has_gone_gets_nothing(stage: Stage) -> None:
+    """A pilot that hung up while it waited takes no job; the one behind it gets the best."""
+    panda_id = await stage.job(ACTIVATED)
+    matching, _ = a_matcher(stage)
+    left, stays = matching.ask(a_pilot(), lambda: True), matching.ask(a_pilot())
+    assert [ids(await left), ids(await stays)] == [[], [panda_id]]
+
+
+@ensureDeferred
 async def test_a_lost_claim_leaves_no_ghost(stage: Stage) -> None:
     """A job whose pilot never heard of it goes, once it is activated again, to the next one with the next attempt number."""
     matching, clock = a_matcher(stage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,11 @@ class Pilot:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True)
-    async def acquire_jobs(self, caller: Caller, asked: AcquireJobs) -> Envelope:
+    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
+           tells_gone=True)
+    async def acquire_jobs(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Envelope:
         """Work for a pilot; no work is a refusal, as in PanDA."""
-        jobs = await self._dispatcher.acquire(caller, asked)
+        jobs = await self._dispatcher.acquire(caller, asked, gone)
         if not jobs:
             return Envelope(False, NO_JOBS)
         return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
