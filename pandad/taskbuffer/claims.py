@@ -96,7 +96,7 @@ _TAKE = sql("claims.take", f"""
 
 _USAGE = sql("claims.usage", f"""
     SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
-    WHERE jobstatus IN {listed(IN_SLOT)} GROUP BY line""")
+    WHERE jobstatus IN ({listed(IN_SLOT)}) GROUP BY line""")
 
 
 @dataclass(frozen=True, slots=True)

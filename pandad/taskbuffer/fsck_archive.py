@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pandad.spec.jobstatus import FINAL
-from pandad.taskbuffer.invariant import Severity, invariant, listed
+from pandad.taskbuffer.invariant import Severity, invariant
+from pandad.taskbuffer.statement import listed
 
 E, W = Severity.ERROR, Severity.WARNING
 

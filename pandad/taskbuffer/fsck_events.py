@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pandad.spec.jobstatus import AFTER_PILOT, FINAL, IN_SLOT, INITIAL, NEW_ATTEMPT, TRANSITIONS, Actor, Event
 from pandad.taskbuffer.fsck_jobs import SLACK
-from pandad.taskbuffer.invariant import Severity, invariant, listed
+from pandad.taskbuffer.invariant import Severity, invariant
+from pandad.taskbuffer.statement import listed
 
 ERROR = Severity.ERROR
 TIMELINE = "read `pandad job timeline ID`, compare with the logs of that time, and report it"

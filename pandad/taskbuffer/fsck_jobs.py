@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, LIVE, JobStatus
 from pandad.spec.pilotcommand import KILL
-from pandad.taskbuffer.invariant import Severity, invariant, listed
+from pandad.taskbuffer.invariant import Severity, invariant
+from pandad.taskbuffer.statement import listed
 
 S = JobStatus
 E, W = Severity.ERROR, Severity.WARNING

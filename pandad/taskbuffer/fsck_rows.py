@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pandad.spec.jobstatus import IN_SLOT, Event, JobStatus
-from pandad.taskbuffer.invariant import Invariant, Severity, invariant, listed
+from pandad.taskbuffer.invariant import Invariant, Severity, invariant
+from pandad.taskbuffer.statement import listed
 
 S = JobStatus
 E, W = Severity.ERROR, Severity.WARNING

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
 from pandad.taskbuffer.fsck_jobs import SLACK
-from pandad.taskbuffer.invariant import Severity, invariant, listed
-from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.invariant import Severity, invariant
+from pandad.taskbuffer.statement import listed, sql
 
 E, W = Severity.ERROR, Severity.WARNING
 

@@ -10,7 +10,7 @@ MONTHS_AHEAD = 1
 # What belongs to a job beside its own row, in the order in which it leaves.
 _BELONGINGS = ("job_text", "job_event", "job_report", "job_decision", "job_debug", "file")
 
-_ENDED = listed(FINAL)
+_ENDED = f"({listed(FINAL)})"
 
 _MONTHS = sql("history.months", f"""
     SELECT make_archive_month(day::date)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,8 +45,3 @@ def invariant(name: str, says: str, severity: Severity, violations: str, remedy:
     """
     look = sql(f"fsck.{name}", _LOOK.format(violations=violations.strip()), planned_each_time=True)
     return Invariant(name, says, severity, remedy, look)
-
-
-def listed(words: Iterable[str]) -> str:
-    """Words of pandad's own as SQL literals; sorted, so that a statement's text is always the same."""
-    return ", ".join(f"'{word}'" for word in sorted(words))

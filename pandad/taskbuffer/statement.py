@@ -50,8 +50,8 @@ def sql(name: str, text: str, *, planned_each_time: bool = False) -> Statement:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Constants for an IN: ('a', 'b')."""
-    return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
+    """Words of pandad's own as SQL literals; sorted, so that a statement's text is always the same."""
+    return ", ".join(f"'{word}'" for word in sorted(words))
 
 
 def ddl(name: str, text: str) -> Statement:
