@@ -78,7 +78,8 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
         labels=labels, job_types=labels_for(wanted.job_type) if wanted.job_type else None, resource_type=wanted.resource_type,
         task_id=wanted.task_id, working_group=wanted.working_group, country_group=wanted.country_group,
         owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity, node=wanted.node,
-        computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id)
+        computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id,
+        harvester_id=wanted.harvester_id, worker_id=wanted.worker_id)
 
 
 def _label(subject: str | None) -> str | None:

@@ -16,7 +16,7 @@ from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Timeout
-from pandad.taskbuffer import jobs, outages, retries
+from pandad.taskbuffer import jobs, outages, retries, workers
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.overdue import Overdue, overdue
 from pandad.taskbuffer.retries import Failed
@@ -86,7 +86,9 @@ class Watcher:
             event, change = outcome(row, job, self._limits_s[row], self._tries)
             by_event[event].append(change)
         if row.fault in VANISHED and row.event is not None:
-            vanished = [failed(row.event, change) for change in by_event.pop(row.event, ())]
+            changes = by_event.pop(row.event, [])
+            ended = await workers.ended(txn, [change.panda_id for change in changes])
+            vanished = [failed(row.event, change, ended.get(change.panda_id)) for change in changes]
             await retries.settle(txn, self._policy, vanished, actor=Actor.WATCHER, who=WHO)
         for event, changes in by_event.items():
             if event is None:
@@ -117,9 +119,13 @@ def outcome(row: Timeout, job: Overdue, limit_s: float, tries: int) -> tuple[Eve
     return event, _change(job, values, f"{values[f'{row.fault.source}ErrorDiag']}{waited}")
 
 
-def failed(event: Event, change: Change) -> Failed:
-    """The end of an attempt, which the retry rules may follow by another one."""
-    return Failed(change.panda_id, event, change.why or "", change.attempt_nr, change.values)
+def failed(event: Event, change: Change, worker: str | None) -> Failed:
+    """The end of an attempt, which the retry rules may follow by another one.
+
+    :param worker: PanDA's message on its Harvester worker, if that had ended before.
+    """
+    values = {"supErrorCode": errorcodes.SUP_WORKER_ALREADY_DONE, "supErrorDiag": worker} if worker else {}
+    return Failed(change.panda_id, event, change.why or "", change.attempt_nr, {**change.values, **values})
 
 
 def error(row: Timeout, job: Overdue, limit_s: float) -> dict[str, object]:

@@ -34,6 +34,8 @@ class Capability:
     node: str | None = None
     computing_element: str | None = None
     scheduler_id: str | None = None
+    harvester_id: str | None = None
+    worker_id: int | None = None  # of that Harvester
 
     @property
     def demands(self) -> tuple[Hashable, ...]:

@@ -72,8 +72,9 @@ _TAKE = sql("claims.take", f"""
             ORDER BY c.place LIMIT w.count FOR UPDATE OF j SKIP LOCKED) f),
     taker AS (
         SELECT * FROM unnest(%(taker_groups)s::bigint[], %(places)s::bigint[], %(anchors)s::text[], %(subjects)s::text[],
-                             %(nodes)s::text[], %(elements)s::text[], %(schedulers)s::text[])
-        WITH ORDINALITY AS t(grp, nth, anchor, subject, node, element, scheduler, taker)),
+                             %(nodes)s::text[], %(elements)s::text[], %(schedulers)s::text[], %(harvesters)s::text[],
+                             %(workers)s::bigint[])
+        WITH ORDINALITY AS t(grp, nth, anchor, subject, node, element, scheduler, harvester, worker, taker)),
     given AS (
         SELECT n.pandaid, t.* FROM taker t
         JOIN (SELECT pandaid, grp, row_number() OVER (PARTITION BY grp ORDER BY place) AS nth FROM free) n USING (grp, nth)),
@@ -84,11 +85,15 @@ _TAKE = sql("claims.take", f"""
             computingelement = coalesce(g.element, j.computingelement), schedulerid = g.scheduler,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
         FROM given g WHERE j.pandaid = g.pandaid
-        RETURNING g.taker, j.holdersubject, {", ".join("j." + name.lower() for name in _TOLD)}),
+        RETURNING g.taker, g.harvester, g.worker, j.holdersubject, {", ".join("j." + name.lower() for name in _TOLD)}),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,
-               'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken)
+               'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken),
+    bound AS (
+        INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid)
+        SELECT pandaid, attemptnr, harvester, worker FROM taken WHERE harvester IS NOT NULL AND worker IS NOT NULL
+        ON CONFLICT DO NOTHING)
     SELECT j.taker, {", ".join("j." + name.lower() for name in _TOLD)}, t.jobparameters,
            (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + a.column for a in FILE_ATTRIBUTES)}) ORDER BY f.row_id)
             FROM file f WHERE f.pandaid = j.pandaid)
@@ -130,7 +135,8 @@ async def take(txn: Transaction, wanted: Sequence[Wanted]) -> list[list[JobSpec 
         ids=[i for w in wanted for i in w.ids], groups=[group for group, w in enumerate(wanted, 1) for _ in w.ids],
         taker_groups=[group for group, *_ in takers], places=[nth for _, nth, _ in takers],
         anchors=[p.holder.anchor for p in pilots], subjects=[p.holder.subject for p in pilots], nodes=[p.node for p in pilots],
-        elements=[p.computing_element for p in pilots], schedulers=[p.scheduler_id for p in pilots])
+        elements=[p.computing_element for p in pilots], schedulers=[p.scheduler_id for p in pilots],
+        harvesters=[p.harvester_id for p in pilots], workers=[p.worker_id for p in pilots])
     found = {row[0]: _told(row[1:]) for row in rows}
     jobs = [found.get(place) for place in range(1, len(takers) + 1)]
     given: list[list[JobSpec | None]] = []

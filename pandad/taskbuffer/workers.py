@@ -19,11 +19,6 @@ _PUT = sql("workers.put", """
         started = coalesce(worker.started, EXCLUDED.started), ended = coalesce(worker.ended, EXCLUDED.ended), modified = now()""")
 
 
-_BIND = sql("workers.bind", """
-    INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid)
-    SELECT pandaid, attemptnr, %(harvester_id)s, %(worker_id)s FROM job WHERE pandaid = ANY (%(panda_ids)s::bigint[])
-    ON CONFLICT DO NOTHING""")
-
 _ENDED = sql("workers.ended", """
     SELECT j.pandaid, w.status, to_char(w.ended AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), coalesce(w.diag, 'no reason given')
     FROM job j JOIN job_worker b USING (pandaid, attemptnr) JOIN worker w USING (harvesterid, workerid)
@@ -34,11 +29,6 @@ async def put(txn: Transaction, harvester_id: str, worker_id: int, status: str, 
               diag: str | None = None) -> None:
     """Keep what is said of a worker; repeating it changes nothing."""
     await txn.run(_PUT, harvester_id=harvester_id, worker_id=worker_id, status=status, queue=queue, node=node, diag=diag)
-
-
-async def bind(txn: Transaction, harvester_id: str, worker_id: int, panda_ids: Sequence[int]) -> None:
-    """These jobs, in their present attempts, are run by that worker."""
-    await txn.run(_BIND, harvester_id=harvester_id, worker_id=worker_id, panda_ids=list(panda_ids))
 
 
 async def ended(txn: Transaction, panda_ids: Sequence[int]) -> dict[int, str]:

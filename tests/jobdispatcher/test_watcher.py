@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import PILOT, a_file
+from factories import PILOT, a_file, a_job
 from pytest_twisted import ensureDeferred
 from stages import PATHS, PILOT_CALLER, Stage
 from twisted.internet.defer import Deferred
@@ -25,7 +25,7 @@ from pandad.spec.errors import StoreUnavailable
 from pandad.spec.jobstatus import IN_SLOT, LIVE, Actor, Event, JobStatus
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Since, Timeout
-from pandad.taskbuffer import jobs, outages
+from pandad.taskbuffer import jobs, outages, workers
 from pandad.taskbuffer import overdue as overdue_module
 from pandad.taskbuffer.overdue import Overdue
 from pandad.taskbuffer.store import Store, Transaction
@@ -507,3 +507,17 @@ async def test_a_vanished_pilots_job_is_tried_again(stage: Stage) -> None:
     await Watcher(stage.store, CONFIG, RetryPolicy(), Clock()).run_once()
     job = await stage.look(panda_id)
     assert (job.jobStatus, job.attemptNr, job.jobDispatcherErrorCode) == (JobStatus.FAILED, 2, 100)
+
+
+@ensureDeferred
+async def test_a_vanished_pilot_whose_worker_had_ended(stage: Stage) -> None:
+    """A lost job of a Harvester worker that is known to have ended says so, with PanDA's supervisor error."""
+    (panda_id,) = await stage.jobs(a_job(jobStatus=JobStatus.ACTIVATED))
+    await stage.claim(harvester_id="h", worker_id=7)
+    await stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
+    await stage.store.once("put", workers.put, "h", 7, "finished", None, None, "exit 1")
+    await stage.silent_for([panda_id], 10**6)
+    await watch(stage)
+    job = await stage.look(panda_id)
+    assert (job.jobDispatcherErrorCode, job.supErrorCode) == (100, errorcodes.SUP_WORKER_ALREADY_DONE)
+    assert str(job.supErrorDiag).startswith("worker already finished at ") and str(job.supErrorDiag).endswith("with exit 1")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from factories import claimed
+from factories import a_job, a_pilot, claim, stored
 from pytest_twisted import ensureDeferred
 
+from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import workers
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import rows, run
 
@@ -46,10 +47,13 @@ async def test_worker_ids_count_per_harvester(store: Store) -> None:
 @ensureDeferred
 async def test_jobs_of_ended_workers(store: Store) -> None:
     """Of a job whose worker has ended its end and reason are known; not of one whose worker runs, nor of a later attempt."""
-    gone, kept, later = await store.transact("jobs", claimed, 3)
-    for worker_id, panda_id in ((1, gone), (2, kept), (1, later)):
-        for _ in range(2):
-            await store.once("bind", workers.bind, "h", worker_id, [panda_id])
+
+    async def given(txn: Transaction) -> list[int]:
+        await stored(txn, [a_job(jobStatus=JobStatus.ACTIVATED) for _ in range(3)])
+        pilots = [a_pilot(harvester_id="h", worker_id=worker_id) for worker_id in (1, 2, 1)]
+        return [job.PandaID or 0 for pilot in pilots for job in await claim(txn, pilot)]
+
+    gone, kept, later = await store.transact("jobs", given)
     await store.once("put", workers.put, "h", 1, "finished", None, None, "exit 1")
     await store.once("put", workers.put, "h", 2, "started", None, None)
     await store.once("later", run, "UPDATE job SET attemptnr = 2 WHERE pandaid = %(i)s", i=later)
