@@ -217,7 +217,9 @@ class Store:
         self._hints.update(channels)
         if not self._telling:
             self._telling = True
-            self.once("notify", self._notify).addBoth(lambda _: self._rest())
+            telling = self.once("notify", self._notify)
+            telling.addErrback(lambda _: self._hints.clear())  # lost: the loops poll
+            telling.addBoth(lambda _: self._rest())
 
     async def _notify(self, txn: Transaction) -> None:
         channels, self._hints = sorted(self._hints), set()

@@ -44,6 +44,11 @@ class Answer:
     text: str
 
 
+def _hear_interrupts() -> None:
+    """Who runs the tests in the background of a shell has them, and all that they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Daemon:
     """One life of the daemon."""
 
@@ -51,7 +56,7 @@ class Daemon:
         self._sandbox = sandbox
         with open(sandbox.log_file, "ab") as log:
             self._process = subprocess.Popen(daemon(sandbox.config_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                             env=environment(), cwd=sandbox.directory)
+                                             env=environment(), cwd=sandbox.directory, preexec_fn=_hear_interrupts)
 
     @property
     def lives(self) -> bool:
