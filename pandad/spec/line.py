@@ -25,3 +25,7 @@ class Line:
     country_group: str
     owner: Identity
     owner_name: str  # compact user name, a label
+
+    def __hash__(self) -> int:
+        """By the id alone: a line never changes, and it is looked up for each job that goes out."""
+        return hash(self.id)

@@ -1,4 +1,4 @@
-"""Jobs: insert, move and find them. `move` here and `claim` in claims.py are the only writers of a status."""
+"""Jobs: insert, move and find them. `happen` here and `take` in claims.py are the only writers of a status."""
 
 from __future__ import annotations
 

@@ -157,8 +157,6 @@ def _refuse_file(file: FileSpec, where: str) -> None:
         raise BadRequest(f"{where}.fsize", f"{file.fsize} is not a size in bytes")
 
 
-
-
 def _identity(caller: Caller) -> Identity:
     if caller.identity is None:
         raise NotAuthenticated("this needs an identity: come with a certificate, a proxy or a token")
