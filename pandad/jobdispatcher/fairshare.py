@@ -7,16 +7,56 @@ work with the least, and there, for analysis, from the user with the least; prod
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from math import inf
 
 from pandad.config import SharesConfig
 from pandad.spec.line import Line
 from pandad.spec.share import Work, work_of
 
-Node = tuple[Hashable, ...]
-Load = tuple[float, float, float]
+PLACES_KEPT = 100_000
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A group, a type of work in it, a user in that; or a user over all groups, who has a cap."""
+
+    weight: float = 1.0
+    cap: float = inf  # cores
+    cores: int = 0  # in slots
+
+    @property
+    def load(self) -> float:
+        """How well served it is: the least goes first."""
+        return self.cores / self.weight
+
+    @property
+    def room(self) -> float:
+        """Cores to the cap."""
+        return self.cap - self.cores
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line stands in the tree.
+
+    :param path: group, type of work, user. :param owner: of the jobs, over all groups.
+    """
+
+    path: tuple[Node, Node, Node]
+    owner: Node
+
+    def give(self, cores: int) -> None:
+        """So many cores more went to jobs of here."""
+        for node in self.path:
+            node.cores += cores
+        self.owner.cores += cores
+
+    @property
+    def room(self) -> float:
+        """How many cores more its jobs may have before the user or the group is at a cap."""
+        return min(self.path[0].room, self.owner.room)
 
 
 class Shares:
@@ -24,32 +64,37 @@ class Shares:
 
     def __init__(self, config: SharesConfig) -> None:
         self._config = config
-        self._cores: Counter[Node] = Counter()
+        self._nodes: dict[Hashable, Node] = {}
+        self._places: dict[Line, Place] = {}
 
     def counted(self, cores: Mapping[Line, int]) -> None:
         """Begin anew with what the database says of each line."""
-        self._cores.clear()
+        if len(self._places) > PLACES_KEPT:
+            self._nodes.clear()
+            self._places.clear()
+        for node in self._nodes.values():
+            node.cores = 0
         for line, used in cores.items():
-            self.give(line, used)
+            self.place(line).give(used)
 
-    def give(self, line: Line, cores: int) -> None:
-        """So many cores more went to jobs of a line."""
-        for node in (*self._path(line), ("group cap", line.working_group), ("user cap", line.owner)):
-            self._cores[node] += cores
+    def place(self, line: Line) -> Place:
+        """The line's place; the same until the next count at least."""
+        place = self._places.get(line)
+        if place is None:
+            self._places[line] = place = self._made(line)
+        return place
 
-    def load(self, line: Line) -> Load:
-        """How well served the line's group, work and user are, to be compared in this order: the least goes first."""
-        group, work, user = self._path(line)
-        return (self._cores[group] / self._config.groups.get(line.working_group, 1.0),
-                self._cores[work] / self._config.work.get(work_of(line.label), 1.0),
-                float(self._cores[user]))
-
-    def room(self, line: Line) -> float:
-        """How many cores more jobs of this line may have before its user or group is at a cap."""
-        group, user = ("group cap", line.working_group), ("user cap", line.owner)
-        return min(self._config.group_caps.get(line.working_group, inf) - self._cores[group],
-                   (self._config.user_cap or inf) - self._cores[user])
-
-    def _path(self, line: Line) -> tuple[Node, Node, Node]:
+    def _made(self, line: Line) -> Place:
         group, work = line.working_group, work_of(line.label)
-        return (group,), (group, work), (group, work, line.owner if work is Work.ANALYSIS else None)
+        user = line.owner if work is Work.ANALYSIS else None
+        return Place(
+            (self._node((group,), self._config.groups.get(group, 1.0), self._config.group_caps.get(group, inf)),
+             self._node((group, work), self._config.work.get(work, 1.0)),
+             self._node((group, work, user))),
+            self._node(line.owner, cap=self._config.user_cap or inf))
+
+    def _node(self, key: Hashable, weight: float = 1.0, cap: float = inf) -> Node:
+        node = self._nodes.get(key)
+        if node is None:
+            self._nodes[key] = node = Node(weight, cap)
+        return node

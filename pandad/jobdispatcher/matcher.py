@@ -107,7 +107,9 @@ class Matcher:
         missed = any(job is None for jobs in found for job in jobs)
         self._spares = min(max(8, 2 * self._spares), SPARES_MAX) if missed else self._spares // 2
         for ((queue, line), those), jobs in zip(takers.items(), found, strict=True):
-            self._windows[queue].drop(line, {job.PandaID for job in jobs if job is not None and job.PandaID is not None})
+            spares = {job.PandaID for job in jobs if job is not None and job.PandaID is not None}.difference(i for _, i in those)
+            if spares:
+                self._windows[queue].drop(line, spares)
             for (each, _), job in zip(those, jobs, strict=True):
                 if job is not None:
                     given[each].append(job)

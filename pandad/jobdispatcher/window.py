@@ -2,24 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heapreplace
+from typing import NamedTuple, Protocol
 
-from pandad.jobdispatcher.fairshare import Load, Shares
+from pandad.jobdispatcher.fairshare import Node, Place, Shares
 from pandad.spec.capability import Capability, misfit
 from pandad.spec.line import Line
 
 Head = tuple[int, int]  # (-priority, PandaID): the least goes first
+DEPTH = 3  # of the tree of shares: group, type of work, user
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Turn:
-    """A line's place in the order: by the load of its share, then by its best job."""
+class Turn(NamedTuple):
+    """A place in the order, the least first: by the load of the share, then by the best job, which no other turn has."""
 
-    load: Load
+    load: float
     head: Head
-    line: Line = field(compare=False)
+    standing: Standing
+
+
+class _Waiting(Protocol):
+    def turn(self) -> Turn | None:
+        """When its turn is; None if nothing is left that may go out."""
+
+
+class Standing:
+    """A line with the jobs at its head, the best first."""
+
+    def __init__(self, line: Line, place: Place, heads: list[Head]) -> None:
+        self.line, self.place, self.heads = line, place, heads
+
+    def turn(self) -> Turn | None:
+        """See _Waiting."""
+        if not self.heads or self.place.room < self.line.cores:
+            return None
+        return Turn(0.0, self.heads[0], self)
+
+
+class Branch:
+    """A node of the tree of shares, and what waits below it.
+
+    A turn only comes later, as cores are given out and jobs go, whoever took them. So the order is kept by looking again at who
+    is first, and to find the next job costs the depth of the tree, however many lines there are.
+    """
+
+    def __init__(self, node: Node, below: Iterable[_Waiting]) -> None:
+        self._node = node
+        self._turns = [(turn, each) for each in below if (turn := each.turn()) is not None]
+        heapify(self._turns)
+
+    def turn(self) -> Turn | None:
+        """See _Waiting."""
+        turns = self._turns
+        while turns:
+            before, first = turns[0]
+            now = first.turn()
+            if now == before:
+                return Turn(self._node.load, now.head, now.standing)
+            if now is None:
+                heappop(turns)
+            else:
+                heapreplace(turns, (now, first))
+        return None
+
+
+def tree_of(standings: Sequence[Standing], node: Node | None = None, depth: int = 0) -> Branch:
+    """The tree of shares with these lines as its leaves; or what is below a node of it, so deep in the tree."""
+    if depth == DEPTH:
+        return Branch(node or Node(), standings)
+    below: dict[Node, list[Standing]] = defaultdict(list)
+    for each in standings:
+        below[each.place.path[depth]].append(each)
+    return Branch(node or Node(), [tree_of(those, child, depth + 1) for child, those in below.items()])
 
 
 class Window:
@@ -32,7 +88,7 @@ class Window:
     def __init__(self, heads: dict[Line, list[Head]], read_at: float, good_until: float) -> None:
         self.read_at, self.good_until = read_at, good_until
         self._heads = heads
-        self._turns: dict[tuple[object, ...], list[Turn]] = {}
+        self._trees: dict[tuple[object, ...], Branch] = {}
 
     @classmethod
     def of(cls, jobs: Iterable[tuple[Line, int, int]], read_at: float, good_until: float) -> Window:
@@ -47,21 +103,17 @@ class Window:
     def pick(self, pilot: Capability, shares: Shares) -> list[tuple[Line, int]]:
         """Jobs for this pilot, up to its count, in their order: (line, PandaID). They are out of the window then."""
         picked: list[tuple[Line, int]] = []
-        turns = self._turns_for(pilot, shares)
-        while turns and len(picked) < pilot.count:
-            line = turns[0].line
-            if not self._heads[line] or shares.room(line) < line.cores:
-                heappop(turns)
-            elif (now := self._turn(line, shares)) > turns[0]:
-                heapreplace(turns, now)  # its share was served, or its best job is gone; a turn only ever comes later
-            else:
-                picked.append((line, self._heads[line].pop(0)[1]))
-                shares.give(line, line.cores)
+        tree = self._tree_for(pilot, shares)
+        while len(picked) < pilot.count and (turn := tree.turn()) is not None:
+            turn.standing.heads.pop(0)
+            turn.standing.place.give(turn.standing.line.cores)
+            picked.append((turn.standing.line, turn.head[1]))
         return picked
 
     def passed_over(self, pilot: Capability, shares: Shares) -> bool:
         """Whether jobs that fit are here, and only a cap keeps them from this pilot."""
-        return any(head and shares.room(line) < line.cores and misfit(line, pilot) is None for line, head in self._heads.items())
+        return any(head and shares.place(line).room < line.cores and misfit(line, pilot) is None
+                   for line, head in self._heads.items())
 
     def others(self, line: Line, count: int) -> list[int]:
         """The next jobs of a line, which stay: in case that picked ones are gone."""
@@ -70,16 +122,13 @@ class Window:
     def drop(self, line: Line, ids: Collection[int]) -> None:
         """These jobs are taken."""
         if line in self._heads:
-            self._heads[line] = [head for head in self._heads[line] if head[1] not in ids]
+            self._heads[line][:] = [head for head in self._heads[line] if head[1] not in ids]
 
-    def _turn(self, line: Line, shares: Shares) -> Turn:
-        return Turn(shares.load(line), self._heads[line][0], line)
-
-    def _turns_for(self, pilot: Capability, shares: Shares) -> list[Turn]:
-        """A heap of the lines that fit, kept for the next pilot with the same demands."""
-        turns = self._turns.get(pilot.demands)
-        if turns is None:
-            turns = [self._turn(line, shares) for line, head in self._heads.items() if head and misfit(line, pilot) is None]
-            heapify(turns)
-            self._turns[pilot.demands] = turns
-        return turns
+    def _tree_for(self, pilot: Capability, shares: Shares) -> Branch:
+        """The tree of the lines that fit, kept for the next pilot with the same demands."""
+        tree = self._trees.get(pilot.demands)
+        if tree is None:
+            self._trees[pilot.demands] = tree = tree_of([
+                Standing(line, shares.place(line), heads) for line, heads in self._heads.items()
+                if heads and misfit(line, pilot) is None])
+        return tree
