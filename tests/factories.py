@@ -11,7 +11,7 @@ from pandad.jobdispatcher.window import Window
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.capability import Capability
 from pandad.spec.file import FileSpec
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.line import Line
 from pandad.spec.site import Queue, queue_from_description
@@ -112,7 +112,7 @@ async def stored(txn: Transaction, /, specs: Sequence[JobSpec], owner: Identity 
     return [job.PandaID or 0 for job in specs]
 
 
-async def claim(txn: Transaction, /, pilot: Capability) -> list[JobSpec]:
+async def claim(txn: Transaction, /, pilot: Capability) -> list[ClaimedJob]:
     """What a pilot gets that asks alone, by the rules of the dispatcher, in one transaction."""
     there = await claims.waiting(txn, [pilot.queue])
     known = {line.id: line for line in await lines.find(txn, list({w.line for w in there}))}

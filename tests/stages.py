@@ -9,7 +9,7 @@ from factories import ALICE, PILOT, a_job, a_pilot, a_queue, claim, stored
 from twisted.internet.defer import Deferred
 
 from pandad.spec.caller import Caller, Identity, Role
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import Queue
 from pandad.taskbuffer import jobs, sites
@@ -63,7 +63,7 @@ class Stage:
             assert await self.event(event, panda_id, actor=actor)
         return panda_id
 
-    async def claim(self, **but: Any) -> list[JobSpec]:
+    async def claim(self, **but: Any) -> list[ClaimedJob]:
         """What a pilot gets."""
         return await self.store.transact("test_claim", claim, a_pilot(**but))
 

@@ -82,7 +82,7 @@ class Activator:
 
 
 async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], dict[str, Queue]]:
-    due = await worklists.input_due(txn, frozenset({JobStatus.ASSIGNED, JobStatus.WAITING}), batch)
+    due = await worklists.input_due(txn, batch)
     queues = {q.name: q for q in await sites.find_all(txn)} if due else {}
     return due, queues
 

@@ -12,7 +12,7 @@ from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.spec.caller import Caller, Role, compact_name
 from pandad.spec.capability import Capability
 from pandad.spec.errors import Forbidden, NotAuthenticated
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 from pandad.taskbuffer import jobs
 from pandad.taskbuffer.jobs import JobState
 from pandad.taskbuffer.store import Store
@@ -43,7 +43,7 @@ class Dispatcher:
         self._store = store
         self._matcher = Matcher(store, clock, shares)
 
-    async def acquire(self, caller: Caller, wanted: AcquireJobs, gone: Callable[[], bool] = lambda: False) -> list[JobSpec]:
+    async def acquire(self, caller: Caller, wanted: AcquireJobs, gone: Callable[[], bool] = lambda: False) -> list[ClaimedJob]:
         """The best jobs that fit, now in the caller's hands; none if there is none.
 
         A caller without the pilot role gets its own user jobs only.

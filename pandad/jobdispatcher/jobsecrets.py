@@ -13,6 +13,8 @@ from twisted.logger import Logger
 
 from pandad.config import SecretsConfig
 from pandad.spec import pilotcommand
+from pandad.spec.job import ClaimedJob
+from pandad.spec.specialhandling import DEBUG_MODE, has_tag
 from pandad.taskbuffer import secrets
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.secrets import Sealed
@@ -22,6 +24,11 @@ from pandad.taskbuffer.vault import Unopened, Vault
 FOR_PAYLOAD, FOR_PILOT = "secrets", "pilotSecrets"  # keys of the job definition; the latter of replies to updates too
 
 Extra = Mapping[str, str]  # what is added to a reply; each value is JSON text of {name: value}
+
+
+def may_have_secrets(job: ClaimedJob) -> bool:
+    """Whether anything may go along with a job just claimed; most have nothing, and looking costs a statement."""
+    return bool(job.secrets) or has_tag(job.specialHandling, DEBUG_MODE)
 
 
 class JobSecrets:
@@ -34,7 +41,7 @@ class JobSecrets:
         self._batcher: Batcher[bool, Sequence[int], Mapping[int, Extra]] = Batcher(self._together)
 
     async def of_jobs(self, ids: Sequence[int]) -> Mapping[int, Extra]:
-        """What to add to the definitions of these jobs, just claimed; only jobs that have something are there.
+        """What to add to the definitions of these jobs, just claimed; only jobs that have something are in the answer.
 
         Costs a short statement, which calls that arrive together share, and nothing without a vault.
 

@@ -17,7 +17,7 @@ from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Window
 from pandad.spec.capability import Capability
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 from pandad.spec.line import Line
 from pandad.taskbuffer import claims, lines
 from pandad.taskbuffer.batch import Batcher
@@ -39,7 +39,7 @@ class Asking:
 
     pilot: Capability
     gone: Callable[[], bool]  # nobody waits any longer
-    jobs: list[JobSpec] | None = None
+    jobs: list[ClaimedJob] | None = None
     tries: int = 0
     picked: list[tuple[Line, int]] = field(default_factory=list)
 
@@ -54,16 +54,16 @@ class Matcher:
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change
         self._spares = 0  # candidates beside those picked: other processes pick the same ones
-        self._batcher: Batcher[None, Asking, list[JobSpec]] = Batcher(self._round)
+        self._batcher: Batcher[None, Asking, list[ClaimedJob]] = Batcher(self._round)
 
-    def ask(self, pilot: Capability, gone: Callable[[], bool] = lambda: False) -> Deferred[list[JobSpec]]:
+    def ask(self, pilot: Capability, gone: Callable[[], bool] = lambda: False) -> Deferred[list[ClaimedJob]]:
         """Jobs for this pilot, its own when this fires; none if none that fits was there after it had asked.
 
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
         return self._batcher.ask(None, Asking(pilot, gone))
 
-    async def _round(self, _: None, everybody: Sequence[Asking]) -> list[list[JobSpec]]:
+    async def _round(self, _: None, everybody: Sequence[Asking]) -> list[list[ClaimedJob]]:
         began = self._clock.seconds()
         while waiting := [each for each in everybody if each.jobs is None]:
             await self._serve(_first(waiting), began)
@@ -93,13 +93,13 @@ class Matcher:
             return False
         return window.read_at >= began
 
-    async def _take(self, asking: Sequence[Asking]) -> defaultdict[Asking, list[JobSpec]]:
+    async def _take(self, asking: Sequence[Asking]) -> defaultdict[Asking, list[ClaimedJob]]:
         """What each got."""
         takers: dict[tuple[str, Line], list[tuple[Asking, int]]] = defaultdict(list)
         for each in asking:
             for line, panda_id in each.picked:
                 takers[each.pilot.queue, line].append((each, panda_id))
-        given: defaultdict[Asking, list[JobSpec]] = defaultdict(list)
+        given: defaultdict[Asking, list[ClaimedJob]] = defaultdict(list)
         if not takers:
             return given
         wishes = [self._wish(queue, line, those) for (queue, line), those in takers.items()]

@@ -169,6 +169,13 @@ class JobSpec:
         return [f for f in self.Files if f.type == "log"]
 
 
+@dataclass(slots=True, kw_only=True)
+class ClaimedJob(JobSpec):
+    """A job on its way to a pilot: what a pilot is told is filled in, and its files."""
+
+    secrets: list[str] = field(default_factory=list)  # the names of its owner's
+
+
 JOB_ATTRIBUTES = attributes_of(JobSpec)
 
 # What a pilot says of its job, at each sign of life and at the end.

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pandad.spec.capability import Capability
-from pandad.spec.file import FILE_ATTRIBUTES
-from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.spec.job import JOB_ATTRIBUTES, ClaimedJob
 from pandad.spec.jobstatus import IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer.jobs import files_of
+from pandad.taskbuffer.jobs import FILES, files_of
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
@@ -85,7 +84,8 @@ _TAKE = sql("claims.take", f"""
             computingelement = coalesce(g.element, j.computingelement), schedulerid = g.scheduler,
             pilotid = NULL, batchid = NULL, reportedstatus = NULL
         FROM given g WHERE j.pandaid = g.pandaid
-        RETURNING g.taker, g.harvester, g.worker, j.holdersubject, {", ".join("j." + name.lower() for name in _TOLD)}),
+        RETURNING g.taker, g.harvester, g.worker, j.holdersubject, j.owneranchor, j.ownersubject,
+                  {", ".join("j." + name.lower() for name in _TOLD)}),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,
@@ -95,8 +95,8 @@ _TAKE = sql("claims.take", f"""
         SELECT pandaid, attemptnr, harvester, worker FROM taken WHERE harvester IS NOT NULL AND worker IS NOT NULL
         ON CONFLICT DO NOTHING)
     SELECT j.taker, {", ".join("j." + name.lower() for name in _TOLD)}, t.jobparameters,
-           (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + a.column for a in FILE_ATTRIBUTES)}) ORDER BY f.row_id)
-            FROM file f WHERE f.pandaid = j.pandaid)
+           ARRAY(SELECT s.name FROM user_secret s WHERE s.subject = j.ownersubject AND s.anchor = j.owneranchor),
+           {FILES}
     FROM taken j LEFT JOIN job_text t USING (pandaid) ORDER BY j.taker""")
 
 _USAGE = sql("claims.usage", f"""
@@ -123,11 +123,8 @@ async def waiting(txn: Transaction, queues: Collection[str]) -> list[Waiting]:
     return [Waiting(*row) for row in await txn.many(_WAITING, queues=sorted(queues))]
 
 
-async def take(txn: Transaction, wanted: Sequence[Wanted]) -> list[list[JobSpec | None]]:
-    """For each taker of each wish a job, now its own, or None if no candidate was left.
-
-    The jobs carry what a pilot is told, and their files; nothing else of them is filled in.
-    """
+async def take(txn: Transaction, wanted: Sequence[Wanted]) -> list[list[ClaimedJob | None]]:
+    """For each taker of each wish a job, now its own, or None if no candidate was left."""
     takers = [(group, nth, taker) for group, each in enumerate(wanted, 1) for nth, taker in enumerate(each.takers, 1)]
     pilots = [taker for *_, taker in takers]
     rows = await txn.many(
@@ -139,7 +136,7 @@ async def take(txn: Transaction, wanted: Sequence[Wanted]) -> list[list[JobSpec 
         harvesters=[p.harvester_id for p in pilots], workers=[p.worker_id for p in pilots])
     found = {row[0]: _told(row[1:]) for row in rows}
     jobs = [found.get(place) for place in range(1, len(takers) + 1)]
-    given: list[list[JobSpec | None]] = []
+    given: list[list[ClaimedJob | None]] = []
     for each in wanted:
         given.append(jobs[:len(each.takers)])
         jobs = jobs[len(each.takers):]
@@ -151,9 +148,9 @@ async def usage(txn: Transaction) -> Mapping[int, int]:
     return dict(await txn.many(_USAGE))
 
 
-def _told(row: Row) -> JobSpec:
-    *values, parameters, file_rows = row
-    job = JobSpec(**dict(zip(_TOLD, values, strict=True)), jobParameters=parameters)
+def _told(row: Row) -> ClaimedJob:
+    *values, parameters, secrets, file_rows = row
+    job = ClaimedJob(**dict(zip(_TOLD, values, strict=True)), jobParameters=parameters, secrets=secrets)
     job.jobStatus = JobStatus(job.jobStatus)
     job.Files = files_of(file_rows)
     return job

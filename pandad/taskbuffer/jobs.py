@@ -39,7 +39,8 @@ _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
 # A job as one row: every attribute in JOB_ATTRIBUTES order, avoided, then its files as JSON lists in FILE_ATTRIBUTES order.
 _ATTRIBUTES = ", ".join(f"t.{a.column}" if a.column in _TEXT else f"j.{a.column}" for a in JOB_ATTRIBUTES) + ", j.avoided"
 _FILES = f"jsonb_agg(jsonb_build_array({', '.join(f'f.{c}' for c in _FILE_COLUMNS)}) ORDER BY f.row_id)"
-JOB_ROW = f"{_ATTRIBUTES}, (SELECT {_FILES} FROM file f WHERE f.pandaid = j.pandaid)"
+FILES = f"(SELECT {_FILES} FROM file f WHERE f.pandaid = j.pandaid)"
+JOB_ROW = f"{_ATTRIBUTES}, {FILES}"
 
 
 def job_from_row(row: Row) -> JobSpec:
@@ -237,14 +238,15 @@ _MOVE = _moving(
             ({", ".join(_CHANGEABLE)}) =
                 (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""")
 
-# Most moves are pilots' words. They set a third of the columns, none of them to NULL, and cost half as much this way.
+# Most moves are pilots' words and good ends. They set a third of the columns, none of them to NULL, and cost half as much so.
 _TYPES = {int: "bigint", float: "double precision", str: "text", datetime: "timestamptz"}
-_REPORTED = {a.column: _TYPES[a.kind] for a in JOB_ATTRIBUTES if a.name in REPORTED_ATTRIBUTES}
-_PILOT_MOVE = _moving("jobs.pilot_move", f"""
-              {", ".join(f"{column} {kind}" for column, kind in _REPORTED.items())},
+_OFTEN_SET = {*REPORTED_ATTRIBUTES, "nOutputDataFiles", "outputFileBytes"}
+_OFTEN = {a.column: _TYPES[a.kind] for a in JOB_ATTRIBUTES if a.name in _OFTEN_SET}
+_PLAIN_MOVE = _moving("jobs.plain_move", f"""
+              {", ".join(f"{column} {kind}" for column, kind in _OFTEN.items())},
               reportedstatus job_status""", lambda time, old: f"coalesce(f.{time}, {old})",
-    ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_REPORTED, "reportedstatus") if c not in ("starttime", "endtime")))
-_PILOTS = frozenset({*_REPORTED, "reportedstatus"})
+    ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_OFTEN, "reportedstatus") if c not in ("starttime", "endtime")))
+_PLAIN = frozenset({*_OFTEN, "reportedstatus"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,8 +302,8 @@ async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: 
 async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Moved]:
     """Let all this happen, each job in one of them at most; which jobs were moved or touched. One statement."""
     numbered = [(number, change, change.new) for number, each in enumerate(happenings) for change in each.changes]
-    if all(new.keys() <= _PILOTS and None not in new.values() for *_, new in numbered):
-        statement, asked = _PILOT_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
+    if all(new.keys() <= _PLAIN and None not in new.values() for *_, new in numbered):
+        statement, asked = _PLAIN_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
     else:
         statement, asked = _MOVE, [{"number": number, **change.fences, "new": new} for number, change, new in numbered]
     rows = await txn.many(

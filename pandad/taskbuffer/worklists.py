@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
-from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
+from pandad.taskbuffer.jobs import FILES, JOB_ROW, files_of, job_from_row
 from pandad.taskbuffer.outages import lived_s
+from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -24,24 +24,29 @@ _TO_BROKER = sql("worklists.to_broker", f"""
 _INPUT_DUE = sql("worklists.input_due", f"""
     WITH due AS (SELECT pandaid FROM job
                  WHERE jobstatus IN {_INPUT_STATES} AND nextcheck <= now()
-                   AND jobstatus = ANY (%(statuses)s::text[]::job_status[])
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
     SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
+
+# What decides the end of a reported job, beside its files: the whole row would cost more than all the rest of the reading.
+_REPORTED = ("PandaID", "attemptNr", "commandToPilot", "pilotErrorDiag", "exeErrorDiag", "taskBufferErrorDiag")
 
 _OUTPUT_DUE = sql("worklists.output_due", f"""
     WITH due AS (SELECT pandaid FROM job
                  WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
-    SELECT {JOB_ROW}, j.reportedstatus, r.outputreport, {lived_s("r.at")}
-    FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
+    SELECT {", ".join("j." + name.lower() for name in _REPORTED)}, {FILES}, j.reportedstatus, r.outputreport, {lived_s("r.at")}
+    FROM due JOIN job j USING (pandaid)
     JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A job whose pilot is done with it, and what the pilot said."""
+    """A job whose pilot is done with it, and what the pilot said.
+
+    :param job: with its files, and of its attributes the few that tell how it ends.
+    """
 
     job: JobSpec
     outcome: JobStatus
@@ -54,13 +59,18 @@ async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
     return [job_from_row(row) for row in await txn.many(_TO_BROKER, limit=limit)]
 
 
-async def input_due(txn: Transaction, statuses: Collection[JobStatus], limit: int) -> list[JobSpec]:
+async def input_due(txn: Transaction, limit: int) -> list[JobSpec]:
     """Placed jobs whose input should be looked at now."""
-    return [job_from_row(row) for row in await txn.many(_INPUT_DUE, statuses=sorted(statuses), limit=limit)]
+    return [job_from_row(row) for row in await txn.many(_INPUT_DUE, limit=limit)]
 
 
 async def output_due(txn: Transaction, limit: int) -> list[Reported]:
     """Reported jobs whose output should be checked now."""
     rows = await txn.many(_OUTPUT_DUE, limit=limit)
-    return [Reported(job_from_row(row[:-3]), JobStatus(row[-3]), row[-2], float(row[-1])) for row in rows]
+    return [Reported(_reported(row[:-3]), JobStatus(row[-3]), row[-2], float(row[-1])) for row in rows]
+
+
+def _reported(row: Row) -> JobSpec:
+    *values, file_rows = row
+    return JobSpec(**dict(zip(_REPORTED, values, strict=True)), jobStatus=JobStatus.HOLDING, Files=files_of(file_rows))
 

@@ -36,7 +36,7 @@ from pandad.api.v1.workflow import Workflow
 from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
@@ -81,13 +81,13 @@ class DispatcherStandIn(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self.jobs: list[JobSpec] = []
+        self.jobs: list[ClaimedJob] = []
         self.states = {
             1: SimpleNamespace(panda_id=1, status=JobStatus.RUNNING, attempt_nr=2, command=None),
             2: SimpleNamespace(panda_id=2, status=JobStatus.CANCELLED, attempt_nr=1, command="tobekilled"),
         }
 
-    async def acquire(self, caller: Caller, asked: Any, gone: Callable[[], bool]) -> list[JobSpec]:
+    async def acquire(self, caller: Caller, asked: Any, gone: Callable[[], bool]) -> list[ClaimedJob]:
         await self.note(caller, asked)
         return self.jobs
 

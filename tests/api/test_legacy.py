@@ -11,7 +11,7 @@ import pytest
 
 from pandad.spec.caller import Role
 from pandad.spec.errors import Forbidden, StoreUnavailable
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 
 ACCEPT_JSON = {"accept": "application/json"}
 
@@ -26,7 +26,7 @@ def test_no_job(api: Any) -> None:
 
 def test_jobs(api: Any) -> None:
     """Who says how many jobs he wants gets a list, in a form as JSON text; who does not gets one job flat."""
-    api.dispatcher.jobs = [JobSpec(PandaID=5), JobSpec(PandaID=6)]
+    api.dispatcher.jobs = [ClaimedJob(PandaID=5), ClaimedJob(PandaID=6)]
     asked = {"siteName": "Q", "nJobs": 2}
     got = api.active.as_pilot("/server/panda/getJob", asked, headers=ACCEPT_JSON).json
     assert (got["StatusCode"], [job["PandaID"] for job in got["jobs"]]) == (0, [5, 6])

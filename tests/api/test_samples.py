@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 
 
 def identified(request: bytes, roles: bytes) -> bytes:
@@ -23,14 +23,14 @@ def played(api: Any, samples: Path, name: str, roles: bytes = b"pilot") -> Any:
 
 
 @pytest.fixture
-def job(api: Any) -> JobSpec:
+def job(api: Any) -> ClaimedJob:
     """The one job that there is."""
-    job = JobSpec(PandaID=12345, jediTaskID=777, transformation="http://panda.test/trf/user/hello.sh", jobParameters="-a b")
+    job = ClaimedJob(PandaID=12345, jediTaskID=777, transformation="http://panda.test/trf/user/hello.sh", jobParameters="-a b")
     api.dispatcher.jobs = [job]
     return job
 
 
-def test_pilot_311_gets_a_form(api: Any, samples: Path, job: JobSpec) -> None:
+def test_pilot_311_gets_a_form(api: Any, samples: Path, job: ClaimedJob) -> None:
     """A 3.11 pilot, which accepts nothing in particular, gets its job as a form, and its numbers arrive as numbers."""
     got = played(api, samples, "pilot_3.11_getJob")
     assert got.status == 200
@@ -43,7 +43,7 @@ def test_pilot_311_gets_a_form(api: Any, samples: Path, job: JobSpec) -> None:
     assert asked.n_jobs is None
 
 
-def test_pilot_37_gets_json(api: Any, samples: Path, job: JobSpec) -> None:
+def test_pilot_37_gets_json(api: Any, samples: Path, job: ClaimedJob) -> None:
     """A 3.7 pilot, which accepts JSON, gets its job so, and asks the same from its form as others do in JSON."""
     assert played(api, samples, "pilot_3.7_getJob").json["PandaID"] == 12345
     played(api, samples, "pilot_3.11_getJob")

@@ -14,6 +14,7 @@ from twisted.scripts.twistd import run
 
 from pandad import service
 from pandad.api.auth import Authenticators
+from pandad.api.port import listen
 from pandad.config import Config
 from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import INTERFACE
@@ -48,7 +49,7 @@ class OpenPandad(Pandad):
 
     def _listen(self) -> None:
         super()._listen()
-        self._ports.append(self._reactor.listenTCP(self._plain_port, self._sites.active, interface=INTERFACE))
+        self._ports.append(listen(self._reactor, self._plain_port, self._sites.active, INTERFACE))
 
 
 if __name__ == "__main__":

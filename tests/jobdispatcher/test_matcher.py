@@ -17,7 +17,7 @@ from pandad import metrics
 from pandad.config import DatabaseConfig, SharesConfig
 from pandad.jobdispatcher import matcher
 from pandad.jobdispatcher.matcher import Matcher
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer.store import Store
 
@@ -30,7 +30,7 @@ def a_matcher(stage: Stage) -> tuple[Matcher, Clock]:
     return Matcher(stage.store, clock, SharesConfig()), clock
 
 
-def ids(jobs: list[JobSpec]) -> list[int | None]:
+def ids(jobs: list[ClaimedJob]) -> list[int | None]:
     """Their PandaIDs."""
     return [job.PandaID for job in jobs]
 

@@ -21,7 +21,7 @@ from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
 from pandad.jobdispatcher.watcher import PAUSE_MAX_S, Watcher
 from pandad.spec.caller import Role
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer import jobs, sites
@@ -77,7 +77,7 @@ class Rooms:
         """New jobs."""
         return await self._interface.submit(CALLERS[who], specs, request_id)
 
-    async def acquire(self, node: str, count: int) -> list[JobSpec]:
+    async def acquire(self, node: str, count: int) -> list[ClaimedJob]:
         """What a pilot gets."""
         return await self._dispatcher.acquire(
             PILOT_CALLER, AcquireJobs(site_name=QUEUE, node=node, prod_source_label="user", n_jobs=count))

@@ -18,7 +18,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.capability import Capability
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import jobs, secrets
 from pandad.taskbuffer.jobs import Change
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -212,3 +212,19 @@ async def test_every_job_once(database: DatabaseConfig, store: Store) -> None:
     logged = await store.once("log", rows, "SELECT pandaid, attemptnr, why FROM job_event WHERE event = 'claimed'")
     assert sorted(logged) == sorted((i, attempt, f"on n{n}") for n, share in enumerate(shares) for i, attempt in share)
     assert await store.once("left", rows, "SELECT jobstatus, count(*) FROM job GROUP BY 1") == [("sent", JOBS)]
+
+
+@ensureDeferred
+async def test_secrets_are_named(store: Store) -> None:
+    """A claimed job names its owner's secrets, and nobody else's."""
+
+    async def body(txn: Transaction) -> None:
+        for owner, name in ((ALICE, "token"), (ALICE, "key"), (BOB, "hers not")):
+            await secrets.put(txn, owner, name, b"sealed", 1000)
+        await stored(txn, [waiting()])
+        (with_secrets,) = await claim(txn, a_pilot())
+        await stored(txn, [waiting()], Identity("another anchor", ALICE.subject))
+        (without,) = await claim(txn, a_pilot())
+        assert (sorted(with_secrets.secrets), without.secrets) == (["key", "token"], [])
+
+    await store.transact("body", body)

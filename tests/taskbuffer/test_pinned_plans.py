@@ -50,6 +50,6 @@ async def test_plans_do_not_go_by_what_was_there(database: DatabaseConfig) -> No
     store = Store(reactor, DatabaseConfig(dsn=database.dsn, connections=1))
     await store.transact("use", _use)
     await store.transact("fill", lambda txn: txn.run(FILL))
-    for name in ("claims.waiting", "claims.take", "jobs.pilot_move"):
+    for name in ("claims.waiting", "claims.take", "jobs.plain_move"):
         assert await store.transact("look", _tables_read_whole, name) == set(), name
     await store.close()

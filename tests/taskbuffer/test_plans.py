@@ -160,7 +160,7 @@ async def test_take(explain: Explain) -> None:
     """A claim finds its candidates by their ids, though they stand in a long line."""
     wanted = Wanted("Q3", 1, list(range(1, 200)), [a_pilot(queue="Q3")] * 100)
     plan = await explain(lambda txn: claims.take(txn, [wanted, wanted]))
-    assert plan.indexes() == {"job_pkey", "job_text_pkey", "file_of_job"} and plan.whole_tables() == set()
+    assert plan.indexes() == {"job_pkey", "job_text_pkey", "file_of_job", "user_secret_pkey"} and plan.whole_tables() == set()
 
 
 @ensureDeferred
@@ -180,7 +180,7 @@ async def test_to_broker(explain: Explain) -> None:
 @ensureDeferred
 async def test_input_due(explain: Explain) -> None:
     """The longest overdue input comes from the head of job_input."""
-    plan = await explain(lambda txn: worklists.input_due(txn, {S.ASSIGNED, S.WAITING}, 50))
+    plan = await explain(lambda txn: worklists.input_due(txn, 50))
     assert "job_input" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_input") <= 3000
 
 

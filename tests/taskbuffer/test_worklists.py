@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 from factories import a_file, a_job, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
@@ -52,19 +51,16 @@ async def test_to_broker(store: Store) -> None:
     await store.transact("body", body)
 
 
-@pytest.mark.parametrize("statuses", [{S.ASSIGNED}, {S.WAITING}, {S.ASSIGNED, S.WAITING}])
 @ensureDeferred
-async def test_input_due(store: Store, statuses: set[JobStatus]) -> None:
-    """Jobs of the asked states that are due, the longest overdue first."""
+async def test_input_due(store: Store) -> None:
+    """Placed jobs whose input is due, the longest overdue first."""
 
     async def body(txn: Transaction) -> None:
         kinds = [S.ASSIGNED, S.WAITING, S.ASSIGNED, S.WAITING, S.DEFINED]
         ids = await stored(txn, [a_job(jobStatus=s) for s in kinds])
         await due_in(txn, ids, [-10, -20, -30, 60, -99])
-        assert [j.PandaID for j in await worklists.input_due(txn, statuses, 10)] == [
-            ids[n] for n in (2, 1, 0) if kinds[n] in statuses
-        ]
-        assert len(await worklists.input_due(txn, statuses, 1)) == 1
+        assert [j.PandaID for j in await worklists.input_due(txn, 10)] == [ids[2], ids[1], ids[0]]
+        assert [j.PandaID for j in await worklists.input_due(txn, 1)] == [ids[2]]
 
     await store.transact("body", body)
 

@@ -14,9 +14,10 @@ from pandad.api.encode import Envelope
 from pandad.api.errors import guarded, refusal
 from pandad.api.jobdefinition import job_definition
 from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, Route
+from pandad.jobdispatcher.jobsecrets import may_have_secrets
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -86,9 +87,9 @@ class Pilot:
         await self._workers.update_status(caller, status)
 
 
-async def definitions(jobs: Sequence[JobSpec], secrets: JobSecrets) -> list[dict[str, Any]]:
+async def definitions(jobs: Sequence[ClaimedJob], secrets: JobSecrets) -> list[dict[str, Any]]:
     """Jobs as their pilot gets them, with the secrets that go along."""
-    extra = await secrets.of_jobs([job.PandaID or 0 for job in jobs])
+    extra = await secrets.of_jobs([job.PandaID or 0 for job in jobs if may_have_secrets(job)])
     return [{**job_definition(job), **extra.get(job.PandaID or 0, {})} for job in jobs]
 
 

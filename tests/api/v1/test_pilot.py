@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pandad.spec.errors import Conflict, StoreUnavailable
-from pandad.spec.job import JobSpec
+from pandad.spec.job import ClaimedJob
 
 HARVESTER = {
     "site_name": "Q", "node": "vm", "prod_source_label": "managed", "computing_element": "ce", "n_jobs": "3",
@@ -16,7 +16,7 @@ HARVESTER = {
 
 def test_acquire(api: Any) -> None:
     """Jobs come in a list; what Harvester asks arrives in its types, whichever way it spells it."""
-    api.dispatcher.jobs = [JobSpec(PandaID=5, attemptNr=1)]
+    api.dispatcher.jobs = [ClaimedJob(PandaID=5, attemptNr=1)]
     data = api.active.as_pilot("/api/v1/pilot/acquire_jobs", HARVESTER).json["data"]
     assert data["StatusCode"] == 0
     assert (data["jobs"][0]["PandaID"], data["jobs"][0]["attemptNr"]) == (5, 1)
