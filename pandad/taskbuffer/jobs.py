@@ -216,7 +216,7 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
             starttime = {new("starttime", "coalesce(j.starttime, CASE WHEN f.happens AND f.started THEN now() END)")},
             endtime = {new("endtime", "coalesce(j.endtime, CASE WHEN f.happens AND f.ended THEN now() END)")},
             {others}
-        FROM found f WHERE j.pandaid = f.pandaid AND j.pandaid = ANY (%(ids)s::bigint[])
+        FROM found f WHERE j.pandaid = f.pandaid
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
                   j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports),
     logged AS (
