@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -62,7 +63,7 @@ DEEPEST_CHAIN = 20
 
 HOST_KEY_KINDS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 HostKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-VerifyCallback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
+VerifyCallback = Callable[[Any, crypto.X509, int, int, int], bool]
 
 log = Logger()
 
@@ -74,6 +75,14 @@ class TlsConfigError(Exception):
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem
+
+
+class GridConnection(SSL.Connection):
+    """Keeps what was read of its client's chain when that was verified: to get the chain from OpenSSL later costs as much again."""
+
+    def __init__(self, context: SSL.Context, socket: None) -> None:
+        super().__init__(context, socket)
+        self.verified_chain: dict[int, Reading] = {}  # by depth, the leaf at 0
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -107,19 +116,15 @@ class GridContextFactory:
         self._context = context
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
+        return GridConnection(self._context, None)
 
 
-def peer_chain(connection: SSL.Connection) -> PeerIdentity | None:
+def peer_chain(connection: GridConnection) -> PeerIdentity | None:
     """Who is at the other end of an established connection; None if no certificate was shown.
 
     The same for the life of the connection: callers keep the answer. Raises PeerRefused."""
-    chain = connection.get_verified_chain()
-    return identify([_reading(_encoded(certificate)) for certificate in chain]) if chain else None
-
-
-def _encoded(certificate: crypto.X509) -> bytes:
-    return crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+    chain = connection.verified_chain
+    return identify([chain[depth] for depth in range(len(chain))]) if chain else None
 
 
 @lru_cache(maxsize=REMEMBERED_CERTIFICATES)
@@ -225,24 +230,24 @@ def _trust(context: SSL.Context, ca_directory: Path) -> None:
 def _verifier(policies: Policies, tolerated: frozenset[int]) -> VerifyCallback:
     """OpenSSL calls it for each fault it found, and at the end for each certificate of the chain, the root first."""
 
-    @lru_cache(maxsize=REMEMBERED_CERTIFICATES)
-    def within_policy(der: bytes) -> bool:
-        return _signed_within_policy(_reading(der), policies)
+    within_policy = lru_cache(maxsize=REMEMBERED_CERTIFICATES)(partial(_signed_within_policy, policies))
 
-    def verify(connection: SSL.Connection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
+    def verify(connection: GridConnection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
         if not good:
             if fault not in tolerated:
                 _log_refusal(shown.to_cryptography(), FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
             return fault in tolerated
-        if not within_policy(_encoded(shown)):
+        reading = _reading(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
+        if not within_policy(reading):
             _log_refusal(shown.to_cryptography(), "its authority may not sign this name")
             return False
+        connection.verified_chain[depth] = reading
         return True
 
     return verify
 
 
-def _signed_within_policy(certificate: Reading, policies: Policies) -> bool:
+def _signed_within_policy(policies: Policies, certificate: Reading) -> bool:
     if certificate.self_issued or certificate.policy is not None:
         return True
     return may_sign(policies, certificate.issuer, certificate.subject)
