@@ -78,7 +78,7 @@ class TlsConfigError(Exception):
 
 
 class GridConnection(SSL.Connection):
-    """Keeps what was read of its client's chain when that was verified: to get the chain from OpenSSL later costs as much again."""
+    """Keeps what was read of its client's chain when that was verified: getting the chain from OpenSSL costs as much again."""
 
     def __init__(self, context: SSL.Context, socket: None) -> None:
         super().__init__(context, socket)
