@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pandad.spec.capability import Capability
 from pandad.spec.job import JOB_ATTRIBUTES, ClaimedJob
@@ -19,8 +20,7 @@ _CLAIMED = TRANSITIONS[Event.CLAIMED]
 (_SOURCE,) = _CLAIMED.sources
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """An activated job, as last read."""
 
     queue: str
