@@ -15,9 +15,9 @@ from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.line import Line
 from pandad.spec.site import Queue, queue_from_description
-from pandad.taskbuffer import claims, jobs, lines
+from pandad.taskbuffer import claims, jobs, lines, moves
 from pandad.taskbuffer.claims import Wanted
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 
 ANCHOR = "/DC=org/DC=test/CN=Test CA"
@@ -134,5 +134,5 @@ async def happened(txn: Transaction, /, event: Event, ids: Collection[int], **va
     if event is Event.REPORTED:
         values.setdefault("reportedstatus", JobStatus.FINISHED)
     actor = min(TRANSITIONS[event].actors)
-    moved = await jobs.move(txn, event, [Change(i, values) for i in ids], actor=actor, who="test")
+    moved = await moves.move(txn, event, [Change(i, values) for i in ids], actor=actor, who="test")
     return [m.panda_id for m in moved]

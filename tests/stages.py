@@ -12,8 +12,9 @@ from pandad.spec.caller import Caller, Identity, Role
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import Queue
-from pandad.taskbuffer import jobs, sites
-from pandad.taskbuffer.jobs import Change, JobEvent
+from pandad.taskbuffer import jobs, moves, sites
+from pandad.taskbuffer.jobs import JobEvent
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Store, Transaction
@@ -152,8 +153,8 @@ class Meanwhile(Store):
         return await self._inner.transact(name, body, *args, **kwargs)
 
 
-async def _move(txn: Transaction, event: Event, panda_id: int, actor: Actor, values: dict[str, object]) -> list[jobs.Moved]:
-    return await jobs.move(txn, event, [Change(panda_id, values)], actor=actor, who="test")
+async def _move(txn: Transaction, event: Event, panda_id: int, actor: Actor, values: dict[str, object]) -> list[moves.Moved]:
+    return await moves.move(txn, event, [Change(panda_id, values)], actor=actor, who="test")
 
 
 async def _sql(txn: Transaction, text: str, parameters: dict[str, Any]) -> list[Row]:

@@ -9,7 +9,7 @@ from pandad.brokerage.snapshot import COUNTED, Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, jobs, sites, worklists
+from pandad.taskbuffer import decisions, moves, sites, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "brokerage"
@@ -45,7 +45,7 @@ async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], Snapshot]:
 
 async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
     placed = [_placed(d) for d in made if d.chosen is not None]
-    if placed and await jobs.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO):
+    if placed and await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO):
         txn.hint("activator")
     await _explain_refused(txn, [d for d in made if d.chosen is None])
     await decisions.put(txn, [
@@ -57,16 +57,16 @@ async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> Non
     news = [d for d in refused if d.reason[:DIAG_LENGTH] != d.job.brokerageErrorDiag]
     same = [_id(d) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
     if news:
-        changes = [jobs.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S)
+        changes = [moves.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S)
                    for d in news]
-        await jobs.touch(txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO)
+        await moves.touch(txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO)
     if same:
-        await jobs.defer(txn, same, JobStatus.DEFINED, RETRY_S)
+        await moves.defer(txn, same, JobStatus.DEFINED, RETRY_S)
 
 
-def _placed(decision: Decision) -> jobs.Change:
+def _placed(decision: Decision) -> moves.Change:
     assert decision.chosen is not None
-    return jobs.Change(_id(decision), {"computingSite": decision.chosen.name, "brokerageErrorDiag": None},
+    return moves.Change(_id(decision), {"computingSite": decision.chosen.name, "brokerageErrorDiag": None},
                        why=f"{decision.chosen.name}: {decision.reason}")
 
 

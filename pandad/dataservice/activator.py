@@ -13,7 +13,7 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import Queue
-from pandad.taskbuffer import files, jobs, sites, worklists
+from pandad.taskbuffer import files, moves, sites, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "activator"
@@ -56,8 +56,8 @@ class Activator:
     async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing]) -> None:
         ready = [o for o in outcomes if isinstance(o, Ready)]
         if ready:
-            changes = [jobs.Change(_id(o.job), {"ddmErrorCode": 0, "ddmErrorDiag": None}) for o in ready]
-            moved = await jobs.move(txn, Event.INPUT_READY, changes, actor=Actor.DATASERVICE, who=WHO)
+            changes = [moves.Change(_id(o.job), {"ddmErrorCode": 0, "ddmErrorDiag": None}) for o in ready]
+            moved = await moves.move(txn, Event.INPUT_READY, changes, actor=Actor.DATASERVICE, who=WHO)
             ours = {m.panda_id for m in moved}
             await files.update(txn, [f for o in ready if o.job.PandaID in ours for f in o.files])
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
@@ -69,15 +69,15 @@ class Activator:
         news = [o for o in again if o.why[:DIAG_LENGTH] != o.job.ddmErrorDiag]
         same = [_id(o.job) for o in again if o.why[:DIAG_LENGTH] == o.job.ddmErrorDiag]
         if first:
-            await jobs.move(txn, Event.INPUT_MISSING, self._changes(first), actor=Actor.DATASERVICE, who=WHO)
+            await moves.move(txn, Event.INPUT_MISSING, self._changes(first), actor=Actor.DATASERVICE, who=WHO)
         if news:
-            await jobs.touch(txn, "still waiting", self._changes(news), frozenset({JobStatus.WAITING}),
+            await moves.touch(txn, "still waiting", self._changes(news), frozenset({JobStatus.WAITING}),
                              actor=Actor.DATASERVICE, who=WHO)
         if same:
-            await jobs.defer(txn, same, JobStatus.WAITING, self._config.missing_retry_s)
+            await moves.defer(txn, same, JobStatus.WAITING, self._config.missing_retry_s)
 
-    def _changes(self, missing: Sequence[Missing]) -> list[jobs.Change]:
-        return [jobs.Change(_id(o.job), {"ddmErrorCode": o.code, "ddmErrorDiag": o.why[:DIAG_LENGTH]}, why=o.why,
+    def _changes(self, missing: Sequence[Missing]) -> list[moves.Change]:
+        return [moves.Change(_id(o.job), {"ddmErrorCode": o.code, "ddmErrorDiag": o.why[:DIAG_LENGTH]}, why=o.why,
                             check_in_s=self._config.missing_retry_s) for o in missing]
 
 

@@ -18,7 +18,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import RetryPolicy
-from pandad.taskbuffer import files, jobs, retries, worklists
+from pandad.taskbuffer import files, moves, retries, worklists
 from pandad.taskbuffer.retries import Failed
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.worklists import Reported
@@ -58,14 +58,14 @@ class Adder:
             by_event[outcome.event].append(outcome)
         for event, group in by_event.items():
             if event is None:
-                await jobs.defer(txn, [_id(o) for o in group], JobStatus.HOLDING, self._config.missing_retry_s)
+                await moves.defer(txn, [_id(o) for o in group], JobStatus.HOLDING, self._config.missing_retry_s)
                 continue
             if event is Event.FAILED:
                 failed = [Failed(_id(o), event, o.why or "", o.job.attemptNr, o.values, o.files) for o in group]
                 await retries.settle(txn, self._policy, failed, actor=Actor.DATASERVICE, who=WHO)
                 continue
-            changes = [jobs.Change(_id(o), o.values, why=o.why) for o in group]
-            moved = await jobs.move(txn, event, changes, actor=Actor.DATASERVICE, who=WHO)
+            changes = [moves.Change(_id(o), o.values, why=o.why) for o in group]
+            moved = await moves.move(txn, event, changes, actor=Actor.DATASERVICE, who=WHO)
             ours = {m.panda_id for m in moved}
             await files.update(txn, [f for o in group if o.job.PandaID in ours for f in o.files])
 

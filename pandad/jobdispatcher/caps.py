@@ -13,8 +13,8 @@ from pandad.config import SharesConfig
 from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.line import Line
-from pandad.taskbuffer import claims, jobs, lines, turns
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import claims, lines, moves, turns
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "caps"
@@ -88,4 +88,4 @@ class Caps:
 async def _move(txn: Transaction, event: Event, ids: Collection[int], why: str) -> int:
     if not ids:
         return 0
-    return len(await jobs.move(txn, event, [Change(i, why=why) for i in sorted(ids)], actor=Actor.WATCHER, who=WHO))
+    return len(await moves.move(txn, event, [Change(i, why=why) for i in sorted(ids)], actor=Actor.WATCHER, who=WHO))

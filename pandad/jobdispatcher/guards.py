@@ -117,7 +117,7 @@ def fence(job: Dispatched | None, update: JobUpdate, who: Identity) -> Fence | N
 
 
 def other_batch(ours: str | None, theirs: str | None) -> bool:
-    """Two different batch ids, neither of them a mere number, which batch systems use again: the fence of `jobs.Change`."""
+    """Two different batch ids, neither of them a mere number, which batch systems use again: the fence of `moves.Change`."""
     return _differ(ours, theirs) and not _NUMBER.fullmatch(str(ours)) and not _NUMBER.fullmatch(str(theirs))
 
 

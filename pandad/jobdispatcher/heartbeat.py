@@ -18,10 +18,10 @@ from pandad.spec.errors import Forbidden, NotAuthenticated
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, JobStatus
 from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
-from pandad.taskbuffer import dispatched, files, jobs
+from pandad.taskbuffer import dispatched, files, moves
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.dispatched import Dispatched
-from pandad.taskbuffer.jobs import Change, Happening
+from pandad.taskbuffer.moves import Change, Happening
 from pandad.taskbuffer.store import Store, Transaction
 
 STDOUT_LENGTH = 2048  # of the tail that is kept
@@ -83,7 +83,7 @@ async def _apply(txn: Transaction, words: Sequence[Word]) -> list[str | None]:
     alike: dict[tuple[str, str], list[JobUpdate]] = defaultdict(list)
     for word in words:
         alike[word.update.job_status, word.who].append(word.update)
-    moved = await jobs.happen(txn, [_happening(MEANINGS[status], who, updates) for (status, who), updates in alike.items()])
+    moved = await moves.happen(txn, [_happening(MEANINGS[status], who, updates) for (status, who), updates in alike.items()])
     commands = {m.panda_id: m.command or NOTHING for m in moved}
     if any(MEANINGS[word.update.job_status].reports and word.update.job_id in commands for word in words):
         txn.hint("adder")
@@ -92,7 +92,7 @@ async def _apply(txn: Transaction, words: Sequence[Word]) -> list[str | None]:
 
 def _happening(meaning: Meaning, who: str, updates: Sequence[JobUpdate]) -> Happening:
     changes = [change_of(meaning, update) for update in updates]
-    return jobs.happening(meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
+    return moves.happening(meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
 
 
 async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:

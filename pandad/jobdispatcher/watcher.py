@@ -16,8 +16,8 @@ from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Timeout
-from pandad.taskbuffer import jobs, outages, retries, workers
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import moves, outages, retries, workers
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.overdue import Overdue, overdue
 from pandad.taskbuffer.retries import Failed
 from pandad.taskbuffer.store import Store, Transaction
@@ -92,9 +92,9 @@ class Watcher:
             await retries.settle(txn, self._policy, vanished, actor=Actor.WATCHER, who=WHO)
         for event, changes in by_event.items():
             if event is None:
-                await jobs.touch(txn, "kill asked", changes, row.states, actor=Actor.WATCHER, who=WHO)
+                await moves.touch(txn, "kill asked", changes, row.states, actor=Actor.WATCHER, who=WHO)
             else:
-                await jobs.move(txn, event, changes, actor=Actor.WATCHER, who=WHO)
+                await moves.move(txn, event, changes, actor=Actor.WATCHER, who=WHO)
         txn.after_commit(lambda: metrics.count(f"watcher.{row.name}", len(found)))
         return len(found)
 

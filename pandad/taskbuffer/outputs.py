@@ -9,9 +9,9 @@ from hashlib import md5
 from pandad.spec import pilotcommand
 from pandad.spec.jobstatus import LIVE, Actor
 from pandad.spec.pilotcommand import DEBUG_OFF, NOTHING
-from pandad.taskbuffer import control, jobs
+from pandad.taskbuffer import control, moves
 from pandad.taskbuffer.control import Controlled
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -104,5 +104,5 @@ async def _done(txn: Transaction, job: Controlled, who: str) -> str:
     """The pilot goes on with what it did before."""
     debug, command = pilotcommand.parts(job.command)
     change = Change(job.panda_id, {"commandToPilot": pilotcommand.told(debug, None)}, why=command)
-    await jobs.touch(txn, "debug command answered", [change], LIVE, actor=Actor.PILOT, who=who)
+    await moves.touch(txn, "debug command answered", [change], LIVE, actor=Actor.PILOT, who=who)
     return pilotcommand.DEBUG if debug else DEBUG_OFF

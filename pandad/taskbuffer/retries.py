@@ -16,8 +16,9 @@ from pandad.spec.jobstatus import RETRIES, TRANSITIONS, Actor, Event
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import CLEAN, PRIORITY_STEP, Action, Decision, RetryPolicy, RetryRule, decide
 from pandad.spec.site import Queue
-from pandad.taskbuffer import files, jobs, lines, sites
-from pandad.taskbuffer.jobs import JOB_ROW, Change, job_from_row
+from pandad.taskbuffer import files, lines, moves, sites
+from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -142,7 +143,7 @@ async def _move(txn: Transaction, cases: Sequence[_Case], actor: Actor, who: str
     moved: set[int] = set()
     for event, group in by_event.items():
         changes = [_change(case, line_of) for case in group]
-        moved |= {m.panda_id for m in await jobs.move(txn, event, changes, actor=actor, who=who)}
+        moved |= {m.panda_id for m in await moves.move(txn, event, changes, actor=actor, who=who)}
     if Event.RETRIED_ELSEWHERE in by_event:
         txn.hint("brokerage")
     return [case for case in cases if _id(case.job) in moved]

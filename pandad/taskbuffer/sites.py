@@ -10,7 +10,7 @@ import orjson
 from pandad.spec.errors import NotFound
 from pandad.spec.jobstatus import IN_SLOT, JobStatus
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import moves
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -80,7 +80,7 @@ async def counts(txn: Transaction, statuses: frozenset[JobStatus]) -> dict[str, 
 
 async def _changed(txn: Transaction) -> None:
     """A job that no queue took may find one now."""
-    await jobs.recheck(txn)
+    await moves.recheck(txn)
     txn.hint("brokerage")
 
 

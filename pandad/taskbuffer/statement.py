@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
+
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -47,6 +49,11 @@ def sql(name: str, text: str, *, planned_each_time: bool = False) -> Statement:
     arguments = f" ({', '.join(f'%({n})s' for n in names)})" if names else ""
     STATEMENTS[name] = Statement(name, text.strip(), f'PREPARE "{name}" AS {positional.strip()}', f'EXECUTE "{name}"{arguments}')
     return STATEMENTS[name]
+
+
+def as_json(rows: Iterable[object]) -> str:
+    """Rows for jsonb_to_recordset and its kin."""
+    return orjson.dumps(list(rows)).decode()
 
 
 def listed(words: Iterable[str]) -> str:

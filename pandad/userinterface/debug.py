@@ -9,9 +9,9 @@ from pandad.spec.jobstatus import BEFORE_PILOT, FINAL, IN_SLOT, LIVE, Actor
 from pandad.spec.killcode import ORDINARY
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag, with_tag, without_tag
-from pandad.taskbuffer import control, jobs, outputs
+from pandad.taskbuffer import control, moves, outputs
 from pandad.taskbuffer.control import Controlled
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface.authority import Authority, why_not_debug, why_not_kill
 
@@ -102,7 +102,7 @@ class Debug:
     @staticmethod
     async def _note(txn: Transaction, caller: Caller, change: Change, note: str) -> None:
         assert caller.identity is not None
-        await jobs.touch(txn, note, [change], LIVE, actor=Actor.USER, who=caller.identity.subject)
+        await moves.touch(txn, note, [change], LIVE, actor=Actor.USER, who=caller.identity.subject)
 
 
 def _refuse_unless(job: Controlled, states: frozenset[object], problem: str) -> None:

@@ -11,9 +11,9 @@ from pandad.spec.errors import BadRequest
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event
 from pandad.spec.killcode import KILL_CODES, KillCode
 from pandad.spec.pilotcommand import KILL
-from pandad.taskbuffer import control, jobs
+from pandad.taskbuffer import control, moves
 from pandad.taskbuffer.control import Controlled
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface.authority import Authority, refuse_code, why_not_kill
 
@@ -84,9 +84,9 @@ async def _killed(txn: Transaction, found: Sequence[Controlled], caller: Caller,
             by_event[event].append(_change(job, caller, code, number))
     for event, changes in by_event.items():
         if event is None:
-            moved = await jobs.touch(txn, NOTE, changes, IN_SLOT, actor=Actor.USER, who=caller.identity.subject)
+            moved = await moves.touch(txn, NOTE, changes, IN_SLOT, actor=Actor.USER, who=caller.identity.subject)
         else:
-            moved = await jobs.move(txn, event, changes, actor=Actor.USER, who=caller.identity.subject)
+            moved = await moves.move(txn, event, changes, actor=Actor.USER, who=caller.identity.subject)
         assert len(moved) == len(changes), "a locked job changed its state"
     return verdicts
 

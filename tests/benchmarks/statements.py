@@ -13,7 +13,7 @@ from pandad.jobdispatcher.heartbeat import change_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
 from pandad.spec.caller import Caller
 from pandad.spec.jobstatus import Actor
-from pandad.taskbuffer import claims, jobs
+from pandad.taskbuffer import claims, moves
 from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.statement import Statement
 from tests.benchmarks import messages
@@ -63,7 +63,7 @@ def _said(pilot: Caller, word: str, ids: Sequence[int]) -> Caught:
     message: Callable[[int], dict[str, Any]] = messages.finished if word == "finished" else lambda i: messages.update(i, word)
     meaning, who = MEANINGS[word], pilot.identity.subject if pilot.identity else ""
     changes = [change_of(meaning, _decoded(JobUpdate, message(i))) for i in ids]
-    return _caught(jobs.move(_trap(), meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in))
+    return _caught(moves.move(_trap(), meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in))
 
 
 def _trap() -> Any:

@@ -84,7 +84,7 @@ tps = 400.25 (without initial connection time)
 statement latencies in milliseconds and failures:
          0.001           0 \\set n :n + 1
          1.250           0 EXECUTE "claims.take" (ARRAY['a']);
-         0.750           0 EXECUTE "jobs.move" ('[]');
+         0.750           0 EXECUTE "moves.move" ('[]');
 """
     assert pgbench.parsed(printed) == pgbench.Result(12, 400.25, 2.5, (1.25, 0.75))
 

@@ -16,15 +16,15 @@ from pandad.dataservice.adder import Adder
 from pandad.dataservice.copies import name_of
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.retry import Action, RetryPolicy, RetryRule
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import moves
 from pandad.taskbuffer.store import Store, Transaction
 
 from .reports import ADLER, CONTENT, DISK, GOOD, LOG, OUT, UNREADABLE, entry
 
 
 async def _report(txn: Transaction, panda_id: int, status: JobStatus, report: str) -> None:
-    change = jobs.Change(panda_id, {"reportedstatus": status}, report=report)
-    assert await jobs.move(txn, Event.REPORTED, [change], actor=Actor.PILOT, who=PILOT.subject)
+    change = moves.Change(panda_id, {"reportedstatus": status}, report=report)
+    assert await moves.move(txn, Event.REPORTED, [change], actor=Actor.PILOT, who=PILOT.subject)
 
 
 async def reported(

@@ -43,7 +43,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.share import AGEING_GAIN
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import moves
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface.jobs import Jobs
@@ -287,7 +287,7 @@ def _first(call: Awaitable[T], died: Deferred[None]) -> Deferred[T]:
 
 
 async def _ended(txn: Transaction, ids: Sequence[int]) -> None:
-    await jobs.move(txn, Event.FORCE_KILLED, [jobs.Change(i) for i in ids], actor=Actor.USER, who="faults")
+    await moves.move(txn, Event.FORCE_KILLED, [moves.Change(i) for i in ids], actor=Actor.USER, who="faults")
 
 
 def _job(name: str) -> JobSpec:

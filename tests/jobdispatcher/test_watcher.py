@@ -25,7 +25,7 @@ from pandad.spec.errors import StoreUnavailable
 from pandad.spec.jobstatus import IN_SLOT, LIVE, Actor, Event, JobStatus
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Since, Timeout
-from pandad.taskbuffer import jobs, outages, workers
+from pandad.taskbuffer import moves, outages, workers
 from pandad.taskbuffer import overdue as overdue_module
 from pandad.taskbuffer.overdue import Overdue
 from pandad.taskbuffer.store import Store, Transaction
@@ -435,8 +435,8 @@ async def test_an_absent_database_is_no_poison(stage: Stage, failures: list[LogE
 
 async def _speaking(txn: Transaction, panda_id: int, spoken: Deferred[None], go_on: Deferred[None]) -> None:
     """A heartbeat that is written and, until told, not committed."""
-    await jobs.move(
-        txn, Event.RUNNING, [jobs.Change(panda_id)], actor=Actor.PILOT, who=PILOT.subject, also_in=frozenset({S.RUNNING})
+    await moves.move(
+        txn, Event.RUNNING, [moves.Change(panda_id)], actor=Actor.PILOT, who=PILOT.subject, also_in=frozenset({S.RUNNING})
     )
     spoken.callback(None)
     await go_on

@@ -24,7 +24,7 @@ from pandad.spec.caller import Role
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.retry import RetryPolicy
-from pandad.taskbuffer import jobs, sites
+from pandad.taskbuffer import moves, sites
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Store, Transaction
@@ -114,7 +114,7 @@ class Rooms:
     async def retry(self, ids: Sequence[int], attempts: Sequence[int]) -> None:
         """New attempts of these jobs, if they still are in those."""
         changes = [
-            jobs.Change(i, {"attemptNr": n + 1, "reportedstatus": None}, attempt_nr=n)
+            moves.Change(i, {"attemptNr": n + 1, "reportedstatus": None}, attempt_nr=n)
             for i, n in zip(ids, attempts, strict=True)]
         await self.store.transact("model_retry", _retry, changes)
 
@@ -148,8 +148,8 @@ def spec(has_input: bool, has_output: bool, name: str) -> JobSpec:
     return JobSpec(transformation="run.sh", jobName=name, prodSourceLabel="user", maxAttempt=1, Files=files)
 
 
-async def _retry(txn: Transaction, changes: Sequence[jobs.Change]) -> None:
-    await jobs.move(txn, Event.RETRIED, changes, actor=Actor.WATCHER, who=PILOT.subject)
+async def _retry(txn: Transaction, changes: Sequence[moves.Change]) -> None:
+    await moves.move(txn, Event.RETRIED, changes, actor=Actor.WATCHER, who=PILOT.subject)
 
 
 async def _run(txn: Transaction, /, statement: Statement, **parameters: Any) -> int:

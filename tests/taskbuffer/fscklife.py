@@ -12,9 +12,9 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, files, history, jobs, loops, users, workers
+from pandad.taskbuffer import decisions, files, history, jobs, loops, moves, users, workers
 from pandad.taskbuffer.decisions import StoredDecision
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 
 S, E, A = JobStatus, Event, Actor
@@ -77,7 +77,7 @@ async def live(stage: Stage) -> Life:
         life.jobs[way] = [await a_life(stage, way, events) for _ in range(EACH)]
     life.jobs["pending"] = await store.transact("pending", _pending)
     told = [Change(i, {"commandToPilot": "tobekilled"}) for i in life.where("sent")[:1]]
-    await store.transact("told", jobs.touch, "kill asked", told, IN_SLOT, actor=A.USER, who="alice")
+    await store.transact("told", moves.touch, "kill asked", told, IN_SLOT, actor=A.USER, who="alice")
     return life
 
 
@@ -123,7 +123,7 @@ async def _live(txn: Transaction, panda_id: int, event: Event, actor: Actor) -> 
     if event is E.REPORTED:
         values["reportedstatus"] = S.FINISHED
     who = PILOT.subject if actor is A.PILOT else "test"
-    assert await jobs.move(txn, event, [Change(panda_id, values)], actor=actor, who=who)
+    assert await moves.move(txn, event, [Change(panda_id, values)], actor=actor, who=who)
     if event is E.INPUT_READY:
         await _ready(txn, job, {"input"})
     if event is E.COMPLETED:

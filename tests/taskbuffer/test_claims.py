@@ -18,8 +18,8 @@ from pandad.spec.caller import Identity
 from pandad.spec.capability import Capability
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import jobs, secrets
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import jobs, moves, secrets
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import rows
@@ -158,7 +158,7 @@ async def test_next_attempt_knows_nothing_of_the_last(store: Store) -> None:
         (panda_id,) = await stored(txn, [waiting()])
         await claim(txn, a_pilot())
         await happened(txn, Event.RUNNING, [panda_id], pilotID="p1", batchID="b1")
-        await jobs.move(txn, Event.RETRIED, [Change(panda_id, {"attemptNr": 2})], actor=Actor.WATCHER, who="w")
+        await moves.move(txn, Event.RETRIED, [Change(panda_id, {"attemptNr": 2})], actor=Actor.WATCHER, who="w")
         (job,) = await claim(txn, a_pilot(node="wn8"))
         assert (job.PandaID, job.attemptNr) == (panda_id, 2)
         (found,) = await jobs.find(txn, [panda_id])

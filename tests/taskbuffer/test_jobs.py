@@ -17,8 +17,8 @@ from pandad.spec.attribute import Attribute
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import jobs, moves
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import ConstraintViolated
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -177,7 +177,7 @@ async def test_touch_keeps_the_state(store: Store) -> None:
     async def body(txn: Transaction) -> None:
         ids = await forced(txn, [S.RUNNING, S.FINISHED])
         before = await rows(txn, "UPDATE job SET statechangetime = '2020-01-01' RETURNING statechangetime")
-        touched = await jobs.touch(
+        touched = await moves.touch(
             txn, "kill asked", [Change(i, {"commandToPilot": "tobekilled"}) for i in ids], IN_SLOT, actor=Actor.USER, who="x"
         )
         assert [(m.panda_id, m.was, m.command) for m in touched] == [(ids[0], S.RUNNING, "tobekilled")]
@@ -197,10 +197,10 @@ async def test_defer_and_recheck(store: Store) -> None:
 
     async def body(txn: Transaction) -> None:
         ids = await forced(txn, [S.DEFINED, S.DEFINED, S.WAITING])
-        await jobs.defer(txn, [ids[0], ids[2]], S.DEFINED, 60)
+        await moves.defer(txn, [ids[0], ids[2]], S.DEFINED, 60)
         assert await due(txn) == [False, True, True]
-        await jobs.defer(txn, [ids[2]], S.WAITING, 60)
-        await jobs.recheck(txn)
+        await moves.defer(txn, [ids[2]], S.WAITING, 60)
+        await moves.recheck(txn)
         assert await due(txn) == [True, True, False]
 
     await store.transact("body", body)
@@ -215,13 +215,13 @@ async def test_next_check_comes_with_the_event(store: Store) -> None:
 
     async def body(txn: Transaction) -> None:
         (panda_id,) = await stored(txn, [a_job(computingSite="Q")])
-        await jobs.touch(txn, "note", [Change(panda_id, check_in_s=60)], {S.DEFINED}, actor=Actor.BROKERAGE, who="x")
+        await moves.touch(txn, "note", [Change(panda_id, check_in_s=60)], {S.DEFINED}, actor=Actor.BROKERAGE, who="x")
         assert await due_in_s(txn) == 60
-        await jobs.touch(txn, "note", [Change(panda_id)], {S.DEFINED}, actor=Actor.BROKERAGE, who="x")
+        await moves.touch(txn, "note", [Change(panda_id)], {S.DEFINED}, actor=Actor.BROKERAGE, who="x")
         assert await due_in_s(txn) == 60
         await happened(txn, E.BROKERED, [panda_id])
         assert await due_in_s(txn) == 0
-        await jobs.move(txn, E.INPUT_MISSING, [Change(panda_id, check_in_s=30)], actor=Actor.DATASERVICE, who="x")
+        await moves.move(txn, E.INPUT_MISSING, [Change(panda_id, check_in_s=30)], actor=Actor.DATASERVICE, who="x")
         assert await due_in_s(txn) == 30
 
     await store.transact("body", body)

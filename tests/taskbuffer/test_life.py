@@ -15,8 +15,9 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from pandad.spec.jobstatus import FINAL, IN_SLOT, INITIAL, NEW_ATTEMPT, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change, JobEvent, Moved
+from pandad.taskbuffer import jobs, moves
+from pandad.taskbuffer.jobs import JobEvent
+from pandad.taskbuffer.moves import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import in_reactor
@@ -132,7 +133,7 @@ class Life(RuleBasedStateMachine):
     def kill_softly(self) -> None:
         """The jobs in slots get a command, and stay in their state."""
         changes = [Change(i, {"commandToPilot": "tobekilled"}) for i in self.model]
-        touched = in_reactor(lambda: self.store.once("kill", jobs.touch, NOTE, changes, IN_SLOT, actor=Actor.USER, who="x"))
+        touched = in_reactor(lambda: self.store.once("kill", moves.touch, NOTE, changes, IN_SLOT, actor=Actor.USER, who="x"))
         assert {m.panda_id for m in touched} == {i for i, k in self.model.items() if k.status in IN_SLOT}
         for moved in touched:
             self.model[moved.panda_id] = replace(self.model[moved.panda_id], command="tobekilled")
@@ -175,7 +176,7 @@ class Life(RuleBasedStateMachine):
 
 async def _move(txn: Transaction, event: Event, changes: Sequence[Change]) -> list[Moved]:
     actor = min(TRANSITIONS[event].actors)
-    return await jobs.move(txn, event, changes, actor=actor, who="x", also_in=HEARTBEATS.get(event, frozenset()))
+    return await moves.move(txn, event, changes, actor=actor, who="x", also_in=HEARTBEATS.get(event, frozenset()))
 
 
 def _replayed(events: Sequence[JobEvent]) -> tuple[JobStatus, int]:

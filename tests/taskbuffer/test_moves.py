@@ -10,8 +10,8 @@ from factories import a_job, a_pilot, claim, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change, Moved
+from pandad.taskbuffer import jobs, moves
+from pandad.taskbuffer.moves import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import forced, history, now_in, rows, run, statement
@@ -43,8 +43,8 @@ async def test_move_says_what_it_moved(store: Store) -> None:
 
     async def body(txn: Transaction) -> list[Moved]:
         a, b = await claimed(txn, 2)
-        await jobs.touch(txn, "note", [Change(b, {"commandToPilot": "tobekilled"})], IN_SLOT, actor=Actor.USER, who="x")
-        return await jobs.move(
+        await moves.touch(txn, "note", [Change(b, {"commandToPilot": "tobekilled"})], IN_SLOT, actor=Actor.USER, who="x")
+        return await moves.move(
             txn, E.SENT_EXPIRED, [Change(a, {"attemptNr": 2}), Change(b), Change(999)], actor=Actor.WATCHER, who="w"
         )
 
@@ -57,7 +57,7 @@ async def test_no_actor_beyond_the_table(store: Store) -> None:
     """Who may not cause an event by the table of transitions does not get to the database with it."""
     (panda_id,) = await store.transact("claimed", claimed)
     with pytest.raises(AssertionError, match="may not cause"):
-        await store.once("move", jobs.move, E.LOST, [Change(panda_id)], actor=Actor.PILOT, who="x")
+        await store.once("move", moves.move, E.LOST, [Change(panda_id)], actor=Actor.PILOT, who="x")
 
 
 @ensureDeferred
@@ -66,7 +66,7 @@ async def test_only_narrows(store: Store) -> None:
 
     async def body(txn: Transaction) -> None:
         ids = await forced(txn, [S.DEFINED, S.RUNNING, S.FINISHED])
-        moved = await jobs.move(txn, E.KILLED, [Change(i) for i in ids], actor=Actor.USER, who="x", only={S.DEFINED, S.FINISHED})
+        moved = await moves.move(txn, E.KILLED, [Change(i) for i in ids], actor=Actor.USER, who="x", only={S.DEFINED, S.FINISHED})
         assert [m.panda_id for m in moved] == ids[:1]
 
     await store.transact("body", body)
@@ -80,7 +80,7 @@ async def test_sign_of_life_keeps_the_state(store: Store) -> None:
     async def body(txn: Transaction) -> None:
         (panda_id,) = await claimed(txn)
         await happened(txn, E.RUNNING, [panda_id])
-        moved = await jobs.move(
+        moved = await moves.move(
             txn, E.STARTED, [Change(panda_id, {"jobMetrics": "a=1"})], actor=Actor.PILOT, who="x", also_in={S.STARTING, S.RUNNING}
         )
         assert [m.was for m in moved] == [S.RUNNING] and await now_in(txn, [panda_id]) == [S.RUNNING]
@@ -100,7 +100,7 @@ async def test_heartbeat_writes_no_index_entry(store: Store) -> None:
         await happened(txn, E.RUNNING, [panda_id])
         hot = statement("SELECT pg_stat_get_xact_tuples_hot_updated('job'::regclass)")
         (before,) = await txn.one(hot)
-        await jobs.move(
+        await moves.move(
             txn,
             E.RUNNING,
             [Change(panda_id, {"maxRSS": 5, "modificationHost": "n"}, attempt_nr=1)],
@@ -113,20 +113,20 @@ async def test_heartbeat_writes_no_index_entry(store: Store) -> None:
     assert await store.transact("body", body) == 1
 
 
-@pytest.mark.parametrize(("attempt", "moves"), [(None, True), (1, True), (0, False), (2, False)])
+@pytest.mark.parametrize(("attempt", "passes"), [(None, True), (1, True), (0, False), (2, False)])
 @ensureDeferred
-async def test_attempt_is_a_fence(store: Store, attempt: int | None, moves: bool) -> None:
+async def test_attempt_is_a_fence(store: Store, attempt: int | None, passes: bool) -> None:
     """A change that names another attempt touches nothing; one that names none is not fenced."""
     (panda_id,) = await store.transact("claimed", claimed)
     moved = await store.once(
-        "move", jobs.move, E.RUNNING, [Change(panda_id, {"jobMetrics": "x"}, attempt_nr=attempt)], actor=Actor.PILOT, who="x"
+        "move", moves.move, E.RUNNING, [Change(panda_id, {"jobMetrics": "x"}, attempt_nr=attempt)], actor=Actor.PILOT, who="x"
     )
     (job,) = await store.once("find", jobs.find, [panda_id])
-    assert bool(moved) is moves and job is not None and (job.jobMetrics == "x") is moves
+    assert bool(moved) is passes and job is not None and (job.jobMetrics == "x") is passes
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours", "moves"),
+    ("theirs", "ours", "passes"),
     [
         (None, "b.2", True),
         ("b.1", None, True),
@@ -137,12 +137,12 @@ async def test_attempt_is_a_fence(store: Store, attempt: int | None, moves: bool
     ],
 )
 @ensureDeferred
-async def test_batch_id_is_a_fence(store: Store, theirs: str | None, ours: str | None, moves: bool) -> None:
+async def test_batch_id_is_a_fence(store: Store, theirs: str | None, ours: str | None, passes: bool) -> None:
     """Another batch job's word changes nothing; mere numbers and missing ids are no evidence."""
     (panda_id,) = await store.transact("claimed", claimed)
     await store.transact("start", happened, E.STARTED, [panda_id], batchID=theirs)
-    moved = await store.once("move", jobs.move, E.RUNNING, [Change(panda_id, batch_id=ours)], actor=Actor.PILOT, who="x")
-    assert bool(moved) is moves
+    moved = await store.once("move", moves.move, E.RUNNING, [Change(panda_id, batch_id=ours)], actor=Actor.PILOT, who="x")
+    assert bool(moved) is passes
 
 
 @ensureDeferred
@@ -169,7 +169,7 @@ async def test_history_says_who_and_why(store: Store) -> None:
     """An event has actor, person and reason as given, and the attempt that the job has after it."""
     (panda_id,) = await store.transact("claimed", claimed)
     await store.once(
-        "move", jobs.move, E.SENT_EXPIRED, [Change(panda_id, {"attemptNr": 2}, why="silence")], actor=Actor.WATCHER, who="w"
+        "move", moves.move, E.SENT_EXPIRED, [Change(panda_id, {"attemptNr": 2}, why="silence")], actor=Actor.WATCHER, who="w"
     )
     event = (await store.once("events", jobs.events, panda_id))[-1]
     assert (event.actor, event.who, event.why, event.attempt_nr) == (Actor.WATCHER, "w", "silence", 2)
@@ -215,7 +215,7 @@ async def test_start_is_set_once(store: Store) -> None:
     (panda_id,) = await store.transact("claimed", claimed)
     seen = []
     for _ in range(2):
-        await store.once("move", jobs.move, E.RUNNING, [Change(panda_id)], actor=Actor.PILOT, who="x", also_in={S.RUNNING})
+        await store.once("move", moves.move, E.RUNNING, [Change(panda_id)], actor=Actor.PILOT, who="x", also_in={S.RUNNING})
         (job,) = await store.once("find", jobs.find, [panda_id])
         assert job is not None
         seen.append(job.startTime)

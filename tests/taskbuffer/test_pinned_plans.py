@@ -11,8 +11,8 @@ from twisted.internet import reactor
 
 from pandad.config import DatabaseConfig
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import moves
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.statement import STATEMENTS, ddl
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -27,7 +27,7 @@ FILL = ddl(
 async def _use(txn: Transaction) -> None:
     await stored(txn, [a_job(jobStatus=JobStatus.ACTIVATED, computingSite="Q1")])
     await claim(txn, a_pilot(queue="Q1"))
-    await jobs.move(txn, Event.RUNNING, [Change(1)], actor=Actor.PILOT, who="pilot")
+    await moves.move(txn, Event.RUNNING, [Change(1)], actor=Actor.PILOT, who="pilot")
 
 
 async def _tables_read_whole(txn: Transaction, name: str) -> set[str]:
@@ -50,6 +50,6 @@ async def test_plans_do_not_go_by_what_was_there(database: DatabaseConfig) -> No
     store = Store(reactor, DatabaseConfig(dsn=database.dsn, connections=1))
     await store.transact("use", _use)
     await store.transact("fill", lambda txn: txn.run(FILL))
-    for name in ("claims.waiting", "claims.take", "jobs.plain_move"):
+    for name in ("claims.waiting", "claims.take", "moves.plain_move"):
         assert await store.transact("look", _tables_read_whole, name) == set(), name
     await store.close()

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, decisions, jobs, sites, worklists
+from pandad.taskbuffer import claims, decisions, jobs, moves, sites, worklists
 from pandad.taskbuffer.claims import Wanted
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement, ddl
 from pandad.taskbuffer.store import Store, Transaction
@@ -196,9 +196,9 @@ async def test_output_due(explain: Explain) -> None:
     [
         lambda txn: jobs.states(txn, [5, 500, 50000]),
         lambda txn: jobs.find(txn, [5, 500]),
-        lambda txn: jobs.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
-        lambda txn: jobs.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
-        lambda txn: jobs.defer(txn, [281], S.RUNNING, 1),
+        lambda txn: moves.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
+        lambda txn: moves.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
+        lambda txn: moves.defer(txn, [281], S.RUNNING, 1),
     ],
     ids=["states", "find", "move", "touch", "defer"],
 )

@@ -9,8 +9,8 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change
+from pandad.taskbuffer import jobs, moves
+from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import history, now_in, statement
@@ -26,7 +26,7 @@ async def test_opposite_orders_do_not_deadlock(store: Store) -> None:
 
     async def beat(txn: Transaction, order: Sequence[int]) -> None:
         runs.append(1)
-        await jobs.move(
+        await moves.move(
             txn,
             E.RUNNING,
             [Change(i, {"maxRSS": len(runs)}, stdout="x") for i in order],
@@ -72,7 +72,7 @@ async def test_no_lost_update(store: Store) -> None:
 
     running = store.transact("slow", slow)
     await first_moved
-    await store.once("note", jobs.touch, "note", [Change(panda_id, {"jobMetrics": "a=1"})], IN_SLOT, actor=Actor.USER, who="x")
+    await store.once("note", moves.touch, "note", [Change(panda_id, {"jobMetrics": "a=1"})], IN_SLOT, actor=Actor.USER, who="x")
     await running
     (job,) = await store.once("find", jobs.find, [panda_id])
     assert job is not None and (job.maxRSS, job.jobMetrics, job.jobStatus) == (7, "a=1", S.RUNNING)

@@ -8,8 +8,8 @@ from factories import a_pilot, claim, claimed, happened
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import jobs
-from pandad.taskbuffer.jobs import Change, Moved
+from pandad.taskbuffer import jobs, moves
+from pandad.taskbuffer.moves import Change, Moved
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import history, rows
@@ -22,7 +22,7 @@ async def report(txn: Transaction, panda_id: int, text: str, attempt: int = 1) -
     change = Change(
         panda_id, {"reportedstatus": S.FINISHED}, attempt_nr=attempt, report=text, metadata=f"meta {text}", stdout="tail"
     )
-    return await jobs.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
+    return await moves.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
 
 
 async def reports(txn: Transaction, panda_id: int) -> list[tuple[Any, ...]]:
@@ -70,7 +70,7 @@ async def test_long_texts_of_the_pilot(store: Store) -> None:
     for metadata, stdout in (("m1", "s1"), (None, "s2"), (None, None)):
         await store.once(
             "move",
-            jobs.move,
+            moves.move,
             E.RUNNING,
             [Change(panda_id, metadata=metadata, stdout=stdout)],
             actor=Actor.PILOT,

@@ -11,7 +11,7 @@ from pandad.config import DatabaseConfig
 from pandad.spec.errors import NotFound
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
-from pandad.taskbuffer import jobs, sites
+from pandad.taskbuffer import moves, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import eventually, rows
@@ -101,7 +101,7 @@ async def test_change_of_a_queue_wakes_the_brokerage(database: DatabaseConfig, s
     for change in (put, set_status):
         (panda_id,) = await store.transact("insert", stored, [a_job()])
         await eventually(lambda: bool(heard))
-        await store.once("defer", jobs.defer, [panda_id], S.DEFINED, 3600)
+        await store.once("defer", moves.defer, [panda_id], S.DEFINED, 3600)
         heard.clear()
         await store.transact("change", change)
         await eventually(lambda: bool(heard))

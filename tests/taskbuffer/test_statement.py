@@ -38,7 +38,7 @@ async def test_statements_fit_the_schema(store: Store) -> None:
 def test_two_statements_cannot_share_a_name() -> None:
     """The name is the key under which a connection keeps the plan."""
     with pytest.raises(AssertionError):
-        sql("jobs.move", "SELECT 1")
+        sql("moves.move", "SELECT 1")
 
 
 def test_parameters_keep_their_order_and_may_repeat() -> None:

@@ -8,7 +8,7 @@ from factories import a_file, a_job, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import jobs, worklists
+from pandad.taskbuffer import jobs, moves, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
 from .observing import run
@@ -72,8 +72,8 @@ async def test_output_due(store: Store) -> None:
     async def body(txn: Transaction) -> None:
         early, late, recovering, later = await claimed(txn, 4)
         for panda_id, word in ((early, S.FINISHED), (late, S.FAILED), (later, S.FAILED)):
-            change = jobs.Change(panda_id, {"reportedstatus": word}, report=f"report {word}")
-            await jobs.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
+            change = moves.Change(panda_id, {"reportedstatus": word}, report=f"report {word}")
+            await moves.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
         await happened(txn, E.RECOVERING, [recovering])
         await due_in(txn, [early, late, recovering, later], [-1, -2, -3, 60])
         await run(txn, "UPDATE job_report SET at = now() - interval '90 s'")
@@ -98,8 +98,8 @@ async def test_report_of_this_attempt(store: Store) -> None:
             "INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) VALUES (%(id)s, 0, 'failed', 'old')",
             id=panda_id,
         )
-        change = jobs.Change(panda_id, {"reportedstatus": S.FINISHED}, report="new")
-        await jobs.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
+        change = moves.Change(panda_id, {"reportedstatus": S.FINISHED}, report="new")
+        await moves.move(txn, E.REPORTED, [change], actor=Actor.PILOT, who="x")
         assert [r.report for r in await worklists.output_due(txn, 10)] == ["new"]
 
     await store.transact("body", body)
