@@ -20,7 +20,6 @@ from pandad.taskbuffer.store import Transaction
 _TEXT = ("jobparameters", "metadata")
 JOB_COLUMNS = tuple(a.column for a in JOB_ATTRIBUTES if a.column not in _TEXT)
 _FILE_COLUMNS = tuple(a.column for a in FILE_ATTRIBUTES)
-_NAME_OF_COLUMN = {a.column: a.name for a in JOB_ATTRIBUTES}
 _FILE_NAMES = tuple(a.name for a in FILE_ATTRIBUTES)
 _STATUS_INDEX = [a.name for a in JOB_ATTRIBUTES].index("jobStatus")
 _NAMES = tuple(a.name for a in JOB_ATTRIBUTES)
