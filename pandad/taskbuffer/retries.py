@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pandad.config import RetryConfig
+from pandad.spec import outputname
 from pandad.spec.caller import Identity
 from pandad.spec.failure import failures_of
 from pandad.spec.file import FileSpec
@@ -19,7 +20,7 @@ from pandad.spec.site import Queue
 from pandad.taskbuffer import files, lines, moves, sites
 from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
 from pandad.taskbuffer.moves import Change
-from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer.statement import as_json, sql
 from pandad.taskbuffer.store import Transaction
 
 
@@ -86,15 +87,19 @@ _LOCK = sql("retries.lock", f"""
 # An output that got its endpoint from the queue gets another one with another queue.
 _RESET = sql("retries.reset", """
     WITH anew AS (
-        SELECT * FROM unnest(%(ids)s::bigint[], %(elsewhere)s::boolean[], %(endpoints)s::text[])
-        AS a(pandaid, elsewhere, endpoint)),
+        SELECT * FROM unnest(%(ids)s::bigint[], %(elsewhere)s::boolean[], %(endpoints)s::text[], %(parameters)s::text[])
+        AS a(pandaid, elsewhere, endpoint, parameters)),
+    written AS (
+        SELECT * FROM jsonb_to_recordset(%(written)s::jsonb) AS w(row_id bigint, lfn text, guid text, attemptnr bigint)),
     texts AS (
-        UPDATE job_text t SET metadata = NULL, stdout = NULL FROM anew a
+        UPDATE job_text t SET metadata = NULL, stdout = NULL, jobparameters = a.parameters FROM anew a
         WHERE t.pandaid = a.pandaid AND t.pandaid = ANY (%(ids)s::bigint[])),
     outputs AS (
         UPDATE file f SET status = 'defined', fsize = NULL, checksum = NULL,
+            lfn = w.lfn, guid = w.guid, attemptnr = w.attemptnr,
             destinationse = CASE WHEN a.elsewhere THEN nullif(f.destinationse, a.endpoint) ELSE f.destinationse END
-        FROM anew a WHERE f.pandaid = a.pandaid AND f.pandaid = ANY (%(ids)s::bigint[]) AND f.type IN ('output', 'log'))
+        FROM anew a, written w
+        WHERE f.pandaid = a.pandaid AND f.pandaid = ANY (%(ids)s::bigint[]) AND f.row_id = w.row_id)
     UPDATE file f SET status = 'defined', dispatchdblocktoken = NULL FROM anew a
     WHERE f.pandaid = a.pandaid AND f.pandaid = ANY (%(ids)s::bigint[]) AND f.type = 'input' AND a.elsewhere""")
 
@@ -181,11 +186,16 @@ async def _new_lines(txn: Transaction, cases: Sequence[_Case]) -> dict[int, int]
 
 
 async def _reset(txn: Transaction, cases: Iterable[_Case]) -> None:
-    """Forget what the attempt left on texts and files."""
-    rows = [(_id(c.job), c.event is Event.RETRIED_ELSEWHERE, c.queue.endpoint_out if c.queue else None) for c in cases]
+    """Forget what the attempt left on texts and files; what the next one writes gets names of its own."""
+    rows, written = [], []
+    for case in cases:
+        outputs, parameters = outputname.renamed(case.job.Files, case.job.jobParameters, case.job.attemptNr + 1)
+        endpoint = case.queue.endpoint_out if case.queue else None
+        rows.append((_id(case.job), case.event is Event.RETRIED_ELSEWHERE, endpoint, parameters))
+        written += [{"row_id": f.row_ID, "lfn": f.lfn, "guid": f.GUID, "attemptnr": f.attemptNr} for f in outputs]
     if rows:
-        ids, elsewhere, endpoints = map(list, zip(*rows, strict=True))
-        await txn.run(_RESET, ids=ids, elsewhere=elsewhere, endpoints=endpoints)
+        ids, elsewhere, endpoints, texts = map(list, zip(*rows, strict=True))
+        await txn.run(_RESET, ids=ids, elsewhere=elsewhere, endpoints=endpoints, parameters=texts, written=as_json(written))
 
 
 def _id(job: JobSpec) -> int:

@@ -92,6 +92,20 @@ async def test_a_retried_job_starts_clean(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_what_the_next_attempt_writes_has_names_of_its_own(stage: Stage) -> None:
+    """The log and the outputs that the parameters name get the attempt's number, in every attempt anew; the pilot is told."""
+    panda_id = await stage.job(S.RUNNING, Files=files(), jobParameters="-i in -o out.root")
+    told = [(f.lfn, f.row_ID) for f in (await stage.look(panda_id)).outputs]
+    for attempt in (2, 3):
+        await fail(stage, panda_id)
+        (job,) = await stage.claim()
+        assert job.jobParameters == f"-i in -o out.root.{attempt}" and [f.lfn for f in job.inputs] == ["in"]
+        assert [(f.lfn, f.row_ID) for f in job.outputs] == [(f"{lfn}.{attempt}", row) for lfn, row in told]
+        assert [bool(f.GUID) for f in job.logs] == [True]
+        assert await stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
+
+
+@ensureDeferred
 async def test_the_history_keeps_what_went_wrong(stage: Stage) -> None:
     """The errors of an attempt leave the job, and stand in its history with source, code and text, beside the decision."""
     panda_id = await stage.job(S.RUNNING, exeErrorCode=65, exeErrorDiag="bad input", transExitCode="65")
