@@ -75,6 +75,7 @@ BROAD_EXCEPT: Mapping[str, str] = {
 
 WALL_CLOCK: Mapping[str, str] = {
     "api/tls.py": "certificates are valid by the wall clock",
+    "service.py": "chooses the clocks: one that nobody sets for delays, the wall's for certificates",
     "embedded/pki.py": "so are those that the sandbox makes",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from typing import Any, Protocol
-
-from twisted.internet.interfaces import IReactorTime
 
 from pandad.api.gridcert import PeerIdentity, PeerRefused
 from pandad.api.tls import peer_chain
@@ -62,14 +60,17 @@ class _Known:
 
 
 class X509Authenticator:
-    """Certificates and proxies, as verified in the TLS handshake. Roles go by the exact DN of the end entity."""
+    """Certificates and proxies, as verified in the TLS handshake. Roles go by the exact DN of the end entity.
+
+    :param now_s: the wall clock, seconds since 1970: certificates end by it.
+    """
 
     name = "x509"
 
-    def __init__(self, roles: Mapping[Role, Collection[str]], clock: IReactorTime) -> None:
+    def __init__(self, roles: Mapping[Role, Collection[str]], now_s: Callable[[], float]) -> None:
         subjects = {subject for members in roles.values() for subject in members}
         self._roles = {s: frozenset(role for role, members in roles.items() if s in members) for s in subjects}
-        self._clock = clock
+        self._now_s = now_s
 
     async def authenticate(self, request: Any) -> Caller | None:
         """See IAuthenticator."""
@@ -78,7 +79,7 @@ class X509Authenticator:
         known: _Known | None = getattr(connection, "pandad_peer", None)
         if known is None:
             known = connection.pandad_peer = self._read(request)
-        if known.not_after_s < self._clock.seconds():
+        if known.not_after_s < self._now_s():
             raise NotAuthenticated(f"the certificate of {known.dn} expired at {known.not_after.isoformat()}")
         return known.caller
 

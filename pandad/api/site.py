@@ -84,9 +84,9 @@ class PandaSite(Site):
 
     def lines(self) -> tuple[bytes, bytes]:
         """The lines that are in the head of every reply: who answers, and when."""
-        now = int(self.reactor.seconds())
+        now = int(self.reactor.seconds())  # says only that a second went by: the date is the wall clock's
         if now != self._second:
-            self._second, self._lines = now, (b"Server: " + version, b"Date: " + datetimeToString(now))
+            self._second, self._lines = now, (b"Server: " + version, b"Date: " + datetimeToString())
         return self._lines
 
     def log(self, request: Any) -> None:

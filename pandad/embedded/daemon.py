@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,14 @@ class DaemonError(PandadError):
 
 
 class DaemonProcess:
-    """`twistd -n pandad --config CONFIG`, kept running from `start` to `stop`."""
+    """`twistd -n pandad --config CONFIG`, kept running from `start` to `stop`. ``environment``: beside ours."""
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Path, http_port: int, log_file: Path) -> None:
+    def __init__(self, reactor: Any, config: Path, http_port: int, log_file: Path,
+                 environment: Mapping[str, str] | None = None) -> None:
         self._reactor, self._config, self._http_port, self.log_file = reactor, config, http_port, log_file
+        self._environment = {**_environment(), **(environment or {})}
         self._child: Child | None = None
         self._wanted = False
         self.starts = 0
@@ -105,7 +108,7 @@ class DaemonProcess:
         log_fd = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             self._reactor.spawnProcess(child, sys.executable, [*launch, str(self._config.parent), *command],
-                                       env=_environment(), childFDs={0: "w", 1: log_fd, 2: log_fd})
+                                       env=self._environment, childFDs={0: "w", 1: log_fd, 2: log_fd})
         finally:
             os.close(log_fd)
         child.ended().addCallback(lambda ending: self._ended(child, ending))

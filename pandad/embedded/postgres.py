@@ -244,15 +244,15 @@ class EmbeddedPostgres:
 
 
 def _accepts(data: Path, pid: int) -> bool:
-    """Whether the postmaster `pid` serves. Line 8 of postmaster.pid is its status, padded with blanks
-    (PostgreSQL: src/include/utils/pidfile.h)."""
+    """Whether the postmaster `pid` serves, be it for reads only as a standby. Line 8 of postmaster.pid is its
+    status, padded with blanks (PostgreSQL: src/include/utils/pidfile.h)."""
     if postmaster_pid(data) != pid:
         return False
     try:
         lines = (data / "postmaster.pid").read_text().split("\n")
     except FileNotFoundError:
         return False
-    return len(lines) > 7 and lines[7].strip() == "ready"
+    return len(lines) > 7 and lines[7].strip() in ("ready", "standby")
 
 
 def _rotate(file: Path) -> None:

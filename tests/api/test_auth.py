@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def attributes(port: int, ca_directory: Path, credential: Path | None) -> list[d
 @ensureDeferred
 async def test_over_tls(pki: SandboxPki) -> None:
     """Over real TLS a proxy stands for its user at each request of its connection; without one there is no identity."""
-    authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, reactor)
+    authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, time.time)
     sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
     port = listen(reactor, 0, sites.active, "127.0.0.1", tls)

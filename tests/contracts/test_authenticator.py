@@ -11,7 +11,6 @@ import pytest
 from cryptography import x509
 from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
-from twisted.internet.task import Clock
 
 from pandad.api.auth import IAuthenticator, X509Authenticator
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
@@ -64,15 +63,13 @@ class RequestStandIn:
 
 def x509_stand(pki: SandboxPki) -> Stand:
     now = datetime.now(UTC)
-    clock = Clock()
-    clock.advance(now.timestamp())
 
     def chain(user: str, **how: Any) -> RequestStandIn:
         proxy = make_proxy(pki.users[user], now, **how)
         return RequestStandIn(ConnectionStandIn([proxy.certificate, *proxy.chain, pki.authority.certificate]))
 
     return Stand(
-        X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, clock),
+        X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, now.timestamp),
         without=lambda: RequestStandIn(ConnectionStandIn([])),
         good=chain,
         bad={

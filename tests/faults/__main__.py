@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,21 @@ from typing import Any
 from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 
-from . import results
+from . import disks, faketime, results
 from .campaign import Bounds, Campaign
+from .clock import ClockJump
 from .crashpoints import CrashPoints
 from .cutting import CutReply
+from .diskfull import DiskFull
+from .failover import Failover
 from .handover import Handover
 from .outages import DatabaseStop, Kill9
 from .stand import entered_by_others
 
 Kind = type[Campaign] | type[CrashPoints]
-CAMPAIGNS: Sequence[Kind] = (Kill9, DatabaseStop, CutReply, CrashPoints, Handover)
+CAMPAIGNS: Sequence[Kind] = (Kill9, DatabaseStop, CutReply, CrashPoints, Handover, DiskFull, Failover, ClockJump)
+# What some need of the machine: each says what is in the way, None if nothing. Asked before anything else runs.
+OBSTACLES: Mapping[Kind, Callable[[], str | None]] = {DiskFull: disks.set_apart, ClockJump: faketime.obstacle}
 NO_LIMIT_MINUTES = 1e6
 
 
@@ -49,11 +54,24 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-async def sitting(reactor: Any, args: argparse.Namespace, stopped: Deferred[None]) -> int:
-    """All wanted campaigns, one after the other; 0 if none found anything."""
+def possible(wanted: Sequence[str]) -> list[Kind]:
+    """The wanted campaigns, all if none is named, without those that this machine cannot run."""
+    found = []
+    for kind in CAMPAIGNS:
+        if not wanted or kind.name in wanted:
+            obstacle = OBSTACLES[kind]() if kind in OBSTACLES else None
+            if obstacle is None:
+                found.append(kind)
+            else:
+                say(f"{kind.name}: cannot be run here: {obstacle}")
+    return found
+
+
+async def sitting(reactor: Any, args: argparse.Namespace, kinds: Sequence[Kind], stopped: Deferred[None]) -> int:
+    """These campaigns, one after the other; 0 if none found anything."""
     failures = 0
-    for campaign in CAMPAIGNS:
-        if not stopped.called and (not args.campaigns or campaign.name in args.campaigns):
+    for campaign in kinds:
+        if not stopped.called:
             failures += await _campaign(reactor, campaign, args, stopped)
     return 1 if failures else 0
 
@@ -96,11 +114,12 @@ def main() -> int:
         results.DOCUMENT.write_text(results.documented(page, results.added_up(results.read(results.KEPT))), "utf-8")
         return 0
     args.scratch.mkdir(parents=True, exist_ok=True)
+    kinds = possible(args.campaigns)
     asyncioreactor.install()
     from pandad.cli.foreground import in_foreground
 
     async def work(reactor: Any, stopped: Deferred[None]) -> int:
-        future: asyncio.Future[int] = asyncio.ensure_future(sitting(reactor, args, stopped))
+        future: asyncio.Future[int] = asyncio.ensure_future(sitting(reactor, args, kinds, stopped))
         return await Deferred.fromFuture(future)
 
     return in_foreground(work)

@@ -66,13 +66,24 @@ class Campaign(ABC):
 
     def __init__(self, reactor: Any, directory: Path, seed: int) -> None:
         self._reactor, self._seed = reactor, seed
-        self.stand = Stand(reactor, directory, self.daemons)
+        self.stand = self.build(directory)
         self.figures: dict[str, float] = {}
         self.total = Result(self.name, "", (seed, seed - 1))
 
     @abstractmethod
     async def cycle(self, crowd: Crowd, dice: Random) -> int:
         """A fault, and back to what it was; how many there were."""
+
+    def build(self, directory: Path) -> Stand:
+        """What is broken here, not started yet."""
+        return Stand(self._reactor, directory, self.daemons)
+
+    async def complaints(self, crowd: Crowd, after: int) -> list[str]:
+        """At the end of a round: sentences, one for each violation of what only this campaign looks at.
+
+        :param after: the last PandaID of the round before.
+        """
+        return []
 
     async def calm(self) -> None:  # noqa: B027  # most faults end by themselves
         """Faults end, for the drain."""
@@ -131,9 +142,10 @@ class Campaign(ABC):
         verdict = judge(crowd.history, stored)
         clean, fsck = await self._fsck()
         self._note(drain_s=drained_s, back_in_queue_s=back_s)
-        failures = verdict.failures + crowd.history.incidents + (not clean)
+        complaints = await self.complaints(crowd, after)
+        failures = verdict.failures + crowd.history.incidents + (not clean) + len(complaints)
         if failures:
-            self._keep(seed, verdict, crowd, fsck)
+            self._keep(seed, verdict, crowd, complaints=complaints, fsck=fsck)
         return replace(
             Result(self.name, "", (seed, seed)).judged(verdict), jobs=len(stored.jobs), calls=crowd.history.calls,
             unanswered=crowd.history.unanswered, fsck=fsck.partition("\n")[0], failures=failures, figures=dict(self.figures))
@@ -164,8 +176,8 @@ class Campaign(ABC):
         for name, value in figures.items():
             self.figures[name] = max(value, self.figures.get(name, 0))
 
-    def _keep(self, seed: int, verdict: Verdict, crowd: Crowd, fsck: str) -> None:
-        found = {"campaign": self.name, "seed": seed, **vars(verdict), "fsck": fsck, "history": crowd.history.evidence()}
+    def _keep(self, seed: int, verdict: Verdict, crowd: Crowd, **more: object) -> None:
+        found = {"campaign": self.name, "seed": seed, **vars(verdict), **more, "history": crowd.history.evidence()}
         (self.stand.directory / f"evidence-{seed}.json").write_text(json.dumps(found, indent=1, default=str), "utf-8")
 
 

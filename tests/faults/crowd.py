@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 import zlib
 from collections.abc import Coroutine, Sequence
@@ -121,10 +122,23 @@ class Crowd:
             await asyncio.wait(self._tasks)
         self.check()
 
+    async def served(self) -> float:
+        """Wait until every daemon has stored a submission that was sent to it alone: how long it took, s."""
+        began = time.monotonic()
+        await asyncio.gather(*map(self._served_at, self._doors["alice"]))
+        return time.monotonic() - began
+
     def check(self) -> None:
         """:raise BaseExceptionGroup: somebody met what must not happen."""
         if self._failures:
             raise BaseExceptionGroup("clients failed", self._failures)
+
+    async def _served_at(self, door: Door) -> None:
+        party = Party([door], self._habits.patience_s, self.history, Random(self._dice.random()))
+        self.quota += 1
+        self.submitted += 1
+        await self._submit(party, [f"faults.{self._seed}.knock.{self.submitted}"])
+        party.hang_up()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -6,9 +6,10 @@ import os
 import shutil
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -41,6 +42,7 @@ ca_directory = "$directory/pki/certificates"
 [database]
 dsn = "$dsn"
 wait_s = 3
+$database
 [identity]
 pilot = ["$pilot"]
 [timeouts]
@@ -69,6 +71,11 @@ class NotReady(Exception):
 class Stand:
     """Everything below `directory`, which other accounts must be able to enter."""
 
+    database_settings: ClassVar[str] = ""
+    """More lines for [database]."""
+    pki_age: ClassVar[timedelta] = timedelta()
+    """How long all certificates are valid already."""
+
     def __init__(self, reactor: Any, directory: Path, daemons: int, *, fsync: bool = True, sent_lease_s: int = 3,
                  loop_lease_s: int = 2) -> None:
         self._reactor, self.directory, self._count = reactor, directory, daemons
@@ -76,12 +83,19 @@ class Stand:
         self.postgres = EmbeddedPostgres(reactor, directory / "postgres", settings={} if fsync else {"fsync": "off"})
         self.daemons: list[DaemonProcess] = []
         self.doors: list[tuple[str, int]] = []
+        self.passive: list[Door] = []
+        """The ports that only answer questions."""
         self.pki: SandboxPki
 
     @property
     def storage(self) -> Path:
         """Where pilots put their output."""
         return self.directory / "storage"
+
+    @property
+    def dsn(self) -> str:
+        """How the daemons are told to reach the database."""
+        return self.postgres.dsn
 
     @property
     def database(self) -> DatabaseConfig:
@@ -101,8 +115,8 @@ class Stand:
         """Return when all daemons are ready."""
         for name in ("storage", "log"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        await self.postgres.start()
-        self.pki = make_sandbox_pki(self.directory / "pki")
+        await self.start_database()
+        self.pki = make_sandbox_pki(self.directory / "pki", datetime.now(UTC) - self.pki_age)
         await self._prepare_database()
         for number in range(self._count):
             self._add_daemon(number)
@@ -112,6 +126,18 @@ class Stand:
         """Return when nothing runs any more."""
         for daemon in self.daemons:
             await daemon.stop()
+        await self.stop_database()
+
+    def environment(self, number: int) -> Mapping[str, str]:
+        """What one daemon has in its environment beside ours."""
+        return {}
+
+    async def start_database(self) -> None:
+        """Return when there is an empty one."""
+        await self.postgres.start()
+
+    async def stop_database(self) -> None:
+        """Return when it is gone."""
         await self.postgres.stop()
 
     def clear(self) -> None:
@@ -145,12 +171,13 @@ class Stand:
         tls_port, http_port = free_ports((0, 0))
         self.config_file(number).write_text(CONFIG.substitute(self._words(), tls_port=tls_port, http_port=http_port), "utf-8")
         log_file = self.directory / "log" / f"pandad{number}.log"
-        self.daemons.append(DaemonProcess(self._reactor, self.config_file(number), http_port, log_file))
+        self.daemons.append(DaemonProcess(self._reactor, self.config_file(number), http_port, log_file, self.environment(number)))
         self.doors.append((HOST, tls_port))
+        self.passive.append(Door(HOST, http_port))
 
     def _words(self) -> Mapping[str, object]:
-        return {"directory": self.directory, "dsn": self.postgres.dsn, "pilot": SANDBOX_USERS["pilot"], "endpoint": ENDPOINT,
-                **self._leases}
+        return {"directory": self.directory, "dsn": self.dsn, "database": self.database_settings,
+                "pilot": SANDBOX_USERS["pilot"], "endpoint": ENDPOINT, **self._leases}
 
     async def _prepare_database(self) -> None:
         store = Store(self._reactor, self.database)

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 300
-BOUNDS = {"kill9": 2, "dbstop": 3, "cutreply": 150, "handover": 2}
+BOUNDS = {"kill9": 2, "dbstop": 3, "cutreply": 150, "handover": 2, "diskfull": 2, "failover": 2, "clock": 1}
 
 
 @pytest.mark.parametrize("campaign", sorted(BOUNDS))
@@ -22,6 +22,8 @@ def test_nothing_is_lost_and_nothing_doubled(campaign: str, tmp_path: Path, open
              "--resume", str(tmp_path), "--scratch", str(open_directory)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
+    if "cannot be run here" in done.stderr:
+        pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr[-5000:]
     (line,) = done.stdout.splitlines()
     result = json.loads(line)
