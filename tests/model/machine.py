@@ -15,7 +15,7 @@ from pandad.spec.errors import Conflict, Forbidden
 from pandad.spec.job import JobSpec
 
 from .comparing import Compared, Given, as_stored
-from .reference import FEW, Job, Message, capped, has_room, in_use
+from .reference import FEW, SLOT, Job, Message, capped, has_room, in_use
 from .retries import MEMORY_MB
 from .rooms import AGE_S, SILENCE_S, output, spec
 
@@ -257,6 +257,18 @@ class Life(Compared):
         after = capped(self.jobs)
         self.tally.throttled += sum(job.status == "throttled" != self.jobs[i].status for i, job in after.items())
         self._all(lambda i, _: after[i])
+
+    @rule(who=owners, ends=st.booleans())
+    def a_group_has_one_core(self, who: str, ends: bool) -> None:
+        """A job of a small group is taken, and the others are held back; if it ends they come back."""
+        self.submit(Job(who, group=FEW), 2)
+        self.activator(True)
+        for queue in MEMORY_MB:
+            self.acquire(queue, 3, 1)
+        self.caps()
+        if ends:
+            self._watch([i for i, job in self.jobs.items() if job.group and job.status in SLOT], "silent")
+            self.caps()
 
     @rule(picks=st.lists(pick, min_size=1, max_size=2), how=st.sampled_from(("silent", "silent", "forgotten", "outrun")))
     def time_passes(self, picks: list[int], how: str) -> None:
