@@ -20,6 +20,12 @@ from .world import World
 HARVESTER = "faults-harvester"
 NOBODY = 10**12  # a PandaID that is never reached
 OPERATOR = "operator@faults"
+OLD_LINE = """
+    INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount, maxwalltime,
+                      corecount, jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername, used)
+    VALUES (md5(%(id)s::text)::uuid, '', '', '', '', 0, 0, 0, 1, %(id)s, '', '', '', '', '', now() - interval '1 year')
+    RETURNING 1"""
+OLD_LINES = "SELECT count(*) FROM line WHERE used < now() - interval '300 days'"
 OUTAGE = "UPDATE alive SET at = now() - interval '1 hour', due = now() - interval '59 minutes' RETURNING 1"
 OUTAGES = "SELECT count(*) FROM outage"
 WHY_NOT = "SELECT brokerageerrordiag FROM job WHERE pandaid = %(id)s"
@@ -130,6 +136,17 @@ async def nobody_lives(life: Life) -> int:
 async def outages(life: Life) -> int:
     """How many there were."""
     ((count,),) = await life.place.observer.rows(OUTAGES)
+    return int(count)
+
+
+async def leave_a_line(life: Life) -> None:
+    """A line of which all jobs went a year ago."""
+    await life.place.observer.rows(OLD_LINE, id=life.job_id)
+
+
+async def old_lines(life: Life) -> int:
+    """How many such lines are there."""
+    ((count,),) = await life.place.observer.rows(OLD_LINES)
     return int(count)
 
 

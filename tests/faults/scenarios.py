@@ -206,11 +206,14 @@ async def aged(life: Life) -> None:
 
 
 async def archived(life: Life) -> None:
-    """The job has ended, and leaves the hot tables."""
+    """The job has ended, and leaves the hot tables; so does a line that no job stands in any more."""
     await activated(life)
     await life.finish()
+    await errands.leave_a_line(life)
     with cut(life):
         await life.archive()
+        await life.round("historian")
+    expect(await errands.old_lines(life), 0, "lines without jobs")
 
 
 SCENARIOS: Mapping[Scenario, JobStatus | None] = {
