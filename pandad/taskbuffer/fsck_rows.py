@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pandad.spec.jobstatus import IN_SLOT, Event, JobStatus
 from pandad.taskbuffer.invariant import Invariant, Severity, invariant
+from pandad.taskbuffer.lines import FRESH_S
 from pandad.taskbuffer.statement import listed
 
 S = JobStatus
@@ -113,4 +114,9 @@ ROWS = (
         SELECT id, concat('line ', id, ' is found under the digest of another') FROM line
         WHERE digest <> md5(jsonb_build_array({", ".join(LINE_COLUMNS)})::text)::uuid""",
         "new jobs of its kind get a line beside it, or stand in a wrong one: report it"),
+    invariant(
+        "line-used", "a line was in use when each of its live jobs was made, so that it stays as long as they do", E, f"""
+        SELECT l.id, concat('line ', l.id, ' was last used at ', l.used, ', and a job in it was made at ', max(j.creationtime))
+        FROM job j JOIN line l ON l.id = j.line WHERE l.used < j.creationtime - make_interval(secs => {FRESH_S}) GROUP BY l.id""",
+        "the line may go before the job: set line.used to now(), and look whether the database's clock was set back"),
 )

@@ -17,9 +17,10 @@ from .checker import Verdict, judge
 from .lives import Life, Place, Stuck
 from .results import Result
 from .scalpel import Cut, Scalpel
-from .scenarios import SCENARIOS, Scenario
+from .scenarios import SCENARIOS
 from .stand import Stand
 from .stored import observe
+from .ways import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ import atexit
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from pandad.config import DatabaseConfig
 from pandad.taskbuffer.pool import ConnectionLost, Link, Pool
-from pandad.taskbuffer.store import READ_ONLY, Store
+from pandad.taskbuffer.store import READ_ONLY, Body, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Cut(StrEnum):
@@ -27,7 +30,7 @@ class Cut(StrEnum):
 
 DEATHS = frozenset({Cut.PROCESS_BEFORE, Cut.PROCESS_AFTER})
 AFTER = frozenset({Cut.CONNECTION_AFTER, Cut.PROCESS_AFTER})
-HINT = "store.notify"  # a mere hint, sent whenever there is time: no border
+HINT, HINTING = "store.notify", "notify"  # a mere hint, sent whenever there is time, in that transaction: no border
 
 
 GRAVES: list[Deferred[None]] = []
@@ -39,12 +42,14 @@ atexit.register(setattr, sys, "unraisablehook", lambda _: None)
 class Scalpel:
     """Counts the statements that run while it is `awake`, and cuts once, at number `at` (from 0; None: never).
 
-    ``borders``: what was met. ``died``: fires when the process is to be taken for dead; what it did never goes on.
+    ``borders``: what was met; ``names``: in which transactions. ``died``: fires when the process is to be taken for dead; what it
+    did never goes on.
     """
 
     def __init__(self, at: int | None = None, kind: Cut = Cut.CONNECTION_BEFORE) -> None:
         self.awake = False
         self.borders: list[str] = []
+        self.names: set[str] = set()
         self.died: Deferred[None] = Deferred()
         self.cut = False
         """Whether it was made: a life is not quite the same each time, and its last borders may not come."""
@@ -99,7 +104,21 @@ class CutStore(Store):
         super().__init__(clock, config)
         self._pool = _CutPool(clock, config, config.connections)
         self._readers = _CutPool(clock, config, config.read_connections, READ_ONLY)
-        self._pool.scalpel = self._readers.scalpel = scalpel
+        self._scalpel = self._pool.scalpel = self._readers.scalpel = scalpel
+
+    def transact(self, name: str, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        """As the store's, and its name is kept."""
+        self._name(name)
+        return super().transact(name, body, *args, **kwargs)
+
+    def once(self, name: str, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        """As the store's, and its name is kept."""
+        self._name(name)
+        return super().once(name, body, *args, **kwargs)
+
+    def _name(self, name: str) -> None:
+        if self._scalpel.awake and name != HINTING:
+            self._scalpel.names.add(name)
 
     def abandon(self) -> None:
         """As when its process dies: connections go, nothing is waited for."""

@@ -21,7 +21,8 @@ from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.taskbuffer import migrate
 from pandad.taskbuffer.store import Store
 
-from .machine import Life, Tally
+from .comparing import Tally
+from .machine import Life
 from .rooms import Rooms
 
 STEPS_PER_RUN = 100
@@ -80,8 +81,9 @@ def _told(rooms: Rooms, steps: int, number: int) -> int:
         failures = 1
     seconds = time.perf_counter() - started
     sys.stdout.write(
-        f"campaign=model seed={number} steps={tally.steps} jobs={tally.jobs} claims={tally.claims} failures={failures} "
-        f"seconds={seconds:.0f} steps_per_s={tally.steps / seconds:.0f}\n")
+        f"campaign=model seed={number} steps={tally.steps} jobs={tally.jobs} claims={tally.claims} "
+        f"retries={tally.retries} throttled={tally.throttled} "
+        f"failures={failures} seconds={seconds:.0f} steps_per_s={tally.steps / seconds:.0f}\n")
     return failures
 
 

@@ -1,4 +1,4 @@
-"""Every story of one job, up to a number of events: two pilots, its owner, the watcher and the adder, in all orders. Pure.
+"""Every story of one job, up to a number of events: two pilots, its owner and the loops, in all orders. Pure.
 
 The job moves by the table of transitions and the guards of the code; pilots hold what they were given for ever, and may speak at
 any time later. Equal situations are looked at once, and the number of stories that lead to each is counted.
@@ -22,9 +22,12 @@ WORDS = ("starting", "running", "holding", "finished", "failed")
 FENCES = ("attempt", "no attempt")
 LOOPS = (
     (Event.SENT_EXPIRED, Actor.WATCHER), (Event.LOST, Actor.WATCHER), (Event.TIMED_OUT, Actor.WATCHER),
-    (Event.RETRIED, Actor.WATCHER), (Event.KILLED, Actor.USER), (Event.FORCE_KILLED, Actor.USER),
+    (Event.RETRIED, Actor.WATCHER), (Event.RETRIED_ELSEWHERE, Actor.WATCHER), (Event.BROKERED, Actor.BROKERAGE),
+    (Event.INPUT_READY, Actor.DATASERVICE), (Event.THROTTLE, Actor.WATCHER), (Event.UNTHROTTLE, Actor.WATCHER),
+    (Event.CLOSED, Actor.WATCHER), (Event.KILLED, Actor.USER), (Event.FORCE_KILLED, Actor.USER),
     (Event.COMPLETED, Actor.DATASERVICE), (Event.FAILED, Actor.DATASERVICE), (Event.TRANSFER_STARTED, Actor.DATASERVICE))
-NEW_ATTEMPT = frozenset({Event.SENT_EXPIRED, Event.RETRIED})
+RETRIES = frozenset({Event.RETRIED, Event.RETRIED_ELSEWHERE})
+NEW_ATTEMPT = RETRIES | {Event.SENT_EXPIRED}
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def _moved(at: Situation, event: Event, actor: Actor) -> Situation:
     holder = None if event in NEW_ATTEMPT else at.job.holder
     return replace(at, job=replace(
         at.job, status=TRANSITIONS[event].target, attempt_nr=attempt, holder=holder,
-        reported=None if event is Event.RETRIED else at.job.reported))
+        reported=None if event in RETRIES else at.job.reported))
 
 
 @dataclass

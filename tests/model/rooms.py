@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from factories import PILOT, QUEUE, a_caller, a_file, a_queue
+from factories import a_caller, a_file, a_queue
 from fakes.ddm import FakeDDM
 from stages import PILOT_CALLER
 from twisted.internet import reactor
@@ -16,15 +16,15 @@ from pandad.config import BrokerageConfig, DataServiceConfig, SharesConfig, Time
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import FileName
+from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate
 from pandad.jobdispatcher.watcher import PAUSE_MAX_S, Watcher
 from pandad.spec.caller import Role
-from pandad.spec.job import ClaimedJob, JobSpec
-from pandad.spec.jobstatus import Actor, Event
-from pandad.spec.retry import RetryPolicy
-from pandad.taskbuffer import moves, sites
+from pandad.spec.job import JobSpec
+from pandad.spec.retry import Action, RetryPolicy, RetryRule
+from pandad.taskbuffer import sites
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Store, Transaction
@@ -32,23 +32,36 @@ from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.submission import Receipt
 
 from .history import History
-from .reference import Message
+from .reference import CAPS, FEW, SILENT_TRIES, Job, Message
+from .retries import ATTEMPTS, MEMORY_MB, MOST_ATTEMPTS, MOST_MEMORY_MB, MOST_TIME_S
 
 DISK, SCOPE = "TEST_DISK", "user.alice"
 CONTENT = b"five!"
 REPORT = '{"%s": {"guid": "g", "fsize": 5, "adler32": "%08x"}}'
-ONE_ATTEMPT = RetryPolicy(1, 1)  # retries have tests of their own
 SILENCE_S = 4 * 3600  # more than any pilot is allowed, less than any limit on jobs that wait
+AGE_S = 30 * 24 * 3600  # more than anything is allowed
 CALLERS = {"alice": a_caller("alice"), "bob": a_caller("bob"), "admin": a_caller("root", Role.ADMIN)}
+
+POLICY = RetryPolicy(ATTEMPTS, MOST_ATTEMPTS, (
+    RetryRule(name="never", source="pilot", codes=(1305,), action=Action.NO_RETRY),
+    RetryRule(name="memory", source="pilot", codes=(1212,), action=Action.MORE_MEMORY, factor=2, most_mb=MOST_MEMORY_MB),
+    RetryRule(name="time", source="pilot", codes=(1324,), action=Action.MORE_TIME, factor=2, most_s=MOST_TIME_S),
+    RetryRule(name="elsewhere", source="pilot", codes=(1099,), action=Action.AVOID_SITE),
+    RetryRule(name="late elsewhere", source="jobDispatcher", codes=(101,), action=Action.AVOID_SITE),
+    RetryRule(name="outputs twice", source="ddm", codes=(200,), action=Action.LIMIT, attempts=2),
+    RetryRule(name="twice", source="transExitCode", codes=(7,), action=Action.LIMIT, attempts=2)))
 
 _LOOK = Statement("model.look", """
     SELECT (SELECT jsonb_agg(jsonb_build_array(
-                pandaid, jobstatus, attemptnr, reportedstatus, commandtopilot, batchid, superrorcode <> 0)) FROM job),
-           (SELECT jsonb_agg(jsonb_build_array(id, pandaid, event, fromstatus, tostatus, attemptnr, actor) ORDER BY id)
+                j.pandaid, j.jobstatus, j.computingsite, j.attemptnr, j.reportedstatus, j.commandtopilot, j.batchid,
+                j.superrorcode <> 0, j.currentpriority, j.minramcount, j.maxwalltime, j.avoided,
+                (l.minramcount, l.maxwalltime) = (j.minramcount, j.maxwalltime)))
+            FROM job j JOIN line l ON l.id = j.line),
+           (SELECT jsonb_agg(jsonb_build_array(id, pandaid, event, fromstatus, tostatus, attemptnr, actor, why) ORDER BY id)
             FROM job_event WHERE id > %(last)s)""")
-_SILENT = Statement("model.silent", """
-    UPDATE job SET modificationtime = now() - make_interval(secs => %(s)s),
-                   statechangetime = now() - make_interval(secs => %(s)s) WHERE pandaid = ANY (%(ids)s::bigint[])""")
+_OLDER = Statement("model.older", """
+    UPDATE job SET modificationtime = now() - make_interval(secs => %(silent_s)s),
+                   statechangetime = now() - make_interval(secs => %(same_s)s) WHERE pandaid = ANY (%(ids)s::bigint[])""")
 _EMPTY = Statement("model.empty", "TRUNCATE job, job_event, job_report, job_decision, submission CASCADE")
 
 
@@ -57,17 +70,20 @@ class Rooms:
 
     def __init__(self, store: Store) -> None:
         self.store, self.ddm = store, FakeDDM(DISK)
-        self._dispatcher = Dispatcher(store, reactor, SharesConfig())
+        shares = SharesConfig(user_cap=CAPS["alice"], group_caps={FEW: CAPS[FEW]})
+        self._dispatcher = Dispatcher(store, reactor, shares)
         self._heartbeat, self._interface = Heartbeat(store), Jobs(store)
         data = DataServiceConfig(missing_retry_s=0)
         self._clock = Clock()  # of the pauses between sweeps only
         self._broker = Cycle(store, BrokerageConfig())
-        self._watcher = Watcher(store, TimeoutsConfig(), ONE_ATTEMPT, self._clock)
-        self._activator, self._adder = Activator(store, self.ddm, data), Adder(store, self.ddm, data, ONE_ATTEMPT)
+        self._watcher = Watcher(store, TimeoutsConfig(sent_tries=SILENT_TRIES), POLICY, self._clock)
+        self._activator, self._adder = Activator(store, self.ddm, data), Adder(store, self.ddm, data, POLICY)
+        self._caps = Caps(store, shares)
 
     async def prepare(self) -> None:
-        """A queue for all jobs."""
-        await self.store.transact("model_queue", sites.put, a_queue(), "model")
+        """The queues."""
+        for name, memory_mb in MEMORY_MB.items():
+            await self.store.transact("model_queue", sites.put, a_queue(nickname=name, maxrss=memory_mb), "model")
 
     async def begin(self) -> None:
         """No jobs."""
@@ -77,15 +93,16 @@ class Rooms:
         """New jobs."""
         return await self._interface.submit(CALLERS[who], specs, request_id)
 
-    async def acquire(self, node: str, count: int) -> list[ClaimedJob]:
+    async def acquire(self, queue: str, node: str, count: int) -> Sequence[JobSpec]:
         """What a pilot gets."""
         return await self._dispatcher.acquire(
-            PILOT_CALLER, AcquireJobs(site_name=QUEUE, node=node, prod_source_label="user", n_jobs=count))
+            PILOT_CALLER, AcquireJobs(site_name=queue, node=node, prod_source_label="user", n_jobs=count))
 
     async def say(self, said: Message, who: str | None = None) -> str:
         """What a pilot is answered; or, in its place, a person."""
         update = JobUpdate(
             job_id=said.job, job_status=said.word, attempt_nr=said.attempt, batch_id=said.batch, node=said.node,
+            pilot_error_code=said.error, trans_exit_code=str(said.exit) if said.exit else None,
             job_output_report=REPORT % (output(said.job), ADLER32) if said.files else "")
         return await self._heartbeat.update(CALLERS[who] if who else PILOT_CALLER, update)
 
@@ -105,18 +122,15 @@ class Rooms:
         """One round."""
         await self._adder.run_once()
 
-    async def fall_silent(self, ids: Sequence[int]) -> None:
-        """The pilots of these jobs have not spoken for long, and the watcher looks."""
-        await self.store.once("model_silent", _run, _SILENT, s=SILENCE_S, ids=list(ids))
+    async def hold(self) -> None:
+        """One round of the caps."""
+        await self._caps.run_once()
+
+    async def watch(self, ids: Sequence[int], silent_s: float, same_s: float) -> None:
+        """Nobody has spoken of these jobs for so long, nor has their state changed for so long, and the watcher looks."""
+        await self.store.once("model_older", _run, _OLDER, silent_s=silent_s, same_s=same_s, ids=list(ids))
         self._clock.advance(PAUSE_MAX_S)
         await self._watcher.run_once()
-
-    async def retry(self, ids: Sequence[int], attempts: Sequence[int]) -> None:
-        """New attempts of these jobs, if they still are in those."""
-        changes = [
-            moves.Change(i, {"attemptNr": n + 1, "reportedstatus": None}, attempt_nr=n)
-            for i, n in zip(ids, attempts, strict=True)]
-        await self.store.transact("model_retry", _retry, changes)
 
     def storage_answers(self, answers: bool) -> None:
         """From now on, or not."""
@@ -141,15 +155,13 @@ def output(job: int) -> str:
     return f"out.{job:05d}"
 
 
-def spec(has_input: bool, has_output: bool, name: str) -> JobSpec:
-    """A job to submit; ``name`` names its input."""
-    files = [a_file(type="input", lfn=name, scope=SCOPE)] if has_input else []
-    files += [a_file(lfn="out.$PANDAID", scope=SCOPE, destinationSE=None)] if has_output else []
-    return JobSpec(transformation="run.sh", jobName=name, prodSourceLabel="user", maxAttempt=1, Files=files)
-
-
-async def _retry(txn: Transaction, changes: Sequence[moves.Change]) -> None:
-    await moves.move(txn, Event.RETRIED, changes, actor=Actor.WATCHER, who=PILOT.subject)
+def spec(job: Job, name: str) -> JobSpec:
+    """A job as this one, to submit; ``name`` names its input."""
+    files = [a_file(type="input", lfn=name, scope=SCOPE)] if job.has_input else []
+    files += [a_file(lfn="out.$PANDAID", scope=SCOPE, destinationSE=None)] if job.has_output else []
+    return JobSpec(
+        transformation="run.sh", jobName=name, prodSourceLabel="user", maxAttempt=job.may, workingGroup=job.group or None,
+        computingSite=job.queue, minRamCount=job.memory_mb, maxWalltime=job.time_s, Files=files)
 
 
 async def _run(txn: Transaction, /, statement: Statement, **parameters: Any) -> int:

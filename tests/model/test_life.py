@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
+from pandad.jobdispatcher import fairshare
+from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Event
-from pandad.taskbuffer import dispatched
+from pandad.spec.retry import Decision, RetryPolicy, decide
+from pandad.spec.site import Queue
+from pandad.taskbuffer import dispatched, retries
 from pandad.taskbuffer.dispatched import Dispatched, look
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -17,7 +23,7 @@ from .campaign import run
 from .history import History
 from .rooms import Rooms
 
-STEPS, SEED = 2000, 3
+STEPS, SEED = 1000, 3
 
 
 @ensureDeferred
@@ -27,7 +33,7 @@ async def test_rooms_are_as_the_reference_says(store: Store) -> None:
     rooms = Rooms(store)
     await rooms.prepare()
     tally = await deferToThread(run, rooms, STEPS, SEED)
-    assert tally.steps >= STEPS and tally.claims >= STEPS / 20
+    assert tally.steps >= STEPS and tally.claims >= STEPS / 20 and tally.retries >= STEPS / 100
 
 
 async def _unfenced(txn: Transaction, panda_id: int) -> Dispatched | None:
@@ -36,24 +42,44 @@ async def _unfenced(txn: Transaction, panda_id: int) -> Dispatched | None:
     return replace(found, attempt_nr=2) if found is not None and found.attempt_nr == 1 else found
 
 
+def _uncounted(job: JobSpec, attempts: int, policy: RetryPolicy, queue: Queue | None) -> Decision:
+    """Each attempt is the first."""
+    return decide(job, 1, policy, queue)
+
+
+def _unavoided(job: JobSpec, attempts: int, policy: RetryPolicy, queue: Queue | None) -> Decision:
+    """A job may come back to where it failed."""
+    return replace(decide(job, attempts, policy, queue), avoid=None)
+
+
+WRONG: dict[str, tuple[object, str, Any]] = {
+    "attempts are not told apart": (dispatched, "look", _unfenced),
+    "attempts are not counted": (retries, "decide", _uncounted),
+    "queues are not avoided": (retries, "decide", _unavoided),
+    "a retry costs no priority": (retries, "PRIORITY_STEP", 0),
+    "caps are not kept": (fairshare.Shares, "room", lambda shares, line: inf),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
 @ensureDeferred
-async def test_the_machine_finds_what_is_wrong(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Would the rooms be wrong about an attempt, a run would show it."""
+async def test_the_machine_finds_what_is_wrong(store: Store, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Would the rooms be wrong about attempts, retries or caps, a run would show it."""
     rooms = Rooms(store)
     await rooms.prepare()
-    monkeypatch.setattr(dispatched, "look", _unfenced)
+    monkeypatch.setattr(*WRONG[what])
     with pytest.raises(AssertionError):
         await deferToThread(run, rooms, STEPS, SEED, False)
 
 
-CLAIM = (2, 1, Event.CLAIMED, "activated", "sent", 1, "pilot")
+CLAIM = (2, 1, Event.CLAIMED, "activated", "sent", 1, "pilot", None)
 FORGED = [
-    (2, 1, Event.CLAIMED, "defined", "sent", 1, "pilot"),  # the job is elsewhere
-    (2, 1, Event.RUNNING, "activated", "running", 1, "pilot"),  # no such transition
-    (2, 1, Event.CLAIMED, "activated", "sent", 1, "user"),  # not by him
-    (2, 1, Event.CLAIMED, "activated", "sent", 2, "pilot"),  # an attempt that nobody made
-    (2, 1, "still waiting", "activated", "waiting", 1, "dataservice"),  # a note that moves
-    (2, 1, Event.SUBMITTED, None, "defined", 1, "user"),  # born twice
+    (2, 1, Event.CLAIMED, "defined", "sent", 1, "pilot", None),  # the job is elsewhere
+    (2, 1, Event.RUNNING, "activated", "running", 1, "pilot", None),  # no such transition
+    (2, 1, Event.CLAIMED, "activated", "sent", 1, "user", None),  # not by him
+    (2, 1, Event.CLAIMED, "activated", "sent", 2, "pilot", None),  # an attempt that nobody made
+    (2, 1, "still waiting", "activated", "waiting", 1, "dataservice", None),  # a note that moves
+    (2, 1, Event.SUBMITTED, None, "defined", 1, "user", None),  # born twice
 ]
 
 

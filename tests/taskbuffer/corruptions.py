@@ -189,7 +189,8 @@ CORRUPTIONS = (
     _c("file-output-ready", "finished", "UPDATE file SET fsize = NULL WHERE pandaid = %(id)s AND type = 'log'"),
     _c("decision-queue", "assigned", "UPDATE job_decision SET chosen = 'OTHER' WHERE pandaid = %(id)s"),
     _c("line-of-job", "activated", _job("minramcount = 4000")),
-    _c("line-of-job", "activated", _job("line = 999999"), refused_by="job_line_fkey"),
+    _c("line-of-job", "activated", _job("line = 999999")),
+    _c("line-used", "SELECT min(line) FROM job", "UPDATE line SET used = now() - interval '2 days' WHERE id = %(id)s"),
     _c("line-digest", "SELECT min(id) FROM line", "UPDATE line SET digest = md5('x')::uuid WHERE id = %(id)s"),
     # the history of a job
     _c("event-submitted-once", "defined", _new_event("submitted", "NULL", "defined")),

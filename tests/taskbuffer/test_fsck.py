@@ -49,7 +49,7 @@ def test_migrations_tell_what_must_be_there() -> None:
 async def test_every_column_of_a_line_is_compared(observer: Observer) -> None:
     """Those that the digest is made of, in their order."""
     text = "SELECT attname FROM pg_attribute WHERE attrelid = 'line'::regclass AND attnum > 0 ORDER BY attnum"
-    assert [name for (name,) in await observer.rows(text)] == ["id", "digest", *LINE_COLUMNS]
+    assert [name for (name,) in await observer.rows(text)] == ["id", "digest", *LINE_COLUMNS, "used"]
 
 
 @ensureDeferred

@@ -48,6 +48,7 @@ ROWS = {
           INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid) VALUES (1, 1, 'h', 1)""",
     7: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
           INSERT INTO user_secret (anchor, subject, name, sealed) VALUES ('ca', 'alice', 'token', '\\x00')""",
+    8: "SELECT 1",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

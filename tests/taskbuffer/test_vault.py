@@ -13,6 +13,7 @@ from pandad.taskbuffer import vault
 from pandad.taskbuffer.vault import KeyFileError, Unopened, Vault
 
 KEYS = [bytes([n]) * 32 for n in range(2)]
+LONG = 16  # characters
 
 
 def test_what_is_sealed_opens() -> None:
@@ -21,7 +22,8 @@ def test_what_is_sealed_opens() -> None:
     for text in ("", "x", "ü" * 1000, "a\nb"):
         sealed = one.seal(ALICE, "token", text)
         assert one.open(ALICE, "token", sealed) == text
-        assert sealed != one.seal(ALICE, "token", text) and (not text or text.encode() not in sealed)
+        assert sealed != one.seal(ALICE, "token", text)
+        assert len(text) < LONG or text.encode() not in sealed  # a letter may well be there by chance
 
 
 @pytest.mark.parametrize("spoil", ["owner", "anchor", "name", "bit", "cut", "empty"])

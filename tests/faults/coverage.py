@@ -1,0 +1,116 @@
+"""What the crash points are there for: every call, command, loop and limit that changes something, and the lives that cut it.
+
+A reason stands where no life does.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from . import scenarios as s
+from .limits import LIMITS
+from .scenarios import SCENARIOS
+from .ways import Scenario
+
+Covered = Mapping[str, tuple[Scenario, ...] | str]
+
+READS = "reads"
+SAYS = "says what it knows without the database"
+
+ROUTES: Covered = {
+    "/api/v1/creds/set_user_secrets": (s.with_a_secret,),
+    "/api/v1/creds/get_user_secrets": READS,
+    "/api/v1/job/submit": (s.finished, s.submitted_together),
+    "/api/v1/job/get_description": READS,
+    "/api/v1/job/get_description_incl_archive": READS,
+    "/api/v1/job/kill": (s.killed_early, s.killed_in_slot),
+    "/api/v1/job/set_debug_mode": (s.debugged,),
+    "/api/v1/job/set_command": (s.debugged,),
+    "/api/v1/job/get_debug_output": READS,
+    "/api/v1/job/why": READS,
+    "/api/v1/job/get_timeline": READS,
+    "/api/v1/pilot/acquire_jobs": (s.finished, s.taken_with_others, s.with_a_secret, s.of_a_worker),
+    "/api/v1/pilot/update_job": (s.finished, s.failed, s.checked, s.recovered, s.killed_in_slot, s.debugged),
+    "/api/v1/pilot/update_jobs_bulk": (s.reported_together,),
+    "/api/v1/pilot/update_worker_status": (s.of_a_worker,),
+    "/api/v1/system/get_attributes": SAYS,
+    "/api/v1/workflow/get_workflow_details": SAYS,
+    "/server/panda/getJob": (s.finished,),
+    "/server/panda/updateJob": (s.finished,),
+    "/server/panda/updateWorkerPilotStatus": (s.of_a_worker,),
+    "/server/panda/get_access_token": SAYS,
+    "/server/panda/setDebugMode": (s.debugged,),
+    "/server/panda/send_command_to_job": (s.debugged,),
+    "/server/panda/set_user_secret": (s.with_a_secret,),
+    "/server/panda/get_user_secrets": READS,
+}
+"""By path, all routes but the passive ones, which read. A route of the legacy dialect calls the same room as that of API v1."""
+
+LOOPS: Covered = {
+    "brokerage": (s.finished, s.elsewhere, s.queue_opened),
+    "activator": (s.finished,),
+    "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
+    "watcher": tuple(LIMITS),
+    "caps": (s.held_back,),
+    "ageing": (s.aged,),
+    "historian": (s.archived,),
+    "alive": (s.after_an_outage,),
+}
+
+PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
+
+NOT_CUT: Mapping[str, str] = {
+    **dict.fromkeys((
+        "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
+        "watch_list"), READS),
+    "fsck_pause": "waits",
+    "fsck_repair": PERSON,
+    "notify": "a hint that may get lost: no border",
+    "sandbox_queue": PERSON,
+    "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
+}
+"""By name, the transactions that no life has under the scalpel, and why not."""
+
+LIMITS_PAST: Covered = {life.__name__.removeprefix("past_"): (life,) for life in LIMITS}
+"""By row of the table of timeouts."""
+
+
+def written(house: Path) -> Iterator[str]:
+    """The name of every transaction in the text of pandad that is not on the connections for reading; * for what varies."""
+    for path in sorted(house.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("transact", "once"):
+                yield from _names(call.args[0])
+
+
+def _names(argument: ast.expr) -> Iterator[str]:
+    match argument:
+        case ast.Constant(value=str(name)):
+            yield name
+        case ast.JoinedStr(values=parts):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+
+
+def uncut(names: Collection[str], cut: Collection[str]) -> list[str]:
+    """Transactions of these names that are not among those cut, nor excused; and what is excused for nothing."""
+    missed = {name for name in names if not any(fnmatchcase(each, name) for each in cut)}
+    return [*(f"{name}: never cut" for name in sorted(missed - NOT_CUT.keys())),
+            *(f"{name}: needs no excuse" for name in sorted(NOT_CUT.keys() - missed))]
+
+
+def lives(covered: Covered) -> Iterator[Scenario]:
+    """Those that stand in a table."""
+    for each in covered.values():
+        yield from each if isinstance(each, tuple) else ()
+
+
+def gaps(wanted: Iterable[str], covered: Covered) -> list[str]:
+    """What no life cuts and no reason excuses; what is not there any more; and lives that are never led."""
+    names = set(wanted)
+    return [
+        *(f"{name}: no life" for name in sorted(names - covered.keys())),
+        *(f"{name}: there is no such thing" for name in sorted(covered.keys() - names)),
+        *(f"{life.__name__}: never led" for life in lives(covered) if life not in SCENARIOS)]

@@ -1,0 +1,98 @@
+"""One process of pandad without its edges: the rooms and the loops, on a store under the scalpel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from pandad.api.v1.pilot import Pilot
+from pandad.brokerage.cycle import Cycle
+from pandad.config import (
+    BrokerageConfig,
+    DatabaseConfig,
+    DataServiceConfig,
+    HistoryConfig,
+    RetryConfig,
+    RetryRuleConfig,
+    SecretsConfig,
+    SharesConfig,
+    TimeoutsConfig,
+)
+from pandad.daemons.alive import Alive
+from pandad.daemons.historian import Historian
+from pandad.daemons.lease import Leases
+from pandad.dataservice.activator import Activator
+from pandad.dataservice.adder import Adder
+from pandad.dataservice.local import LocalDDM
+from pandad.jobdispatcher.ageing import Ageing
+from pandad.jobdispatcher.caps import Caps
+from pandad.jobdispatcher.dispatcher import Dispatcher
+from pandad.jobdispatcher.harvester import Workers
+from pandad.jobdispatcher.heartbeat import Heartbeat
+from pandad.jobdispatcher.jobsecrets import Extra, JobSecrets
+from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.jobdispatcher.watcher import Watcher
+from pandad.spec.caller import Caller
+from pandad.spec.job import JobSpec
+from pandad.spec.retry import RetryPolicy
+from pandad.spec.timeouts import TIMEOUTS
+from pandad.taskbuffer.retries import policy_of
+from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.vault import KEY_BYTES, Vault
+from pandad.userinterface.authority import Authority
+from pandad.userinterface.debug import Debug
+from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.secrets import Secrets
+
+from .scalpel import CutStore, Scalpel
+from .stand import ENDPOINT
+
+LEASE_S = 0.02
+OUT_OF_MEMORY, BAD_SITE = 1212, 1099  # pilotErrorCode
+RETRIES = RetryConfig(rules={
+    "memory": RetryRuleConfig(source="pilot", codes=(OUT_OF_MEMORY,), action="more_memory"),
+    "elsewhere": RetryRuleConfig(source="pilot", codes=(BAD_SITE,), action="avoid_site")})
+
+
+class Watching:
+    """A watcher that looks after one limit, in each round; the others are switched off."""
+
+    def __init__(self, store: Store, policy: RetryPolicy, limit: Callable[[], str]) -> None:
+        self._store, self._policy, self._limit = store, policy, limit
+
+    async def run_once(self) -> bool:
+        """One round."""
+        off = {row.setting: 0 for row in TIMEOUTS if row.name != self._limit()}
+        return await Watcher(self._store, TimeoutsConfig(**off), self._policy, Clock()).run_once()
+
+
+class World:
+    """The process. ``limit``: which row of the timeouts the watcher looks after."""
+
+    def __init__(self, clock: Any, database: DatabaseConfig, storage: Path, scalpel: Scalpel, limit: Callable[[], str]) -> None:
+        self.store = store = CutStore(clock, database, scalpel)
+        vault, secrets = Vault([bytes(KEY_BYTES)]), SecretsConfig(handed_out="asked")
+        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store), Workers(store)
+        self.debug, self.secrets = Debug(store, Authority()), Secrets(store, vault)
+        self._dispatcher, self._job_secrets = Dispatcher(store, clock, SharesConfig()), JobSecrets(store, vault, secrets)
+        self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
+        self.leases = leases = Leases(store, LEASE_S)
+        data, policy = DataServiceConfig(endpoints={ENDPOINT: storage}), policy_of(RETRIES)
+        ddm = LocalDDM(clock, data.endpoints)
+        rooms: dict[str, Any] = {
+            "brokerage": Cycle(store, BrokerageConfig()), "activator": Activator(store, ddm, data),
+            "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
+            "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
+            "historian": Historian(store, HistoryConfig())}
+        self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
+            **{name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()},
+            "alive": Alive(store, 1.0).run_once}
+
+    async def acquire(self, caller: Caller, asked: AcquireJobs) -> list[tuple[JobSpec, Extra]]:
+        """Jobs for a pilot, each with what goes along with it."""
+        found = await self._dispatcher.acquire(caller, asked)
+        extra = await self._job_secrets.of_jobs([job.PandaID or 0 for job in found])
+        return [(job, extra.get(job.PandaID or 0, {})) for job in found]
