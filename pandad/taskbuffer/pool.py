@@ -6,6 +6,7 @@ so pandad has its own small pool, and nothing outside `store` ever holds a Defer
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from random import uniform
 from typing import Any
@@ -60,12 +61,47 @@ class ConstraintViolated(Exception):
         self.constraint = constraint
 
 
+class _QuietCursor(txpostgres.Cursor):  # type: ignore[misc]
+    """A cursor that the reactor knows by its connection's descriptor."""
+
+    def fileno(self) -> int:
+        number: int = self._connection.fileno()
+        return number
+
+
 class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
-    """A connection that closes itself when the server goes away while it is idle, instead of raising into the reactor."""
+    """A connection that closes itself when the server goes away while it is idle, instead of raising into the reactor.
+
+    The reactor gets a descriptor of our own for the socket. libpq closes its own as soon as it finds the server gone, in the midst
+    of a call; the reactor could not forget that one then, and would take the next socket of that number for one it watches.
+    """
+
+    cursorFactory = _QuietCursor
+    _descriptor = -1
+
+    def poll(self) -> Any:
+        """See _PollingMixin; fires when it is connected."""
+        return super().poll().addCallback(self._connected)
+
+    def _connected(self, connection: Any) -> Any:
+        self.reactor.removeReader(self)  # it may be there under libpq's descriptor
+        try:
+            self._descriptor = os.dup(self._connection.fileno())
+        except OSError as error:
+            raise psycopg2.OperationalError(f"the server has hung up, or there are no file descriptors left ({error})") from error
+        return connection
+
+    def fileno(self) -> int:
+        """As the reactor knows it."""
+        number: int = self._descriptor if self._descriptor >= 0 else super().fileno()
+        return number
 
     def close(self) -> None:
         if self._connection is not None:
             super().close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def abandon(self) -> None:
         """Close it if it is still being opened; one that just succeeded must not be closed under txpostgres' feet."""
@@ -77,6 +113,9 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
             super().doRead()
         except psycopg2.Error:
             self.close()
+        else:
+            if not self._connection.closed and self._connection.fileno() < 0:  # libpq has hung up, and says nothing
+                self.close()
 
 
 class Link:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
 
 from pandad.api.auth import IAuthenticator, X509Authenticator
+from pandad.api.gridcert import read
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
 from pandad.embedded.proxies import INDEPENDENT, make_proxy
 from pandad.spec.caller import Caller, Role
@@ -36,13 +36,10 @@ class ConnectionStandIn:
     """What is asked of a TLS connection after its handshake."""
 
     def __init__(self, chain: list[x509.Certificate]) -> None:
-        self._chain = [crypto.X509.from_cryptography(certificate) for certificate in chain]
+        self.verified_chain = {depth: read(certificate) for depth, certificate in enumerate(chain)}
 
     def getHandle(self) -> ConnectionStandIn:
         return self
-
-    def get_verified_chain(self) -> list[crypto.X509]:
-        return self._chain
 
 
 class RequestStandIn:
