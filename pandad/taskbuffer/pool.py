@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import psycopg2
+import psycopg2.extensions
 import psycopg2.extras
 from psycopg2 import errorcodes, errors
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -111,7 +112,7 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
     def doRead(self) -> None:
         try:
             super().doRead()
-        except psycopg2.Error:
+        except (psycopg2.Error, ValueError):  # ValueError: libpq gave up the socket before psycopg2 knew of it
             self.close()
         else:
             if not self._connection.closed and self._connection.fileno() < 0:  # libpq has hung up, and says nothing
@@ -203,7 +204,7 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
     connection = _QuietConnection(reactor=clock)
     alarm = clock.callLater(config.connect_timeout_s, connection.abandon)
     try:
-        await connection.connect(config.dsn, application_name=application, options=session_options(config) + options,
+        await connection.connect(_primary(config.dsn), application_name=application, options=session_options(config) + options,
                                  keepalives_idle=30, keepalives_interval=10, keepalives_count=3)
     except ConnectionClosed as error:
         raise StoreUnavailable(f"no connection to the database within {config.connect_timeout_s:g} s") from error
@@ -214,6 +215,18 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
         if alarm.active():
             alarm.cancel()
     return Link(clock, connection, config.statement_timeout_s + ANSWER_GRACE_S)
+
+
+def _primary(dsn: str) -> str:
+    """For a choice of hosts: libpq takes a session that begins read-only, as those of readers do, for a standby's, so that
+    ``read-write`` would refuse them every host; ``primary`` asks the server.
+
+    :raise psycopg2.Error: this is no DSN.
+    """
+    words = psycopg2.extensions.parse_dsn(dsn)
+    if words.get("target_session_attrs") == "read-write":
+        words["target_session_attrs"] = "primary"
+    return str(psycopg2.extensions.make_dsn(**words))
 
 
 def session_options(config: DatabaseConfig) -> str:

@@ -25,13 +25,14 @@ ANSWER_LIMIT_S = 30.0
 ACCURACY_S = 60.0         # no run lasts that long; the smallest jump is far longer
 SENT_LEASE_S = 3
 
-# Leases that ended before their time; and whatever else the watcher did: all other limits are an hour and more.
+# Leases that ended before their time, also of jobs that are killed when their pilot stays silent; and whatever else the watcher
+# did: all other limits are an hour and more.
 EXPIRED = """SELECT pandaid, b.event, extract(epoch FROM b.at - a.at)::float
              FROM job_event_ever a JOIN job_event_ever b USING (pandaid)
              WHERE pandaid > %(after)s AND a.event = 'claimed' AND b.actor = 'watcher' AND a.id < b.id
                AND NOT EXISTS (SELECT FROM job_event_ever c WHERE c.pandaid = a.pandaid AND c.event = 'claimed'
                                                               AND c.id > a.id AND c.id < b.id)
-               AND (b.event <> 'sent lease expired' OR b.at - a.at < make_interval(secs => %(lease_s)s))"""
+               AND (b.event NOT IN ('sent lease expired', 'killed') OR b.at - a.at < make_interval(secs => %(lease_s)s))"""
 BACKWARDS = """SELECT pandaid, event, extract(epoch FROM gone)::float
                FROM (SELECT pandaid, event, at - lag(at) OVER (PARTITION BY pandaid ORDER BY id) AS gone FROM job_event_ever
                      WHERE pandaid > %(after)s) AS e

@@ -19,7 +19,7 @@ from pandad.spec.errors import StoreUnavailable
 from pandad.taskbuffer.pool import ConnectionLost, connect
 
 from .campaign import Campaign, settled
-from .crowd import Crowd
+from .crowd import Crowd, Habits
 from .disks import Disk
 from .manners import dropped, tracebacks
 from .stand import Stand
@@ -121,6 +121,7 @@ class DiskFull(Campaign):
     """A disk of the database is full for seconds, and then no more; nobody does anything but start PostgreSQL if it ended."""
 
     name, cycles, jobs_per_cycle = "diskfull", 10, 80
+    habits = Habits(patience_s=20.0)  # a daemon may wait for a link, and then for a session that does not open
     stand: SmallDisks
 
     def build(self, directory: Path) -> SmallDisks:

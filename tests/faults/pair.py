@@ -109,7 +109,9 @@ class Pair(Stand):
     async def stop_database(self) -> None:
         """Both."""
         for member in self._members:
-            await member.stop("immediate")
+            stopped = Deferred.fromCoroutine(member.stop("immediate"))
+            member.thaw()
+            await stopped
 
     async def take_over(self) -> None:
         """The standby becomes the primary, alone for now; nobody waits for a standby. `standby` is what was the primary.

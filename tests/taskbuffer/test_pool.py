@@ -25,6 +25,7 @@ from pandad.taskbuffer.pool import (
     TransactionDoomed,
     connect,
 )
+from pandad.taskbuffer.store import READ_ONLY
 
 from .observing import Observer, eventually
 
@@ -307,3 +308,20 @@ async def test_subscriber_that_raises_does_not_end_the_listener(database: Databa
     await observer.kill("pandad listener")
     await eventually(lambda: len(heard) == 2)
     await listener.stop()
+
+
+@ensureDeferred
+async def test_readers_find_the_primary_too(database: DatabaseConfig) -> None:
+    """A DSN that asks for a server that takes writes serves sessions that only read."""
+    config = replace(database, dsn=f"{database.dsn} target_session_attrs=read-write")
+    for options in ("", READ_ONLY):
+        link = await connect(clock, config, "pandad", options)
+        assert (await link.execute("SELECT 1"))[0] == [(1,)]
+        link.close()
+
+
+@ensureDeferred
+async def test_a_bad_dsn_is_told(database: DatabaseConfig) -> None:
+    """In libpq's words."""
+    with pytest.raises(StoreUnavailable, match="no_such_word"):
+        await connect(clock, replace(database, dsn="no_such_word=1"), "pandad")
