@@ -73,8 +73,8 @@ class _QuietCursor(txpostgres.Cursor):  # type: ignore[misc]
 class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
     """A connection that closes itself when the server goes away while it is idle, instead of raising into the reactor.
 
-    The reactor gets a descriptor of our own for the socket. libpq closes its own as soon as it finds the server gone, in the midst
-    of a call; the reactor could not forget that one then, and would take the next socket of that number for one it watches.
+    The reactor gets a descriptor of our own for the socket. libpq closes its own as soon as it finds the server gone, amid a call;
+    the reactor could not forget that one then, and would take the next socket of that number for one that it watches.
     """
 
     cursorFactory = _QuietCursor
@@ -112,7 +112,7 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
     def doRead(self) -> None:
         try:
             super().doRead()
-        except (psycopg2.Error, ValueError):  # ValueError: libpq gave up the socket before psycopg2 knew of it
+        except psycopg2.Error:
             self.close()
         else:
             if not self._connection.closed and self._connection.fileno() < 0:  # libpq has hung up, and says nothing
