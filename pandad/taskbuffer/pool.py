@@ -73,7 +73,7 @@ class _QuietCursor(txpostgres.Cursor):  # type: ignore[misc]
 class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
     """A connection that closes itself when the server goes away while it is idle, instead of raising into the reactor.
 
-    The reactor gets a descriptor of our own for the socket. libpq closes its own as soon as it finds the server gone, amid a call;
+    The reactor gets a descriptor of our own for a socket. libpq closes its own as soon as it finds the server gone, amid calls;
     the reactor could not forget that one then, and would take the next socket of that number for one that it watches.
     """
 
