@@ -85,7 +85,6 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
         return super().poll().addCallback(self._connected)
 
     def _connected(self, connection: Any) -> Any:
-        self.reactor.removeReader(self)  # it may be there under libpq's descriptor
         try:
             self._descriptor = os.dup(self._connection.fileno())
         except OSError as error:
@@ -110,6 +109,9 @@ class _QuietConnection(txpostgres.Connection):  # type: ignore[misc]
             self.close()
 
     def doRead(self) -> None:
+        if self._descriptor < 0:  # still connecting: what it waits for next it says itself
+            super(txpostgres.Connection, self).doRead()
+            return
         try:
             super().doRead()
         except psycopg2.Error:
