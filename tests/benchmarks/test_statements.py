@@ -25,5 +25,5 @@ def test_a_script_names_all_its_jobs(database: Database, each: int) -> None:
     for statement in (claim, running, finished):
         assert all(f":id{place}" in statement for place in range(each))
     assert claim.startswith('EXECUTE "claims.take"')
-    assert running.startswith('EXECUTE "jobs.') and finished.startswith('EXECUTE "jobs.')
+    assert running.startswith('EXECUTE "moves.') and finished.startswith('EXECUTE "moves.')
     assert script.count("PREPARE ") == 2

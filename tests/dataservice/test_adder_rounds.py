@@ -102,10 +102,13 @@ async def test_a_pilot_that_asks_for_another_attempt(stage: Stage) -> None:
     )
     why = "pilot 1305: bad node; taskBuffer 107: retried, attempt 2 of 3: the pilot asks for it"
     assert (await stage.history(panda_id))[-1].why == why
-    await stage.claim()
+    (again,) = await stage.claim()
     assert await stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
-    await stage.store.once("test_report", _report, panda_id, JobStatus.FINISHED, json.dumps(GOOD))
-    await rounds(stage, full()).run_once()
+    ddm = full()
+    ddm.put(DISK, name_of(again.logs[0]), CONTENT)
+    said = {file.lfn: entry() for file in again.outputs}
+    await stage.store.once("test_report", _report, panda_id, JobStatus.FINISHED, json.dumps(said))
+    await rounds(stage, ddm).run_once()
     assert await stage.status(panda_id) is JobStatus.FINISHED
     assert await stage.sql("SELECT attemptnr, outcome FROM job_report ORDER BY 1") == [(1, "failed"), (2, "finished")]
 
