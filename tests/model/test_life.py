@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 import pytest
+from hypothesis.errors import Flaky
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
@@ -57,7 +58,7 @@ WRONG: dict[str, tuple[object, str, Any]] = {
     "attempts are not counted": (retries, "decide", _uncounted),
     "queues are not avoided": (retries, "decide", _unavoided),
     "a retry costs no priority": (retries, "PRIORITY_STEP", 0),
-    "caps are not kept": (fairshare.Shares, "room", lambda shares, line: inf),
+    "caps are not kept": (fairshare.Place, "room", inf),
 }
 
 
@@ -68,7 +69,7 @@ async def test_the_machine_finds_what_is_wrong(store: Store, monkeypatch: pytest
     rooms = Rooms(store)
     await rooms.prepare()
     monkeypatch.setattr(*WRONG[what])
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, Flaky)):  # led again, wrong rooms may go wrong at another step
         await deferToThread(run, rooms, STEPS, SEED, False)
 
 
