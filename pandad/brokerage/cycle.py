@@ -67,7 +67,7 @@ async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> Non
 def _placed(decision: Decision) -> moves.Change:
     assert decision.chosen is not None
     return moves.Change(_id(decision), {"computingSite": decision.chosen.name, "brokerageErrorDiag": None},
-                       why=f"{decision.chosen.name}: {decision.reason}")
+                        why=f"{decision.chosen.name}: {decision.reason}")
 
 
 def _id(decision: Decision) -> int:

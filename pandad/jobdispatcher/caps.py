@@ -49,10 +49,10 @@ class Caps:
         held = await turns.lines_with_throttled(txn)
         used = await claims.usage(txn)
         known = {line.id: line for line in await lines.find(txn, list({*used, *held}))}
-        cores = self._cores({known[line]: n for line, n in used.items()})
+        cores = self._cores({known[line]: n for line, n in used.items() if line in known})
         full = [capped for capped, n in cores.items() if n >= capped.cores]
         stopped = [await self._hold_back(txn, capped, cores[capped]) for capped in full]
-        freed = await self._let_go(txn, [known[line] for line in held], cores)
+        freed = await self._let_go(txn, [known[line] for line in held if line in known], cores)
         return freed == BATCH or BATCH in stopped
 
     def _cores(self, used: Mapping[Line, int]) -> Counter[Capped]:

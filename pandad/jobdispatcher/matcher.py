@@ -139,17 +139,18 @@ class Matcher:
         for each in found:
             by_queue[each.queue].append(each)
         for queue, there in by_queue.items():
-            self._windows[queue] = Window.of(((self._lines[w.line], w.priority, w.panda_id) for w in there), began, good_until)
+            known = ((self._lines[w.line], w.priority, w.panda_id) for w in there if w.line in self._lines)
+            self._windows[queue] = Window.of(known, began, good_until)
 
     async def _count(self) -> None:
         self._shares_at = self._clock.seconds()
         used = await self._store.read("shares", claims.usage)
         await self._know(used.keys())
-        self._shares.counted({self._lines[line]: cores for line, cores in used.items()})
+        self._shares.counted({self._lines[line]: cores for line, cores in used.items() if line in self._lines})
         self._shares_until = self._clock.seconds() + self._config.refresh_s
 
     async def _know(self, ids: Collection[int]) -> None:
-        """Have the needs of these lines at hand."""
+        """Have the needs of these lines at hand. One that is missing, which fsck tells, keeps its own jobs back and no others."""
         if len(self._lines) > LINES_KEPT:
             self._lines.clear()
         unknown = [line for line in ids if line not in self._lines]

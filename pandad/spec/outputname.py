@@ -24,7 +24,7 @@ def renamed(files: Sequence[FileSpec], parameters: str | None, attempt_nr: int) 
     outputs, taken = [], {file.lfn for file in files}
     for file in (f for f in files if f.type in ("output", "log")):
         new = _next(file, attempt_nr)
-        told = _as_a_word(file.lfn or "").sub(new, parameters) if parameters else parameters
+        told = _told(parameters, file.lfn, new)
         if new not in taken and (file.type == "log" or told != parameters):
             file = replace(file, lfn=new, GUID=str(uuid4()) if file.type == "log" else file.GUID, attemptNr=attempt_nr)
             parameters = told
@@ -38,6 +38,8 @@ def _next(file: FileSpec, attempt_nr: int) -> str:
     return f"{name.removesuffix(f'.{file.attemptNr}') if file.attemptNr else name}.{attempt_nr}"
 
 
-def _as_a_word(name: str) -> re.Pattern[str]:
-    """The name where it is no part of a longer one. Parameters may be quoted as in URLs: `%27out.root%27`."""
-    return re.compile(rf"(?:(?<![\w.-])|(?<=%[0-9A-Fa-f]{{2}})){re.escape(name)}(?![\w.-])")
+def _told(parameters: str | None, old: str | None, new: str) -> str | None:
+    """With the new name where the old one is no part of a longer one. Parameters may be quoted as in URLs: `%27out.root%27`."""
+    if not parameters or not old:
+        return parameters
+    return re.sub(rf"(?:(?<![\w.-])|(?<=%[0-9A-Fa-f]{{2}})){re.escape(old)}(?![\w.-])", lambda _: new, parameters)

@@ -46,6 +46,19 @@ async def test_a_user_at_the_cap(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_a_line_that_is_missing(stage: Stage) -> None:
+    """A running job whose line nobody knows, which fsck tells, counts for no one, and keeps no cap from being kept."""
+    await stage.queue()
+    await stage.jobs(*(a_job(jobStatus=S.ACTIVATED) for _ in range(3)))
+    await stage.jobs(a_job(jobStatus=S.ACTIVATED, minRamCount=7), owner=BOB)
+    await stage.claim(count=4)
+    await stage.sql("UPDATE job SET line = 0 WHERE ownersubject = %(bob)s RETURNING 1", bob=BOB.subject)
+    await stage.jobs(a_job(jobStatus=S.ACTIVATED))
+    await Caps(stage.store, SharesConfig(user_cap=3)).run_once()
+    assert await counts(stage) == {"sent": 3, "throttled": 1}
+
+
+@ensureDeferred
 async def test_a_group_at_the_cap(stage: Stage) -> None:
     """A group's cap holds for all its members together, in cores, and for nobody else."""
     await stage.queue()

@@ -82,6 +82,15 @@ async def test_a_job_that_changed_its_line_or_queue(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_a_line_that_is_missing(stage: Stage) -> None:
+    """Jobs in a line that nobody knows, which fsck tells, stay where they are; the queue's other jobs go out."""
+    lost, found = [await stage.job(ACTIVATED, currentPriority=n) for n in (9, 1)]
+    await stage.sql("UPDATE job SET line = 0 WHERE pandaid = %(id)s RETURNING 1", id=lost)
+    matching, _ = a_matcher(stage)
+    assert ids(await matching.ask(a_pilot(count=2))) == [found]
+
+
+@ensureDeferred
 async def test_pilots_of_all_kinds_share_a_statement(stage: Stage) -> None:
     """Pilots of different queues and demands that come together are served by one claim, each with what it can take."""
     small, big = await stage.job(ACTIVATED, minRamCount=500), await stage.job(ACTIVATED, minRamCount=8000, currentPriority=5000)

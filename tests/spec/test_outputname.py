@@ -44,6 +44,13 @@ def test_quoted(before: str, after: str) -> None:
     assert renamed([OUT], f"{before}out.root{after}", 2)[1] == f"{before}out.root.2{after}"
 
 
+@pytest.mark.parametrize("lfn", ["out\\root", "out\\1", "\\g<0>", "(out", ""])
+def test_odd_names(lfn: str) -> None:
+    """A name that means something in a pattern is a name like others, and none at all is no part of the parameters."""
+    _, parameters = renamed([a_file(lfn=lfn)], f"-o {lfn}", 2)
+    assert parameters == (f"-o {lfn}.2" if lfn else "-o ")
+
+
 def test_names_within_names() -> None:
     """An output whose name is a part of another's changes only itself."""
     files = [a_file(lfn=name) for name in ("out", "out.root", "my-out")]

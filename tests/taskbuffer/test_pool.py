@@ -191,6 +191,18 @@ async def test_backend_killed_in_a_statement(link: Link, observer: Observer) -> 
 
 
 @ensureDeferred
+async def test_a_socket_that_libpq_closed(pool: Pool) -> None:
+    """libpq may close its socket amid a call, without a word. The next connection gets the same number, and must be watched."""
+    link = await pool.take(late())
+    link._connection._connection.close()
+    pool.give(link)
+    again = await pool.take(late())
+    assert again is not link and (await again.execute("SELECT 1"))[0] == [(1,)]
+    assert all(each.fileno() >= 0 for each in clock.getReaders())
+    pool.give(again)
+
+
+@ensureDeferred
 async def test_server_that_never_answers(link: Link) -> None:
     """An answer that does not come within the limit is given up with the connection: a network may swallow both."""
     fake = Clock()
