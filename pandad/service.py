@@ -26,6 +26,7 @@ from twisted.python.usage import UsageError
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.files import Files
+from pandad.api.grants import Grants
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
 from pandad.api.legacyuser import LegacyUser
@@ -166,7 +167,7 @@ class Pandad(MultiService):
     def _authenticators(self) -> Authenticators:
         who = self._config.identity
         roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
-        return Authenticators([X509Authenticator(roles, time.time)])
+        return Authenticators([X509Authenticator(time.time)], Grants(roles).granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config

@@ -1,16 +1,15 @@
-"""Who is calling: the seam between credentials and Callers. A request meets the authenticators in their order."""
+"""Who is calling: the seam between requests and Credentials. A request meets the authenticators in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import inf
 from typing import Any, Protocol
 
 from pandad.api.gridcert import PeerIdentity, PeerRefused
 from pandad.api.tls import peer_chain
-from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.errors import NotAuthenticated
 
 
@@ -21,8 +20,8 @@ class IAuthenticator(Protocol):
     def name(self) -> str:
         """The kind of credential, for messages: x509, token, ..."""
 
-    async def authenticate(self, request: Any) -> Caller | None:
-        """The caller, or None if the request holds no credential of this kind.
+    async def authenticate(self, request: Any) -> Credential | None:
+        """What the request proves, or None if it holds no credential of this kind.
 
         The same credential always gives the same identity. Must be cheap: it runs before every active call.
 
@@ -34,18 +33,18 @@ class IAuthenticator(Protocol):
 class Authenticators:
     """All the ways of this server, tried in order: the first credential that is there decides, good or bad."""
 
-    def __init__(self, members: Sequence[IAuthenticator]) -> None:
-        self._members = tuple(members)
+    def __init__(self, members: Sequence[IAuthenticator], granted: Callable[[Credential], Caller]) -> None:
+        self._members, self._granted = tuple(members), granted
 
     async def identify(self, request: Any) -> Caller:
         """The caller; anonymous without any credential.
 
-        :raise NotAuthenticated: the first credential found is not good.
+        :raise NotAuthenticated: the first credential found is not good. :raise Forbidden: it is, and its bearer is banned.
         """
         for member in self._members:
-            caller = await member.authenticate(request)
-            if caller is not None:
-                return caller
+            credential = await member.authenticate(request)
+            if credential is not None:
+                return self._granted(credential)
         return Caller(None, host=_host(request))
 
 
@@ -53,35 +52,32 @@ class Authenticators:
 class _Known:
     """What was found out about the other end of a connection; without a certificate it is nobody, for ever."""
 
-    caller: Caller | None = None
-    dn: str = ""
-    not_after: datetime = datetime.max
+    credential: Credential | None = None
     not_after_s: float = inf  # since 1970
 
 
 class X509Authenticator:
-    """Certificates and proxies, as verified in the TLS handshake. Roles go by the exact DN of the end entity.
+    """Certificates and proxies, as verified in the TLS handshake.
 
     :param now_s: the wall clock, seconds since 1970: certificates end by it.
     """
 
     name = "x509"
 
-    def __init__(self, roles: Mapping[Role, Collection[str]], now_s: Callable[[], float]) -> None:
-        subjects = {subject for members in roles.values() for subject in members}
-        self._roles = {s: frozenset(role for role, members in roles.items() if s in members) for s in subjects}
+    def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
 
-    async def authenticate(self, request: Any) -> Caller | None:
+    async def authenticate(self, request: Any) -> Credential | None:
         """See IAuthenticator."""
         connection = request.transport
         # Kept on the connection: reading a chain costs more than all the rest of a heartbeat.
         known: _Known | None = getattr(connection, "pandad_peer", None)
         if known is None:
             known = connection.pandad_peer = self._read(request)
-        if known.not_after_s < self._now_s():
-            raise NotAuthenticated(f"the certificate of {known.dn} expired at {known.not_after.isoformat()}")
-        return known.caller
+        if known.credential is not None and known.not_after_s < self._now_s():
+            subject, not_after = known.credential.identity.subject, known.credential.not_after
+            raise NotAuthenticated(f"the certificate of {subject} expired at {not_after.isoformat()}")
+        return known.credential
 
     def _read(self, request: Any) -> _Known:
         handle = getattr(request.transport, "getHandle", None)
@@ -93,12 +89,13 @@ class X509Authenticator:
             raise NotAuthenticated(str(refused)) from None
         if peer is None:
             return _Known()
-        return _Known(self.caller(peer, _host(request)), peer.dn, peer.not_after, peer.not_after.timestamp())
+        return _Known(_credential(peer, _host(request)), peer.not_after.timestamp())
 
-    def caller(self, peer: PeerIdentity, host: str) -> Caller:
-        """What a verified peer may act as. A limited proxy keeps the roles: which calls it is enough for, the calls say."""
-        return Caller(
-            Identity(peer.anchor, peer.dn), self._roles.get(peer.dn, frozenset()), peer.limited, host)
+
+def _credential(peer: PeerIdentity, host: str) -> Credential:
+    return Credential(
+        kind=X509Authenticator.name, identity=Identity(peer.anchor, peer.dn), not_after=peer.not_after, host=host,
+        limited=peer.limited)
 
 
 def _host(request: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -23,17 +24,36 @@ class Identity:
     subject: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What somebody proved about himself; what follows from it is not said here.
+
+    ``kind``: the name of the authenticator that verified it. ``host``: the peer's address. ``not_after``: aware.
+    ``limited``: a limited proxy, which may do a pilot's work only (RFC 3820 delegation by a job).
+    ``vo``: who vouches for ``fqans``; "" is nobody.
+    ``fqans``: as verified, in their order: ``/atlas/Role=production``. A token's groups are written the same way.
+    ``nickname``: a label that the VO or the issuer gives.
+    """
+
+    kind: str
+    identity: Identity
+    not_after: datetime
+    host: str = ""
+    limited: bool = False
+    vo: str = ""
+    fqans: tuple[str, ...] = ()
+    nickname: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One authenticated (or anonymous) peer.
-
-    ``limited``: came with a limited proxy, which may do a pilot's work only (RFC 3820 delegation by a job).
-    """
+    """One authenticated (or anonymous) peer, and what it may act as. ``limited``: see Credential."""
 
     identity: Identity | None
     roles: frozenset[Role] = frozenset()
     limited: bool = False
     host: str = ""
+    credential: Credential | None = None
 
     @property
     def name(self) -> str:

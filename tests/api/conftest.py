@@ -33,7 +33,7 @@ from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
-from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.caller import Caller, Credential, Identity, Role
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
@@ -50,14 +50,22 @@ class HeaderAuthenticator:
 
     name = "header"
 
-    async def authenticate(self, request: Any) -> Caller | None:
+    async def authenticate(self, request: Any) -> Credential | None:
         subject = request.getHeader("x-dn")
         if subject == "forged":
             raise NotAuthenticated("the credential is forged")
         if subject is None:
             return None
-        roles = frozenset(Role(r) for r in (request.getHeader("x-roles") or "").split(",") if r)
-        return Caller(Identity("/CN=Test CA", subject), roles, request.getHeader("x-limited") is not None, "192.0.2.1")
+        roles = tuple(r for r in (request.getHeader("x-roles") or "").split(",") if r)
+        limited = request.getHeader("x-limited") is not None
+        return Credential(kind=self.name, identity=Identity("/CN=Test CA", subject), not_after=datetime.max.replace(tzinfo=UTC),
+                          host="192.0.2.1", limited=limited, fqans=roles)
+
+
+def granted(credential: Credential) -> Caller:
+    """The roles that the headers say."""
+    roles = frozenset(map(Role, credential.fqans))
+    return Caller(credential.identity, roles, credential.limited, credential.host, credential)
 
 
 class Room:
@@ -319,7 +327,7 @@ def api(tmp_path: Path) -> Api:
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
-    sites = build_sites(handlers, Authenticators([HeaderAuthenticator()]).identify, lambda: ACTIVE_URL, Clock())
+    sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks, handlers,
         trf, cache)
@@ -330,7 +338,7 @@ def connect() -> Callable[[object, IAuthenticator], Connection]:
     """A connection to an active port of just that handler, which tells callers so."""
 
     def connected(handler: object, authenticator: IAuthenticator) -> Connection:
-        return Connection(build_sites([handler], Authenticators([authenticator]).identify, str, Clock()).active)
+        return Connection(build_sites([handler], Authenticators([authenticator], granted).identify, str, Clock()).active)
 
     return connected
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from datetime import UTC, datetime
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.grants import Grants
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory
 from pandad.api.v1.system import System
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, SandboxPki
-from pandad.spec.caller import Caller, Identity, Role
+from pandad.spec.caller import Credential, Identity, Role
 from pandad.spec.errors import NotAuthenticated
 
 PATIENCE_S = 30
@@ -30,10 +32,10 @@ PATIENCE_S = 30
 class Fixed:
     """Finds what it was told to find."""
 
-    def __init__(self, found: Caller | NotAuthenticated | None) -> None:
+    def __init__(self, found: Credential | NotAuthenticated | None) -> None:
         self.name, self.found = "fixed", found
 
-    async def authenticate(self, request: Any) -> Caller | None:
+    async def authenticate(self, request: Any) -> Credential | None:
         if isinstance(self.found, NotAuthenticated):
             raise self.found
         return self.found
@@ -44,27 +46,32 @@ class RequestStandIn:
         return None
 
 
-ALICE, BOB = Caller(Identity("/CN=CA", "/CN=alice")), Caller(Identity("/CN=CA", "/CN=bob"))
+def proof(name: str) -> Credential:
+    return Credential(kind="fixed", identity=Identity("/CN=CA", f"/CN={name}"), not_after=datetime.max.replace(tzinfo=UTC))
+
+
+ALICE, BOB = proof("alice"), proof("bob")
+granted = Grants({Role.PILOT: [SANDBOX_USERS["pilot"]]}).granted
 
 
 @ensureDeferred
 async def test_first_credential_decides() -> None:
     """Those who find nothing are passed over; the first credential decides."""
-    identify = Authenticators([Fixed(None), Fixed(ALICE), Fixed(BOB)]).identify
-    assert await identify(RequestStandIn()) is ALICE
+    identify = Authenticators([Fixed(None), Fixed(ALICE), Fixed(BOB)], granted).identify
+    assert (await identify(RequestStandIn())).credential is ALICE
 
 
 @ensureDeferred
 async def test_bad_credential_decides() -> None:
     """A bad credential is refused, even if another one would be good."""
     with pytest.raises(NotAuthenticated, match="forged"):
-        await Authenticators([Fixed(NotAuthenticated("forged")), Fixed(ALICE)]).identify(RequestStandIn())
+        await Authenticators([Fixed(NotAuthenticated("forged")), Fixed(ALICE)], granted).identify(RequestStandIn())
 
 
 @ensureDeferred
 async def test_anonymous() -> None:
     """Without any credential the caller is nobody, which is not an error yet."""
-    caller = await Authenticators([Fixed(None)]).identify(RequestStandIn())
+    caller = await Authenticators([Fixed(None)], granted).identify(RequestStandIn())
     assert caller.identity is None
     assert caller.roles == frozenset()
 
@@ -86,8 +93,8 @@ def attributes(port: int, ca_directory: Path, credential: Path | None) -> list[d
 @ensureDeferred
 async def test_over_tls(pki: SandboxPki) -> None:
     """Over real TLS a proxy stands for its user at each request of its connection; without one there is no identity."""
-    authenticator = X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, time.time)
-    sites = build_sites([System()], Authenticators([authenticator]).identify, str, reactor)
+    authenticators = Authenticators([X509Authenticator(time.time)], granted)
+    sites = build_sites([System()], authenticators.identify, str, reactor)
     tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
     port = listen(reactor, 0, sites.active, "127.0.0.1", tls)
     try:

@@ -40,7 +40,7 @@ from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
 
-from .conftest import ACTIVE_URL, HeaderAuthenticator
+from .conftest import ACTIVE_URL, HeaderAuthenticator, granted
 
 CANARY = "c4n4ry"
 CLOCK: Any = reactor
@@ -83,7 +83,7 @@ async def world(store: Store) -> AsyncIterator[World]:
     handlers = [
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets),
         LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug)]
-    sites = build_sites(handlers, Authenticators([HeaderAuthenticator()]).identify, lambda: ACTIVE_URL, CLOCK)
+    sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, CLOCK)
     treq = StubTreq(sites.active.resource)
     treq._agent._serverFactory = sites.active  # the stub would make a plain Site of its own
     made = World(treq, Stage(store), vault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from twisted.logger import globalLogPublisher
 
 from pandad.api.access import PILOT_OR_OWNER
 from pandad.api.route import Route
-from pandad.spec.caller import Caller, Identity
+from pandad.spec.caller import Credential, Identity
 from pandad.spec.errors import StoreBusy
 
+ALICE = Credential(kind="header", identity=Identity("/CN=CA", "/CN=alice"), not_after=datetime.max.replace(tzinfo=UTC))
 UPDATE = b"jobId=1&state=running"
 
 
@@ -70,9 +72,9 @@ class Waiting:
     name = "waiting"
 
     def __init__(self) -> None:
-        self.found: Deferred[Caller] = Deferred()
+        self.found: Deferred[Credential] = Deferred()
 
-    async def authenticate(self, request: Any) -> Caller | None:
+    async def authenticate(self, request: Any) -> Credential | None:
         return await self.found
 
 
@@ -113,7 +115,7 @@ def test_client_hangs_up_before_it_is_known(watching: tuple[Watchful, Waiting, A
     """A call whose client left before it could begin is not begun."""
     handler, waiting, connection = watching
     connection.hang_up()
-    waiting.found.callback(Caller(Identity("/CN=CA", "/CN=alice")))
+    waiting.found.callback(ALICE)
     assert handler.seen == []
     assert not errors
 
@@ -122,7 +124,7 @@ def test_client_hangs_up_before_it_is_known(watching: tuple[Watchful, Waiting, A
 def test_handler_is_told_who_is_gone(watching: tuple[Watchful, Waiting, Any], hangs_up: bool) -> None:
     """A handler that wants to know can ask at any time whether the client has hung up."""
     handler, waiting, connection = watching
-    waiting.found.callback(Caller(Identity("/CN=CA", "/CN=alice")))
+    waiting.found.callback(ALICE)
     if hangs_up:
         connection.hang_up()
     handler.gate.callback(None)

@@ -28,7 +28,7 @@ class EverybodyElseIsThePilot(Authenticators):
     """The usual ways to tell who is calling, and a pilot where they find nobody."""
 
     def __init__(self, usual: Authenticators) -> None:
-        super().__init__([])
+        super().__init__([], lambda _: PILOT)
         self._usual = usual
 
     async def identify(self, request: Any) -> Caller:

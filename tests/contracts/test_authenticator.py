@@ -13,9 +13,9 @@ from twisted.internet.address import IPv4Address
 
 from pandad.api.auth import IAuthenticator, X509Authenticator
 from pandad.api.gridcert import read
-from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
+from pandad.embedded.pki import SandboxPki
 from pandad.embedded.proxies import INDEPENDENT, make_proxy
-from pandad.spec.caller import Caller, Role
+from pandad.spec.caller import Credential
 from pandad.spec.errors import NotAuthenticated
 
 
@@ -23,7 +23,7 @@ from pandad.spec.errors import NotAuthenticated
 class Stand:
     """An authenticator, and makers of requests for it; each request comes on a connection of its own.
 
-    ``good`` and ``bad`` go by the name of a user; the authenticator gives alice no role and pilot the pilot's.
+    ``good`` and ``bad`` go by the name of a user.
     """
 
     authenticator: IAuthenticator
@@ -66,7 +66,7 @@ def x509_stand(pki: SandboxPki) -> Stand:
         return RequestStandIn(ConnectionStandIn([proxy.certificate, *proxy.chain, pki.authority.certificate]))
 
     return Stand(
-        X509Authenticator({Role.PILOT: [SANDBOX_USERS["pilot"]]}, now.timestamp),
+        X509Authenticator(now.timestamp),
         without=lambda: RequestStandIn(ConnectionStandIn([])),
         good=chain,
         bad={
@@ -85,15 +85,15 @@ def stand(request: pytest.FixtureRequest, pki: SandboxPki) -> Stand:
     return STANDS[request.param](pki)
 
 
-def run(work: Coroutine[Any, Any, Caller | None]) -> Caller | None:
+def run(work: Coroutine[Any, Any, Credential | None]) -> Credential | None:
     """The result of a coroutine that waits for nothing."""
     with pytest.raises(StopIteration) as done:
         work.send(None)
-    result: Caller | None = done.value.value
+    result: Credential | None = done.value.value
     return result
 
 
-def asked(stand: Stand, request: Any) -> Caller | None:
+def asked(stand: Stand, request: Any) -> Credential | None:
     return run(stand.authenticator.authenticate(request))
 
 
@@ -109,12 +109,12 @@ def test_no_credential(stand: Stand) -> None:
 
 def test_identity(stand: Stand) -> None:
     """A credential gives an identity with an anchor, and the peer's address."""
-    caller = asked(stand, stand.good("alice"))
-    assert caller is not None
-    assert caller.identity is not None
-    assert caller.identity.anchor
-    assert "alice" in caller.identity.subject
-    assert caller.host == "192.0.2.1"
+    found = asked(stand, stand.good("alice"))
+    assert found is not None
+    assert found.kind == stand.authenticator.name
+    assert found.identity.anchor
+    assert "alice" in found.identity.subject
+    assert found.host == "192.0.2.1"
 
 
 def test_same_credential_same_identity(stand: Stand) -> None:
@@ -129,15 +129,6 @@ def test_two_people(stand: Stand) -> None:
     assert alice is not None
     assert bob is not None
     assert alice.identity != bob.identity
-
-
-def test_roles(stand: Stand) -> None:
-    """A role is given to whom it belongs, and to nobody else."""
-    alice, pilot = asked(stand, stand.good("alice")), asked(stand, stand.good("pilot"))
-    assert alice is not None
-    assert pilot is not None
-    assert alice.roles == frozenset()
-    assert pilot.roles == {Role.PILOT}
 
 
 def test_bad_credentials(stand: Stand) -> None:
