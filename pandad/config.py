@@ -82,7 +82,9 @@ class DatabaseConfig:
     wait_s: float = setting(
         "How long a call waits for a connection before it is told to come again", 10.0, low=0.1, high=300
     )
-    statement_timeout_s: float = setting("How long one statement may run", 30.0, low=0.1, high=HOUR_S)
+    statement_timeout_s: float = setting(
+        "How long one statement may run; a database that hangs is given up 5 s later", 20.0, low=0.1, high=HOUR_S
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
