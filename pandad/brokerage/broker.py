@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pandad.brokerage import weights
-from pandad.brokerage.rules import No, refusal
-from pandad.brokerage.snapshot import Snapshot
+from pandad.brokerage.loads import Limits, overload
+from pandad.brokerage.rules import RULES, No, refusal
+from pandad.brokerage.snapshot import Load, Snapshot
+from pandad.brokerage.weights import Weight, generic
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
+
+Answers = list[tuple[Queue, No | None]]
 
 LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
 
@@ -59,31 +62,46 @@ class Decision:
         return [(v.queue, v.no) for v in self.verdicts if v.no is not None]
 
 
-def decide(jobs: Iterable[JobSpec], snapshot: Snapshot) -> Iterator[Decision]:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator chose."""
+
+    weight: Weight = generic
+    limits: Limits = Limits()
+
+
+def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = Policy()) -> Iterator[Decision]:
     """Decide on each job in turn; a queue that gets a job weighs less for the next one."""
     given: Counter[str] = Counter()
-    seen: dict[tuple[object, ...], list[tuple[Queue, No | None]]] = {}
+    seen: dict[tuple[object, ...], Answers] = {}
     for job in jobs:
         needs = _needs(job)
         if needs not in seen:
             seen[needs] = [(queue, refusal(job, queue)) for queue in snapshot.queues]
-        decision = _choose(job, seen[needs], snapshot, given)
+        decision = _choose(job, seen[needs], snapshot, given, policy)
         if decision.chosen is not None:
             given[decision.chosen.name] += 1
         yield decision
 
 
-def _choose(job: JobSpec, answers: list[tuple[Queue, No | None]], snapshot: Snapshot, given: Counter[str]) -> Decision:
+def _choose(job: JobSpec, answers: Answers, snapshot: Snapshot, given: Counter[str], policy: Policy) -> Decision:
     verdicts = tuple(
-        Verdict(queue.name, no, weights.generic(queue.name, snapshot, given[queue.name]) if no is None else 0.0)
+        Verdict(queue.name, no) if no is not None else _weighed(job, queue, snapshot.load(queue.name, given[queue.name]), policy)
         for queue, no in answers)
-    able = [(verdict.weight, queue) for verdict, (queue, no) in zip(verdicts, answers, strict=True) if no is None]
+    able = [(verdict.weight, queue) for verdict, (queue, _) in zip(verdicts, answers, strict=True) if verdict.no is None]
     chosen = max(able, key=lambda pair: pair[0])[1] if able else None
     return Decision(job, chosen, verdicts)
+
+
+def _weighed(job: JobSpec, queue: Queue, load: Load, policy: Policy) -> Verdict:
+    no = overload(job, queue, load, policy.limits)
+    if no is not None:
+        return Verdict(queue.name, replace(no, passed=len(RULES)))
+    return Verdict(queue.name, None, policy.weight(load))
 
 
 def _needs(job: JobSpec) -> tuple[object, ...]:
     """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
     return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount,
             job.maxDiskCount, job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,
-            bool(job.inputs), bool(job.outputs))
+            job.AtlasRelease, job.homepackage, bool(job.container_name), bool(job.inputs), bool(job.outputs))

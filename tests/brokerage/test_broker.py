@@ -11,9 +11,11 @@ from factories import QUEUE, a_file, a_job, a_queue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.broker import Decision, decide
+from pandad.brokerage.broker import Decision, Policy, decide
+from pandad.brokerage.loads import Limits
 from pandad.brokerage.rules import refusal
 from pandad.brokerage.snapshot import Snapshot
+from pandad.brokerage.weights import WEIGHTS
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.site import Queue
@@ -122,3 +124,20 @@ def test_verdicts_as_stored() -> None:
         "need": 2000,
         "text": "the job needs 2000 MB of memory, the queue has 1000",
     }
+
+
+def test_a_queue_over_its_limit_is_passed_over() -> None:
+    """Jobs of one round count against the limit on waiting work; who finds no room is told where it came nearest."""
+    policy = Policy(limits=Limits(waiting=3))
+    made = list(decide([a_job() for _ in range(8)], Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
+    assert Counter(d.chosen.name if d.chosen else None for d in made) == {"A": 3, "B": 3, None: 2}
+    assert made[-1].reason == "no queue takes it: A: 3 jobs wait there already, 3 may; B: 3 jobs wait there already, 3 may"
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("generic", "BUSY"), ("analysis", "NEW"), ("production", "BUSY")])
+def test_the_formula_of_the_operators_choice(name: str, chosen: str) -> None:
+    """The same grid, another formula, another queue."""
+    at = [a_queue(nickname=n) for n in ("BUSY", "NEW")]
+    counts = {"BUSY": {S.RUNNING: 40, S.ACTIVATED: 40}, "NEW": {S.ASSIGNED: 1, S.RUNNING: 2}}
+    (decision,) = decide([a_job()], Snapshot(at, counts), Policy(WEIGHTS[name]))
+    assert decision.chosen is not None and decision.chosen.name == chosen
