@@ -52,7 +52,7 @@ async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
         txn.hint("activator")
     await _explain_refused(txn, [d for d in made if d.chosen is None])
     await decisions.put(txn, [
-        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.as_dict() for v in d.verdicts]) for d in made])
+        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.stored for v in d.verdicts]) for d in made])
 
 
 async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> None:

@@ -1,7 +1,4 @@
-"""The rules on how much work a queue has already, and the limits they keep.
-
-Jobs pinned to a queue have nowhere else to go, so these rules let them through. Criteria and figures: PanDA production broker.
-"""
+"""The rules on how much work a queue has already, and the limits they keep. Criteria and figures: PanDA production broker."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from dataclasses import dataclass
 
 from pandad.brokerage.rules import No
 from pandad.brokerage.snapshot import Load
-from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
 
@@ -48,8 +44,6 @@ def cap(queue: Queue, load: Load, limits: Limits) -> No | None:
 LOAD_RULES: Sequence[LoadRule] = (transferring, cap)
 
 
-def overload(job: JobSpec, queue: Queue, load: Load, limits: Limits) -> No | None:
+def overload(queue: Queue, load: Load, limits: Limits) -> No | None:
     """The first of these rules that the queue fails, None if it may have more work."""
-    if job.is_pinned:
-        return None
     return next((no for rule in LOAD_RULES if (no := rule(queue, load, limits)) is not None), None)

@@ -62,7 +62,7 @@ def test_decisions_follow_the_rules(wanted: list[JobSpec], at: list[Queue]) -> N
         assert (decision.chosen is None) == (not able)
         assert decision.chosen is None or able[decision.chosen.name] == max(able.values())
         assert decision.reason
-        orjson.dumps([v.as_dict() for v in decision.verdicts])
+        orjson.dumps([v.stored for v in decision.verdicts])
 
 
 def test_alike_jobs_spread() -> None:
@@ -114,7 +114,7 @@ def test_the_reason_for_a_choice(able: int) -> None:
 
 def test_verdicts_as_stored() -> None:
     """A verdict is stored with the criterion, what the queue has and what the job needs; a yes with its weight."""
-    yes, no = (v.as_dict() for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
+    yes, no = (v.stored for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
     assert yes == {"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}
     assert no == {
         "queue": "SMALL",
@@ -132,6 +132,14 @@ def test_a_queue_over_its_limit_is_passed_over() -> None:
     made = list(decide([a_job() for _ in range(8)], Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
     assert Counter(d.chosen.name if d.chosen else None for d in made) == {"A": 3, "B": 3, None: 2}
     assert made[-1].reason == "no queue takes it: A: 3 jobs wait there already, 3 may; B: 3 jobs wait there already, 3 may"
+
+
+def test_pinned_jobs_have_nowhere_else_to_go() -> None:
+    """They are placed however much their queue has, and count for the others."""
+    policy, pinned = Policy(limits=Limits(waiting=1)), {"computingSite": "A", "relocationFlag": 1}
+    jobs = [a_job(**pinned), a_job(**pinned), a_job()]
+    made = list(decide(jobs, Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
+    assert [d.chosen.name if d.chosen else None for d in made] == ["A", "A", "B"]
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("generic", "BUSY"), ("analysis", "NEW"), ("production", "BUSY")])

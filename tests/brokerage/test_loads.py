@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from factories import QUEUE, a_job, a_queue
+from factories import a_queue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.loads import TRANSFERRING_LIMIT, Limits, cap, overload, transferring
+from pandad.brokerage.loads import TRANSFERRING_LIMIT, Limits, cap, transferring
 from pandad.brokerage.snapshot import Load
 
 FEW = st.integers(0, 50)
@@ -31,10 +31,3 @@ def test_transferring(limit: int, running: int, there: int, takes: bool) -> None
     no = transferring(a_queue(transferringlimit=limit), Load(running=running, transferring=there), Limits())
     assert (no is None) == takes
     assert no is None or (no.criterion, no.have) == ("transferring", there)
-
-
-def test_pinned_jobs_have_nowhere_else_to_go() -> None:
-    """They are placed however much the queue has."""
-    full, limits = Load(activated=10, transferring=10**6), Limits(1)
-    assert overload(a_job(), a_queue(), full, limits) is not None
-    assert overload(a_job(computingSite=QUEUE, relocationFlag=1), a_queue(), full, limits) is None
