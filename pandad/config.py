@@ -82,7 +82,9 @@ class DatabaseConfig:
     wait_s: float = setting(
         "How long a call waits for a connection before it is told to come again", 10.0, low=0.1, high=300
     )
-    statement_timeout_s: float = setting("How long one statement may run", 30.0, low=0.1, high=HOUR_S)
+    statement_timeout_s: float = setting(
+        "How long one statement may run; a database that hangs is given up 5 s later", 20.0, low=0.1, high=HOUR_S
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,11 @@ class BrokerageConfig:
     """The choice of a queue for each job."""
 
     batch: int = setting("Jobs in one round", 1000, low=1, high=100_000)
+    weight: str = setting(
+        "PanDA's formula that ranks the queues which can take a job", "generic", choices=("generic", "analysis", "production"))
+    waiting_limit: int = setting(
+        "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
+        0, low=0, high=10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
 
 SCHEMA_RETRY_S = 1.0
+UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
 GARBAGE_OBJECTS = 20_000  # that may wait for the collector: a few MB
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
 
@@ -227,15 +229,17 @@ class Pandad(MultiService):
 
     async def _open(self) -> None:
         """Bring the schema up to date, however long the database takes to appear; then start the loops."""
+        upgrading = Store(self._reactor, replace(self._config.database, statement_timeout_s=UPGRADE_LIMIT_S))
         while self.running and self._problem is not None:
             try:
-                applied = await self._store.transact("upgrade", migrate.upgrade)
+                applied = await upgrading.transact("upgrade", migrate.upgrade)
             except (Unavailable, migrate.SchemaError) as error:
                 self._complain(str(error))
                 await deferLater(self._reactor, SCHEMA_RETRY_S)
             else:
                 self._problem = None
                 self.log.info("the database is ready, {n} migrations applied", n=applied)
+        await upgrading.close()
         if self.running:
             with suppress(Unavailable):  # then they run out by themselves
                 await self._leases.reclaim()

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from pytest_twisted import async_yield_fixture, blockon, ensureDeferred
 from twisted.internet.defer import Deferred
@@ -107,6 +109,30 @@ async def daemon(idle: Sandbox) -> AsyncIterator[Daemon]:
     yield started
     if started.lives:
         started.end(signal.SIGKILL)
+
+
+@ensureDeferred
+async def test_an_upgrade_may_take_long(idle: Sandbox) -> None:
+    """A migration is not held to statement_timeout_s: on a table of millions it would be given up and begun again for ever."""
+    usual = idle.config_file.read_text()
+    idle.config_file.write_text(usual.replace("[database]", "[database]\nstatement_timeout_s = 0.3"))
+    with closing(psycopg2.connect(idle.config.database.dsn)) as beside, beside.cursor() as cursor:
+        beside.autocommit = True
+        cursor.execute("SELECT pg_advisory_lock(7261636)")  # as another process that is at it
+        started = Daemon(idle)
+        try:
+            def waits_for_long() -> bool:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query_start < now() - interval '1 s'"
+                )
+                return bool(cursor.fetchone()[0])
+
+            await until(lambda: in_thread(waits_for_long), "a statement that waits for more than a second")
+            cursor.execute("SELECT pg_advisory_unlock(7261636)")
+            await ready(started)
+        finally:
+            started.end(signal.SIGKILL)
+            idle.config_file.write_text(usual)
 
 
 @pytest.fixture

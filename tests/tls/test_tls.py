@@ -25,7 +25,7 @@ from twisted.web.server import Site
 from pandad.api.port import listen
 from pandad.api.tls import GridContextFactory, PeerRefused, TlsConfigError, peer_chain
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, Authority, SandboxPki, make_sandbox_pki, name_of
-from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, make_proxy, new_rsa_key, pem_of, write_private
+from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, key_usage, make_proxy, new_rsa_key, pem_of, write_private
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -332,6 +332,9 @@ def subordinate(root: Authority) -> Authority:
         .not_valid_before(NOW - HOUR)
         .not_valid_after(NOW + HOUR)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), critical=False)
         .sign(root.key, hashes.SHA256())
     )
     return Authority(key, certificate)
