@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.limits import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tomlsource import Problem, Source, SourceError, read
 
@@ -321,6 +322,7 @@ class Config:
     """All of it. A room gets its own section and nothing more."""
 
     server: ServerConfig = field(default_factory=ServerConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)

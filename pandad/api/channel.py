@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel
 
+from pandad.api.encode import TEXT
+from pandad.api.patience import FIRST_WORD_S, Arrival
 from pandad.api.request import PandaRequest
 
 # All that is in any way unusual does not match and is Twisted's to read or to refuse: folded lines, lone line feeds, NUL, other
@@ -19,6 +22,14 @@ _BODY_LIMIT_BYTES = 64 * 1024  # the lowest of any call; what may be larger rare
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _PERSISTENCE = {b"keep-alive": True, b"close": False}
 
+# What two readers of one stream could take for two different things is refused, though Twisted reads it.
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/1\.[01]")
+_HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
+_OTHER_CODING = re.compile(rb"transfer-encoding:(?![ \t]*chunked[ \t]*\Z)", re.IGNORECASE)
+
+LINGER_S = 2  # after a refusal: who is hung up on while he still sends may never read it
+LINGER_BYTES = 1 << 20
+
 
 class PandaChannel(HTTPChannel):
     """A server's side of one connection.
@@ -27,7 +38,17 @@ class PandaChannel(HTTPChannel):
     """
 
     requestFactory: Any
+    site: Any
+    transport: Any
     _host: Any = None
+    _arrival: Arrival | None = None  # of a request that is not all here
+    _fault = "it is malformed"
+    _swallowed_bytes = 0
+
+    def connectionMade(self) -> None:
+        """See IProtocol."""
+        super().connectionMade()
+        self.setTimeout(FIRST_WORD_S)
 
     def getHost(self) -> Any:
         """The address of this end: asked for by each request, and the same for all."""
@@ -44,6 +65,28 @@ class PandaChannel(HTTPChannel):
             super().dataReceived(data)
         elif rest:
             super().dataReceived(rest)
+        if rest != b"" or self._arrival is not None:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Be patient with what has begun to come, but not for ever."""
+        begun = bool(self.requests or self._buffer) and not (self._handlingRequest or self._waitingForTransport)
+        arriving = begun and not self._is_ending()
+        if arriving and self._arrival is None:
+            self._arrival = Arrival(self.site.reactor, self._received_bytes, self._too_slow)
+        elif not arriving and self._arrival is not None:
+            self._arrival.end()
+            self._arrival = None
+
+    def _received_bytes(self) -> int | None:
+        return self.requests[0].received_bytes if self.requests and not self.line_mode else None
+
+    def _too_slow(self, problem: str) -> None:
+        self._arrival = None
+        self.refuse(408, b"Request Timeout", f"this request comes too slowly: {problem}")
+
+    def _is_ending(self) -> bool:
+        return "dataReceived" in self.__dict__
 
     def _is_between_requests(self) -> bool:
         return bool(self.persistent) and not (self.requests or self._buffer or self._busyReceiving or self.paused)
@@ -75,17 +118,87 @@ class PandaChannel(HTTPChannel):
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return request
 
+    def lineReceived(self, line: bytes) -> None:
+        """A line of the head of a request that takes the long way."""
+        if line and self.requests and not _HEADER_LINE.fullmatch(line):
+            self._fault = "a line of its head is no header (folded lines and lone line feeds are not taken)"
+        elif line and not self.requests and not _REQUEST_LINE.fullmatch(line):
+            self._fault = "its first line is not METHOD TARGET HTTP/1.1"
+        elif _OTHER_CODING.match(line):
+            self._fault = "its Transfer-Encoding is not chunked"
+        else:
+            super().lineReceived(line)
+            return
+        self._respondToBadRequestAndDisconnect()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line of the head is longer than any may be."""
+        self.refuse(431, b"Request Header Fields Too Large", f"a line of the head has more than {self.MAX_LENGTH} bytes")
+
+    def allHeadersReceived(self) -> None:
+        """The head is complete."""
+        super().allHeadersReceived()
+        if self._arrival is None and self.length != 0:
+            self._watch()
+        if self._arrival is not None:
+            self._arrival.head_is_in()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse(400, b"Bad Request", f"this is no HTTP/1.1 request that this server reads: {self._fault}")
+
+    def refuse(self, status: int, reason: bytes, problem: str) -> None:
+        """Say why, and hear no more on this connection: what follows cannot be told from what was refused."""
+        if self._is_ending():
+            return
+        body = f"ERROR : {problem}".encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+                status, reason, TEXT, len(body), body))
+        self.dataReceived = self._swallow  # type: ignore[method-assign]
+        self._buffer = b""
+        self.setTimeout(LINGER_S)
+
+    def _swallow(self, data: bytes) -> None:
+        self._swallowed_bytes += len(data)
+        if self._swallowed_bytes > LINGER_BYTES:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Let the last words leave, but do not wait for ever for the other end to take them, or to say goodbye in TLS."""
+        self.setTimeout(None)
+        if self._abortingCall is None:
+            self._abortingCall = self.callLater(self.abortTimeout, self._abort)
+            self.loseConnection()
+
+    def _abort(self) -> None:
+        self._abortingCall = None
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        """See IProtocol."""
+        if self._arrival is not None:
+            self._arrival.end()
+            self._arrival = None
+        super().connectionLost(reason)
+
     def requestDone(self, request: Any) -> None:
         """The answer is written; who stays silent from now on is idle."""
         super().requestDone(request)
-        self.resetTimeout()
+        self.setTimeout(self.site.timeOut)
 
     def timeoutConnection(self) -> None:
         """Nothing was heard for long; which is no idleness while the other end waits for an answer."""
-        if self.requests and self._handlingRequest:
+        if self.requests and self._handlingRequest and not self._is_ending():
             self.setTimeout(self.timeOut)
         else:
-            super().timeoutConnection()
+            self._hang_up()
+
+
+def is_answering(protocol: Any) -> bool:
+    """Whether a call is under way on a connection with this protocol on top of TCP."""
+    top = getattr(protocol, "wrappedProtocol", protocol)
+    channel = getattr(top, "_channel", top)
+    return bool(getattr(channel, "requests", None)) and channel._handlingRequest
 
 
 def _headers(lines: bytes) -> Mapping[bytes, bytes] | None:
