@@ -49,7 +49,7 @@ class TlsConfig:
     host_certificate: Path = setting(
         "Certificate of this host, PEM, its chain behind it",
         Path("/etc/grid-security/hostcert.pem"),
-        on_disk=configchecks.file,
+        on_disk=configchecks.certificate,
     )
     host_key: Path = setting(
         "Its key, PEM; readable by the user of the daemon only",
@@ -350,7 +350,12 @@ def load(path: str | Path, *, on_this_host: bool = True) -> Config:
         source = read(path)
     except SourceError as e:
         raise ConfigError(*e.problems) from None
-    return _config(source, path.parent, on_this_host)
+    config = _config(source, path.parent, on_this_host)
+    refusal = configchecks.secret(path) if on_this_host and configchecks.has_password(config.database.dsn) else None
+    if refusal is not None:
+        advice = f"has a password; {refusal}, or put the password in ~/.pgpass"
+        raise ConfigError(source.problem(("database", "dsn"), advice))
+    return config
 
 
 def parse(text: str, name: str = "pandad.toml", folder: Path = Path("/")) -> Config:
