@@ -32,6 +32,7 @@ from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
 from pandad.api.legacyuser import LegacyUser
 from pandad.api.load import Load
+from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory, TlsConfigError
@@ -150,7 +151,7 @@ class Pandad(MultiService):
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files, authority = self._config.files, Authority(self._config.identity.groups)
         debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
-        return (
+        handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, authority), dispatcher, debug),
             Creds(secrets),
@@ -162,6 +163,7 @@ class Pandad(MultiService):
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
             Health(self._checks, metrics.text),
         )
+        return *handlers, OpenApi(handlers)
 
     def _secret_keepers(self) -> tuple[Secrets, JobSecrets]:
         config = self._config.secrets

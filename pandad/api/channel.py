@@ -16,15 +16,15 @@ from pandad.api.request import PandaRequest
 # All that is in any way unusual does not match and is Twisted's to read or to refuse: folded lines, lone line feeds, NUL, other
 # methods and versions, targets in absolute form.
 _HEAD = re.compile(
-    rb"(?:\r\n)?(GET|HEAD|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n){1,100})\r\n")
+    rb"(?:\r\n)?(GET|HEAD|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0-\x08\x0a-\x1f\x7f]*\r\n){1,100})\r\n")
 _HEAD_LIMIT_BYTES = 8192  # half of what Twisted allows
 _BODY_LIMIT_BYTES = 64 * 1024  # the lowest of any call; what may be larger rarely comes in one piece anyway
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _PERSISTENCE = {b"keep-alive": True, b"close": False}
 
 # What two readers of one stream could take for two different things is refused, though Twisted reads it.
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/1\.[01]")
-_HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]")
+_HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0-\x08\x0a-\x1f\x7f]*")
 _OTHER_CODING = re.compile(rb"transfer-encoding:(?![ \t]*chunked[ \t]*\Z)", re.IGNORECASE)
 
 LINGER_S = 2  # after a refusal: who is hung up on while he still sends may never read it
@@ -44,6 +44,7 @@ class PandaChannel(HTTPChannel):
     _arrival: Arrival | None = None  # of a request that is not all here
     _fault = "it is malformed"
     _swallowed_bytes = 0
+    _hosts = 0  # headers of that name so far
 
     def connectionMade(self) -> None:
         """See IProtocol."""
@@ -63,6 +64,8 @@ class PandaChannel(HTTPChannel):
             data, rest = rest, self._whole_request(rest)
         if rest is None:
             super().dataReceived(data)
+        elif rest and self._is_ending():
+            self._swallow(rest)
         elif rest:
             super().dataReceived(rest)
         if rest != b"" or self._arrival is not None:
@@ -120,16 +123,32 @@ class PandaChannel(HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:
         """A line of the head of a request that takes the long way."""
-        if line and self.requests and not _HEADER_LINE.fullmatch(line):
-            self._fault = "a line of its head is no header (folded lines and lone line feeds are not taken)"
-        elif line and not self.requests and not _REQUEST_LINE.fullmatch(line):
-            self._fault = "its first line is not METHOD TARGET HTTP/1.1"
-        elif _OTHER_CODING.match(line):
-            self._fault = "its Transfer-Encoding is not chunked"
-        else:
+        fault = self._fault_of_line(line) if self.requests else self._fault_of_first_line(line)
+        if fault is None:
             super().lineReceived(line)
-            return
-        self._respondToBadRequestAndDisconnect()
+        else:
+            self._fault = fault
+            self._respondToBadRequestAndDisconnect()
+
+    def _fault_of_first_line(self, line: bytes) -> str | None:
+        self._hosts = 0
+        return "its first line is not METHOD TARGET HTTP/1.1" if line and not _REQUEST_LINE.fullmatch(line) else None
+
+    def _fault_of_line(self, line: bytes) -> str | None:
+        self._hosts += line[:5].lower() == b"host:"
+        if self._hosts > 1 or (not line and not self._hosts and self._version == b"HTTP/1.1"):
+            return f"it has {self._hosts} Host headers, and must have one"
+        if line and not _HEADER_LINE.fullmatch(line):
+            return "a line of its head is no header (folded lines and lone line feeds are not taken)"
+        return "its Transfer-Encoding is not chunked" if _OTHER_CODING.match(line) else None
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        chosen: bool = super()._maybeChooseTransferDecoder(header, data)
+        decoder: Any = self._transferDecoder
+        if hasattr(decoder, "_maxTrailerHeadersSize"):
+            decoder._maxTrailerHeadersSize = len(b"\r\n")
+            self._fault = "its chunks are malformed (trailers are not taken)"
+        return chosen
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is longer than any may be."""
@@ -185,6 +204,10 @@ class PandaChannel(HTTPChannel):
         """The answer is written; who stays silent from now on is idle."""
         super().requestDone(request)
         self.setTimeout(self.site.timeOut)
+        if not self.persistent:  # else what comes now would be kept for a next request, which there is none
+            self.dataReceived = self._swallow  # type: ignore[method-assign]
+            self._buffer = b""
+            self._dataBuffer = []
 
     def timeoutConnection(self) -> None:
         """Nothing was heard for long; which is no idleness while the other end waits for an answer."""
@@ -202,10 +225,10 @@ def is_answering(protocol: Any) -> bool:
 
 
 def _headers(lines: bytes) -> Mapping[bytes, bytes] | None:
-    """By name in small letters; None if there are repeated or unusual ones."""
+    """By name in small letters; None if there are repeated or unusual ones, or no Host."""
     pairs = [line.split(b":", 1) for line in lines.split(b"\r\n")[:-1]]
     headers = {name.lower(): value.strip(b" \t") for name, value in pairs}
-    return headers if len(headers) == len(pairs) and _UNUSUAL.isdisjoint(headers) else None
+    return headers if len(headers) == len(pairs) and b"host" in headers and _UNUSUAL.isdisjoint(headers) else None
 
 
 def _length(headers: Mapping[bytes, bytes]) -> int | None:

@@ -59,10 +59,11 @@ class PandaRequest(Request):
         self._headers = headers
 
     def getHeader(self, key: AnyStr) -> AnyStr | None:
-        """The header's (last) value."""
-        if self._whole is not None and isinstance(key, bytes):
-            return self._whole[0].get(key.lower())
-        return super().getHeader(key)
+        """The header's (last) value. As text: what is no UTF-8 in it is marked; Twisted would raise."""
+        if isinstance(key, bytes):
+            return self._whole[0].get(key.lower()) if self._whole is not None else super().getHeader(key)
+        value = self.getHeader(key.encode())
+        return None if value is None else value.decode("utf-8", "replace")
 
     def body(self) -> bytes:
         """The whole body. To be taken before anything is waited for: it goes when the client hangs up."""

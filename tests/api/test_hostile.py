@@ -29,6 +29,7 @@ SMUGGLED = {
     "chunk size with 0x": UPDATE + b"Transfer-Encoding: chunked\r\n\r\n0x15\r\n" + FORM + b"\r\n0\r\n\r\n",
     "chunk without an end": UPDATE + b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + FORM + b"XX0\r\n\r\n",
     "chunks and a length": UPDATE + b"Transfer-Encoding: chunked\r\n" + LENGTH + b"\r\n" + CHUNKED,
+    "trailer": UPDATE + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED[:-2] + b"x-note: y\r\n\r\n",
     "equal lengths": UPDATE + LENGTH + LENGTH + b"\r\n" + FORM,
     "signed length": UPDATE + b"Content-Length: +21\r\n\r\n" + FORM,
     "length with a comma": UPDATE + b"Content-Length: 21, 21\r\n\r\n" + FORM,
@@ -53,6 +54,9 @@ SMUGGLED = {
     "two spaces": WHOLE.replace(b"POST /", b"POST  /"),
     "tab for a space": WHOLE.replace(b"POST /", b"POST\t/"),
     "method that is none": WHOLE.replace(b"POST", b"P(ST"),
+    "no host": b"GET /healthz HTTP/1.1\r\nx: y\r\n\r\n",
+    "two hosts": b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "no header": b"GET /healthz HTTP/1.1\r\n\r\n",
     "preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "TLS on the plain port": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 }
