@@ -25,6 +25,7 @@ _PERSISTENCE = {b"keep-alive": True, b"close": False}
 # What two readers of one stream could take for two different things is refused, though Twisted reads it.
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]")
 _HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0-\x08\x0a-\x1f\x7f]*")
+_OTHER_LENGTH = re.compile(rb"content-length:(?![ \t]*[0-9]{1,18}[ \t]*\Z)", re.IGNORECASE)
 _OTHER_CODING = re.compile(rb"transfer-encoding:(?![ \t]*chunked[ \t]*\Z)", re.IGNORECASE)
 
 LINGER_S = 2  # after a refusal: who is hung up on while he still sends may never read it
@@ -140,6 +141,8 @@ class PandaChannel(HTTPChannel):
             return f"it has {self._hosts} Host headers, and must have one"
         if line and not _HEADER_LINE.fullmatch(line):
             return "a line of its head is no header (folded lines and lone line feeds are not taken)"
+        if _OTHER_LENGTH.match(line):  # Twisted fails over one of thousands of digits
+            return "its Content-Length is not a number of at most 18 digits"
         return "its Transfer-Encoding is not chunked" if _OTHER_CODING.match(line) else None
 
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:

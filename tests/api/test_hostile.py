@@ -32,6 +32,8 @@ SMUGGLED = {
     "trailer": UPDATE + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED[:-2] + b"x-note: y\r\n\r\n",
     "equal lengths": UPDATE + LENGTH + LENGTH + b"\r\n" + FORM,
     "signed length": UPDATE + b"Content-Length: +21\r\n\r\n" + FORM,
+    "length of many digits": UPDATE + b"Content-Length: " + b"0" * 5000 + b"21\r\n\r\n" + FORM,
+    "huge length": UPDATE + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + FORM,
     "length with a comma": UPDATE + b"Content-Length: 21, 21\r\n\r\n" + FORM,
     "length in other digits": UPDATE + "Content-Length: ２１\r\n\r\n".encode() + FORM,
     "coded twice": UPDATE + b"Transfer-Encoding: chunked, chunked\r\n\r\n" + CHUNKED,
