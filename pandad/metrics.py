@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 COUNTS: dict[str, int] = defaultdict(int)
 SECONDS: dict[str, float] = defaultdict(float)
+GAUGES: dict[str, Callable[[], float]] = {}
 
 
 def count(name: str, n: int = 1) -> None:
@@ -19,10 +21,17 @@ def timing(name: str, seconds: float) -> None:
     SECONDS[name] += seconds
 
 
+def gauge(name: str, read: Callable[[], float]) -> None:
+    """What is asked for whenever somebody looks; the last one of a name counts."""
+    GAUGES[name] = read
+
+
 def text() -> str:
     """All of it as Prometheus exposition text, one series per name."""
     lines = ["# TYPE pandad_events_total counter"]
     lines += [f'pandad_events_total{{name="{name}"}} {n}' for name, n in sorted(COUNTS.items())]
     lines += ["# TYPE pandad_seconds_total counter"]
     lines += [f'pandad_seconds_total{{name="{name}"}} {s:.6f}' for name, s in sorted(SECONDS.items())]
+    lines += ["# TYPE pandad_now gauge"]
+    lines += [f'pandad_now{{name="{name}"}} {read():g}' for name, read in sorted(GAUGES.items())]
     return "\n".join(lines) + "\n"

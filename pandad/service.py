@@ -26,11 +26,14 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.door import Door, room_for
 from pandad.api.files import Files
 from pandad.api.grants import Grants
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
 from pandad.api.legacyuser import LegacyUser
+from pandad.api.load import Load
+from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory, TlsConfigError
@@ -141,14 +144,16 @@ class Pandad(MultiService):
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(tls.host_certificate, tls.host_key, tls.ca_directory)
-        self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor)
+        limits = config.limits
+        self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
+        self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
         dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files, authority = self._config.files, Authority(self._config.identity.groups)
         debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
-        return (
+        handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, authority), dispatcher, debug),
             Creds(secrets),
@@ -160,6 +165,7 @@ class Pandad(MultiService):
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
             Health(self._checks, metrics.text),
         )
+        return *handlers, OpenApi(handlers)
 
     def _secret_keepers(self) -> tuple[Secrets, JobSecrets]:
         config = self._config.secrets
@@ -200,11 +206,13 @@ class Pandad(MultiService):
         """Listen at once; calls that need the database are told to come again until it is there."""
         super().startService()
         self._listen()
+        self._load.start()
         Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._reload).setServiceParent(self)
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
+        self._load.stop()
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
 
@@ -218,8 +226,8 @@ class Pandad(MultiService):
     def _listen(self) -> None:
         server = self._config.server
         try:
-            self._ports = [listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls),
-                           listen(self._reactor, server.http_port, self._sites.passive, server.interface)]
+            self._ports = [listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door),
+                           listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door)]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
         tls_port, http_port = map(_number, self._ports)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import codewatch
 import pytest
 from pytest_twisted import async_yield_fixture, blockon
 from twisted.internet import reactor
@@ -101,3 +103,13 @@ async def store(database: DatabaseConfig) -> AsyncIterator[Store]:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
     """The sandbox's certificate authority, host certificate and users. Shared: tests that revoke make their own."""
     return make_sandbox_pki(tmp_path_factory.mktemp("pki"))
+
+
+sys.addaudithook(codewatch.hook)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A test in which something became code, or was handed to a shell, has failed."""
+    found, codewatch.findings[:] = sorted(set(codewatch.findings)), []
+    assert not found, "code was made of data:\n" + "\n".join(found)

@@ -6,6 +6,7 @@ Every function here takes what JSON or a form can hold and raises Unfit with a r
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
@@ -14,7 +15,9 @@ from typing import Any
 import orjson  # four times faster than the standard library on a getJob body
 
 INT64 = range(-(2**63), 2**63)  # what a database column can hold
+EXACT_FLOAT = 2**53  # above, a float stands for several integers
 MAX_ITEMS = 10_000  # in one list of ids
+MAX_DEPTH = 64  # of JSON
 
 
 class Unfit(ValueError):
@@ -22,20 +25,75 @@ class Unfit(ValueError):
 
 
 def json_value(text: bytes | str) -> Any:
-    """Parse JSON. What the strict parser refuses gets a second chance: Python clients send NaN and lone surrogates.
+    """Parse JSON. What the strict parser refuses gets a second chance: Python clients send NaN and lone surrogates, of
+    which the fields that they stand in make what they can.
 
-    :raise Unfit: not JSON.
+    :raise Unfit: not JSON, or JSON that two parsers could read in two ways, or that is nested deeper than MAX_DEPTH.
     """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if raw.startswith(MARKS):
+        raise Unfit("begins with a byte order mark; send UTF-8 without one")
     try:
-        return orjson.loads(text)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        pass
+        value = _lenient(raw)
+    keys = _keys(value, raw.count(b"{") + raw.count(b"[") > MAX_DEPTH)
+    if raw.count(b'":') != keys or raw.count(b'" ') or raw.count(b'"\n') or raw.count(b'"\r') or raw.count(b'"\t'):
+        _refuse_repeated(raw, keys)
+    return value
+
+
+MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"(?:[ \t\r\n]*+(:))?', re.DOTALL)
+
+
+def _lenient(raw: bytes) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(raw.decode("utf-8", "surrogatepass"))
     except RecursionError:
-        raise Unfit("is nested too deeply") from None
+        raise Unfit(f"is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as problem:  # bad JSON, bad UTF-8, numbers with thousands of digits
         raise Unfit(f"is not JSON ({problem})") from None
+
+
+def _keys(value: Any, may_be_deep: bool) -> int:
+    """How many keys there are, on all levels.
+
+    :raise Unfit: there are too many levels.
+    """
+    count, depth, level = 0, 0, [value]
+    while level:
+        depth += 1
+        if may_be_deep and depth > MAX_DEPTH + 1:
+            raise Unfit(f"is nested deeper than {MAX_DEPTH} levels")
+        below: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                count += len(each)
+                below += [v for v in each.values() if type(v) is dict or type(v) is list]
+            elif type(each) is list:
+                below += [v for v in each if type(v) is dict or type(v) is list]
+        level = below
+    return count
+
+
+def _refuse_repeated(raw: bytes, keys: int) -> None:
+    """Parsers differ on which of two equal keys counts. Only a text that may have some comes here: finding out takes longer."""
+    if _STRING.findall(raw).count(b":") == keys:
+        return
+    try:
+        json.loads(raw.decode("utf-8", "surrogatepass"), object_pairs_hook=_unrepeated)
+    except RecursionError:
+        raise Unfit(f"is nested deeper than {MAX_DEPTH} levels") from None
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise Unfit(f"has the key {_shown(key)} twice in one object")
+        seen[key] = value
+    return seen
 
 
 def integer(value: object) -> int:
@@ -55,7 +113,7 @@ def truncated(value: object) -> int:
 
 
 def _integer_of(value: object) -> int:
-    if type(value) is str and "_" not in value:
+    if type(value) is str and "_" not in value and value.isascii():
         try:
             return int(value)
         except ValueError:
@@ -63,12 +121,15 @@ def _integer_of(value: object) -> int:
     whole = number(value)
     if not whole.is_integer():
         raise Unfit(f"{_shown(value)} is not a whole number")
+    if abs(whole) > EXACT_FLOAT:
+        raise Unfit(f"{_shown(value)} is too large to be exact, or does not fit 64 bits")
     return int(whole)
 
 
 def number(value: object) -> float:
     """A finite float; text is parsed, True and False are refused."""
-    if type(value) not in (int, float, str) or (type(value) is str and "_" in value):  # Python reads 1_2 as 12
+    # Python reads 1_2 as 12, and the digits of all scripts.
+    if type(value) not in (int, float, str) or (type(value) is str and ("_" in value or not value.isascii())):
         raise Unfit(f"{_shown(value)} is not a number")
     try:
         result = float(value)  # type: ignore[arg-type]  # the line above narrowed it
@@ -91,8 +152,12 @@ def flag(value: object) -> bool:
 
 
 def text(value: object) -> str:
-    """A text that a database can hold: NUL characters and lone surrogates are refused. Structures become JSON text."""
-    words = _text_of(value)
+    """A text that a database can hold: NUL characters and lone surrogates are refused. Structures become JSON text, and must not
+    hold what JSON does not know."""
+    try:
+        words = _text_of(value, allow_nan=False)
+    except ValueError:
+        raise Unfit("holds a number that is not finite") from None
     if "\0" in words:
         raise Unfit("holds a NUL character")
     if not words.isascii() and any("\ud800" <= c <= "\udfff" for c in words):
@@ -102,15 +167,15 @@ def text(value: object) -> str:
 
 def cleaned_text(value: object) -> str:
     """As text, but takes out what a database cannot hold: for free text such as a payload's output."""
-    words = _text_of(value).replace("\0", "")
+    words = _text_of(value, allow_nan=True).replace("\0", "")
     return words if words.isascii() else words.encode("utf-8", "replace").decode()
 
 
-def _text_of(value: object) -> str:
+def _text_of(value: object, *, allow_nan: bool) -> str:
     if type(value) is str:
         return value
-    if isinstance(value, (dict, list)):
-        return json.dumps(value)  # not orjson, which refuses integers beyond 64 bits
+    if isinstance(value, (dict, list)) or (type(value) is float and not isfinite(value)):
+        return json.dumps(value, allow_nan=allow_nan)  # not orjson, which refuses integers beyond 64 bits
     return str(value)
 
 

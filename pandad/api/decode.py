@@ -30,6 +30,7 @@ log = Logger()
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_GZIP_RATIO = 100  # a job report shrinks 5 to 20 times
 RATIO_FREE_BYTES = 1 << 20  # below this no ratio is suspicious
+INFLATED_BYTES = 1 << 20  # at a time, before it is looked at
 MAX_FORM_FIELDS = 1_000
 
 
@@ -44,6 +45,8 @@ def parameters(body: bytes, query: Mapping[bytes, list[bytes]], limit_bytes: int
     merged = _pairs((k.decode("utf-8", "replace"), v.decode("utf-8", "replace")) for k, vs in query.items() for v in vs)
     if body.startswith(GZIP_MAGIC):
         body = inflated(body, limit_bytes)
+    if body.startswith(coerce.MARKS):
+        raise BadRequest("body", "begins with a byte order mark; send UTF-8 without one")
     if body.lstrip()[:1] in (b"{", b"["):
         merged.update(_json_object(body))
     elif body:
@@ -52,18 +55,29 @@ def parameters(body: bytes, query: Mapping[bytes, list[bytes]], limit_bytes: int
 
 
 def inflated(body: bytes, limit_bytes: int) -> bytes:
-    """Gunzip, but no more than the limit, and no more than a plausible multiple of what came."""
-    most = min(limit_bytes, max(RATIO_FREE_BYTES, MAX_GZIP_RATIO * len(body)))
-    stream = zlib.decompressobj(wbits=31)
+    """Gunzip, but no more than the limit, and at no point more than a plausible multiple of what was read until then."""
+    stream, pieces, length, rest = zlib.decompressobj(wbits=31), [], 0, body
     try:
-        plain = stream.decompress(body, most + 1)
+        while not stream.eof:
+            piece = stream.decompress(rest, INFLATED_BYTES)
+            rest = stream.unconsumed_tail
+            length += len(piece)
+            _check_inflated(length, len(body) - len(rest), limit_bytes)
+            if not piece and not stream.eof:
+                raise BadRequest("body", "its gzip data ends too early")
+            pieces.append(piece)
     except zlib.error as problem:
         raise BadRequest("body", f"begins like gzip and is not ({problem})") from None
-    if len(plain) > most:
-        raise BadRequest("body", f"inflates to more than {most} bytes")
-    if not stream.eof:
-        raise BadRequest("body", "its gzip data ends too early")
-    return plain
+    if stream.unused_data.strip(b"\0\r\n"):
+        raise BadRequest("body", "something follows its gzip data; send one gzip member")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _check_inflated(length: int, read: int, limit_bytes: int) -> None:
+    if length > limit_bytes:
+        raise BadRequest("body", f"inflates to more than {limit_bytes} bytes, the most that this call takes")
+    if length > max(RATIO_FREE_BYTES, MAX_GZIP_RATIO * read):
+        raise BadRequest("body", f"inflates to more than {MAX_GZIP_RATIO} times its size")
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

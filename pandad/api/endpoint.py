@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.web.static import File
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
+from pandad.api.load import Load, Urgency
 from pandad.api.route import Route
 from pandad.spec.caller import ANONYMOUS, Caller
 from pandad.spec.errors import PandadError
@@ -27,10 +29,12 @@ class Endpoint:
 
     def __init__(
         self, route: Route, handler: Callable[..., Awaitable[Any]], identify: Identify,
-        active_url: Callable[[], str] | None,
+        active_url: Callable[[], str] | None, load: Load,
     ) -> None:
         self.route = route
-        self._handler, self._identify, self._active_url = handler, identify, active_url
+        self._handler, self._identify, self._active_url, self._load = handler, identify, active_url, load
+        self._urgency = route.fixed_urgency
+        self._urgency_of = route.urgency if callable(route.urgency) else None
         self._encode = route.encode or route.dialect.encode
         self._decode = decoder_for(route.takes, route.forgiving, route.legacy) if route.takes else None
         self._methods = {method.encode() for method in (*route.methods, *(["HEAD"] if "GET" in route.methods else []))}
@@ -46,25 +50,35 @@ class Endpoint:
     async def _serve(self, request: Any, variables: dict[str, str]) -> None:
         wants_json = b"application/json" in (request.getHeader(b"accept") or b"")
 
-        def refuse(error: PandadError) -> Reply:
-            return self.route.dialect.refuse(error, wants_json)
+        def refuse(error: PandadError) -> None:
+            send(request, self.route.dialect.refuse(error, wants_json))
 
-        reply = await guarded(self._answer(request, variables, wants_json), refuse, self.route.path)
-        send(request, reply)
+        self._load.begin(request, refuse)
+        await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
+        self._load.end(request)
+
+    async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
+        send(request, await self._answer(request, variables, wants_json))
 
     async def _answer(self, request: Any, variables: dict[str, str], wants_json: bool) -> Reply | FileReply:
         self._check_way(request)
+        if self._load.level and self._urgency is not None:
+            self._load.admit(self._urgency)
         route = self.route
         body = request.body()  # before any await: when the client hangs up, it is gone
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
         caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        if self._urgency is not None and self._urgency is not Urgency.ALWAYS:
+            self._load.check_rate(caller, "" if caller.identity else request.getClientAddress().host)
         route.access.check(caller)
         asked: tuple[Any, ...] = ()
         if self._decode is not None:
             given = parameters(body, request.args, route.body_limit_bytes)
             given.update(variables)
             asked = (self._decode(given),)
+            if self._load.level and self._urgency_of is not None:
+                self._load.admit(self._urgency_of(asked[0]))
         if route.tells_gone:
             asked += (request.gone,)
         if request.gone():  # while its identity was looked up
@@ -77,6 +91,14 @@ class Endpoint:
         if request.method not in self._methods:
             method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
             raise WrongMethod(" or ".join(self.route.methods), method)
+
+
+# Of what a client may ask about a file; anything else is taken for a wish for all of it. Many parts of one file are a large reply
+# to a small request, and Twisted fails over some that are malformed.
+_WISHES = {
+    b"range": re.compile(rb"bytes=(\d{1,18}-\d{0,18}|-\d{1,18})"),
+    b"if-modified-since": re.compile(rb"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"),
+}
 
 
 class _StoredFile(File):
@@ -94,7 +116,13 @@ def send(request: Any, reply: Reply | FileReply) -> None:
     """Write the reply, unless the client has gone."""
     if request.gone():
         return
+    if request.startedWriting:  # a file that failed half-way
+        request.channel.loseConnection()
+        return
     if isinstance(reply, FileReply):
+        for name, plain in _WISHES.items():
+            if not plain.fullmatch(request.getHeader(name) or b""):
+                request.forget(name)
         request.render(_StoredFile(str(reply.path)))
     else:
         request.reply(reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from random import randint
 from typing import TypeVar
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 log = Logger()
 
-RETRY_AFTER_S = 30
+RETRY_AFTER_S = 20, 60  # any time between, so that not all come back at once
 
 
 class WrongMethod(PandadError):
@@ -39,6 +40,27 @@ class TooLarge(PandadError):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"the body is too large; this call takes at most {limit_bytes} bytes")
+
+
+class Overloaded(Unavailable):
+    """There are more calls than this server can answer, and others are more urgent than this one."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is overloaded, and the reports of running jobs go first; try again later")
+
+
+class AnswerLate(Unavailable):
+    """The call was begun and is still not done."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"no answer within {limit_s:g} s; the call may still take effect, and can be sent again")
+
+
+class TooManyCalls(PandadError):
+    """One identity, or one address, calls faster than any may."""
+
+    def __init__(self, who: str, calls_per_s: float) -> None:
+        super().__init__(f"{who} makes more than {calls_per_s:g} calls/s, which is the limit here; try again later")
 
 
 class HungUp(PandadError):
@@ -72,12 +94,14 @@ _PLAIN: Answers = {
     WrongMethod: Answer(405),
     Conflict: Answer(409),
     TooLarge: Answer(413),
+    TooManyCalls: Answer(429),
     Incident: Answer(500),
     Unavailable: Answer(503),
 }
 _V1: Answers = {
     PandadError: Answer(200),  # clients read the envelope only of a 200
     TooLarge: Answer(413),
+    TooManyCalls: Answer(429),
     Incident: Answer(500),
     Unavailable: Answer(503),
 }
@@ -86,13 +110,14 @@ RESPONSES: Mapping[str, Answers] = {
     "plain": _PLAIN,
     "v1": _V1,
     # Asking for work is repeated anyway; a Harvester takes an envelope without jobs calmly.
-    "v1 acquire": {**_V1, Unavailable: Answer(200)},
+    "v1 acquire": {**_V1, Unavailable: Answer(200), TooManyCalls: Answer(200)},
     # updateJob: a pilot takes any 200 for "stored", so that nothing but a stored report may get one.
     "legacy": _PLAIN,
     # getJob: a pilot that gets anything but a 200 ends at once and wastes its slot.
     "legacy getJob": {
         PandadError: Answer(200, 30),
         Unavailable: Answer(200, 20),
+        TooManyCalls: Answer(200, 20),
         NotAuthenticated: Answer(200, 60),
         Forbidden: Answer(200, 60),
         ActivePortNeeded: Answer(403),
@@ -120,7 +145,7 @@ def refuse_legacy(error: PandadError, answers: Answers, wants_json: bool) -> Rep
 
 
 def _headers(answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"retry-after", b"%d" % RETRY_AFTER_S),) if answer.status == 503 else ()
+    return ((b"retry-after", b"%d" % randint(*RETRY_AFTER_S)),) if answer.status in (429, 503) else ()
 
 
 def refusal(error: PandadError) -> Envelope:

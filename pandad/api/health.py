@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 
 from pandad.api.access import PUBLIC
+from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 from pandad.spec.errors import Unavailable
@@ -30,12 +31,12 @@ class Health:
     def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str]) -> None:
         self._checks, self._metrics = checks, metrics
 
-    @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True)
+    @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def healthz(self, caller: Caller) -> str:
         """The process lives and its reactor turns. Says nothing about the database: restarting would not mend that."""
         return "ok\n"
 
-    @Route("/readyz", GET, PLAIN, access=PUBLIC, passive=True)
+    @Route("/readyz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def readyz(self, caller: Caller) -> str:
         """Whether requests should be sent here.
 
@@ -46,7 +47,7 @@ class Health:
             raise NotReady(sentences)
         return "ok\n"
 
-    @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True)
+    @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def metrics(self, caller: Caller) -> str:
         """Counters and timings."""
         return self._metrics()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
 from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.load import Urgency
 from pandad.api.route import ANY, GET, LEGACY, LEGACY_GETJOB, MIB, POST, Route
-from pandad.api.v1.pilot import NO_JOBS, definitions
+from pandad.api.v1.pilot import NO_JOBS, definitions, urgency_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
 from pandad.spec.resourcetype import RESOURCE_TYPES
@@ -40,7 +41,7 @@ class Legacy:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
     @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
-           tells_gone=True)
+           tells_gone=True, urgency=Urgency.ACQUIRE)
     async def getJob(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
         jobs = await definitions(await self._dispatcher.acquire(caller, asked, gone), self._secrets)
@@ -49,7 +50,7 @@ class Legacy:
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
     @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
-           body_limit_bytes=16 * MIB)
+           body_limit_bytes=16 * MIB, urgency=urgency_of)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
         command = await self._heartbeat.update(caller, update)
@@ -66,7 +67,8 @@ class Legacy:
         """Yes."""
         return "alive=yes"
 
-    @Route("/server/panda/updateWorkerPilotStatus", POST, LEGACY, access=PILOT, takes=WorkerStatus, forgiving=True)
+    @Route("/server/panda/updateWorkerPilotStatus", POST, LEGACY, access=PILOT, takes=WorkerStatus, forgiving=True,
+           urgency=Urgency.HEARTBEAT)
     async def updateWorkerPilotStatus(self, caller: Caller, status: WorkerStatus) -> Answer:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)

@@ -8,29 +8,99 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from twisted.internet.protocol import Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from zope.interface import classImplements, implementedBy
+from zope.interface import classImplements, implementedBy, implementer
+
+from pandad import metrics
+from pandad.api.channel import is_answering
+from pandad.api.door import Door
+from pandad.api.patience import Stall
 
 BACKLOG = 1024  # pilots come in bursts, and who is turned away at the door comes back only after a second or more
 
 
 class PromptServer(tcp.Server):
     """A TCP connection that sends what is written at once. Twisted's own has the reactor ask first whether the socket takes it,
-    and it always does: two system calls and a turn of the reactor, which cost as much as a small request."""
+    and it always does: two system calls and a turn of the reactor, which cost as much as a small request.
+
+    Who does not take what is sent is hung up on; see patience.Stall."""
+
+    _stall: Stall | None = None
+    _taken_bytes = 0  # by a socket that did not take all at once
+
+    reactor: Any
+
+    def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: Any, reactor: Any) -> None:
+        super().__init__(sock, protocol, client, server, sessionno, reactor)
+        self._door: Door = server.door
+        self._door.enter(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something would be lost with it: a call under way, or a reply that is on its way."""
+        return is_answering(self.protocol) or self._waits()
 
     def write(self, data: bytes) -> None:
         """As ITransport. What the socket does not take waits for the reactor; and errors are left for the reactor to find."""
         if data and self.connected and not (self.dataBuffer or self._tempDataBuffer or self._writeDisconnected):
-            sent = self.writeSomeData(data)
+            sent = super().writeSomeData(data)
             if isinstance(sent, int):
                 data = data[sent:]
         if data:
             super().write(data)
+
+    def writeSomeData(self, data: Any) -> Any:
+        """What the reactor sends when the socket takes more."""
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int):
+            self._taken_bytes += sent
+        return sent
+
+    def startWriting(self) -> None:
+        """Something was not taken at once."""
+        super().startWriting()
+        if self._stall is None:
+            self._stall = Stall(self.reactor, lambda: self._taken_bytes, self._waits, self._give_up)
+        self._stall.watch()
+
+    def connectionLost(self, reason: Any) -> None:
+        """See ITransport."""
+        self._door.leave(self)
+        if self._stall is not None:
+            self._stall.end()
+        super().connectionLost(reason)
+
+    def _waits(self) -> bool:
+        return bool(self.dataBuffer or self._tempDataBuffer)
+
+    def _give_up(self) -> None:
+        metrics.count("connections.stalled")
+        self.abortConnection()
 
 
 class PromptPort(tcp.Port):
     """A listening port of such connections."""
 
     transport = PromptServer
+
+    def __init__(self, port: int, factory: Any, interface: str, reactor: Any, door: Door) -> None:
+        super().__init__(port, factory, BACKLOG, interface, reactor)
+        self.door = door
+
+
+@implementer(IProtocolFactory)
+class Doorway:
+    """Another factory, but for those who are not let in.
+
+    :param doStart, doStop: see IProtocolFactory.
+    """
+
+    def __init__(self, door: Door, factory: Any) -> None:
+        self._door, self._factory = door, factory
+        self.doStart, self.doStop, self.logPrefix = factory.doStart, factory.doStop, factory.logPrefix
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """See IProtocolFactory."""
+        return self._factory.buildProtocol(addr) if self._door.admits(addr.host) else None
 
 
 class LeanTls(TLSMemoryBIOProtocol):
@@ -57,13 +127,16 @@ class LeanTlsFactory(TLSMemoryBIOFactory):
 
 
 def listen(
-    reactor: Any, port: int, factory: IProtocolFactory, interface: str, tls: IOpenSSLServerConnectionCreator | None = None
+    reactor: Any, port: int, factory: IProtocolFactory, interface: str, tls: IOpenSSLServerConnectionCreator | None = None,
+    door: Door | None = None,
 ) -> PromptPort:
     """As IReactorTCP.listenTCP, with TLS if `tls` is given.
 
+    :param door: lets connections in; one door may be that of several ports.
     :raise CannotListenError: somebody else has the port.
     """
+    door = door or Door()
     below = factory if tls is None else LeanTlsFactory(tls, False, factory, reactor)
-    listening = PromptPort(port, below, BACKLOG, interface, reactor)
+    listening = PromptPort(port, Doorway(door, below), interface, reactor, door)
     listening.startListening()
     return listening

@@ -10,7 +10,7 @@ from twisted.web.http import NO_BODY_CODES, parse_qs
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from pandad.api.encode import TEXT, Reply
+from pandad.api.encode import Reply
 from pandad.api.errors import TooLarge
 
 _AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
@@ -29,9 +29,9 @@ class PandaRequest(Request):
     """
 
     channel: Any = None
+    received_bytes = 0  # of the body, if it comes in pieces
     _refused = False
     _limit_bytes = 0
-    _received_bytes = 0
     _whole: tuple[Mapping[bytes, bytes], bytes] | None = None  # headers and body
     _headers: Headers | None
 
@@ -59,10 +59,11 @@ class PandaRequest(Request):
         self._headers = headers
 
     def getHeader(self, key: AnyStr) -> AnyStr | None:
-        """The header's (last) value."""
-        if self._whole is not None and isinstance(key, bytes):
-            return self._whole[0].get(key.lower())
-        return super().getHeader(key)
+        """The header's (last) value. As text: what is no UTF-8 in it is marked; Twisted would raise."""
+        if isinstance(key, bytes):
+            return self._whole[0].get(key.lower()) if self._whole is not None else super().getHeader(key)
+        value = self.getHeader(key.encode())
+        return None if value is None else value.decode("utf-8", "replace")
 
     def body(self) -> bytes:
         """The whole body. To be taken before anything is waited for: it goes when the client hangs up."""
@@ -76,34 +77,57 @@ class PandaRequest(Request):
         """Whether nobody waits for a reply: the client hung up, or has its reply."""
         return self.channel is None
 
+    def forget(self, name: bytes) -> None:
+        """As if the header had not come.
+
+        :param name: in small letters.
+        """
+        self.requestHeaders.removeHeader(name)
+        if self._whole is not None:
+            self._whole = {key: value for key, value in self._whole[0].items() if key != name}, self._whole[1]
+
     def gotLength(self, length: int | None) -> None:
         """The headers are in, the body is to come."""
-        super().gotLength(length)
         # The request learns its own target only when it is complete.
         target = local_target(getattr(self.channel, "_path", b"/"))
         self._limit_bytes = self.channel.site.resource.body_limit_bytes(target.partition(b"?")[0])
         if length is not None and length > self._limit_bytes:
             self._refuse()
+        else:
+            super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Bodies without a declared length are counted as they come."""
-        self._received_bytes += len(data)
-        if not self._refused and self._received_bytes > self._limit_bytes:
+        """Bodies are counted as they come: not all have a length, and all together they fill memory and disk."""
+        if self._refused:
+            return
+        self.received_bytes += len(data)
+        self.channel.site.arriving.add(len(data))
+        if self.received_bytes > self._limit_bytes:
             self._refuse()
-        if not self._refused:
+        elif self.channel.site.arriving.too_many:
+            self._refused = True
+            self.channel.refuse(503, b"Service Unavailable", "too many large bodies are on their way here; try again later")
+        else:
             super().handleContentChunk(data)
 
     def _refuse(self) -> None:
         self._refused = True
         self.requestHeaders.removeHeader(b"expect")  # else Twisted still invites the body
-        body = b"ERROR : %s" % str(TooLarge(self._limit_bytes)).encode()
-        self.channel.transport.write(
-            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: " + TEXT
-            + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        self.channel.loseConnection()
+        self.channel.refuse(413, b"Content Too Large", str(TooLarge(self._limit_bytes)))
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client hung up."""
+        self._arrived()
+        super().connectionLost(reason)
+
+    def _arrived(self) -> None:
+        if self.received_bytes:
+            self.channel.site.arriving.add(-self.received_bytes)
+            self.received_bytes = 0
 
     def process(self) -> None:
         """The request is complete."""
+        self._arrived()
         if self._refused:
             return
         if not self.path.startswith(b"/"):

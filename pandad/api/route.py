@@ -10,6 +10,7 @@ from pandad.api import encode
 from pandad.api.access import Access
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import RESPONSES, refuse_legacy, refuse_v1
+from pandad.api.load import Urgency
 from pandad.spec.errors import PandadError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -54,6 +55,8 @@ class Route:
     ``forgiving``: see decode.Decoder.
     ``encode``: where the reply is not what the dialect has by default.
     ``body_limit_bytes``: of the body, also after it was inflated.
+    ``urgency``: who goes first under overload; None is by the method: USER for what is posted, LIST for the rest. A function of
+    the decoded request where it depends on that, for reports of jobs: nobody is counted to send too many of those.
     """
 
     path: str
@@ -67,6 +70,7 @@ class Route:
     passive: bool = False
     encode: Encoder | None = None
     body_limit_bytes: int = 64 * KIB
+    urgency: Urgency | Callable[[Any], Urgency] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.access, Access):
@@ -77,6 +81,14 @@ class Route:
     def __call__(self, handler: Handler) -> Handler:
         handler.__dict__.setdefault("routes", []).append(self)
         return handler
+
+    @property
+    def fixed_urgency(self) -> Urgency | None:
+        """None if it depends on the request."""
+        if callable(self.urgency):
+            return None
+        by_method = Urgency.USER if self.methods == POST else Urgency.LIST
+        return by_method if self.urgency is None else self.urgency
 
     @property
     def legacy(self) -> bool:

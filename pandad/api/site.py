@@ -18,11 +18,14 @@ from werkzeug.exceptions import HTTPException
 from pandad.api.channel import PandaChannel
 from pandad.api.encode import TEXT, Reply
 from pandad.api.endpoint import Endpoint, Identify, send
+from pandad.api.load import Load
 from pandad.api.request import PandaRequest
-from pandad.api.route import KIB, declared
+from pandad.api.route import KIB, MIB, declared
+from pandad.limits import LimitsConfig
 
 IDLE_TIMEOUT_S = 75  # longer than the 60 s for which clients keep a connection in their pool
 BODY_LIMIT_ELSEWHERE_BYTES = 64 * KIB
+MOST_ARRIVING_BYTES = 1024 * MIB  # of bodies under way, on all connections
 
 _CALL = re.compile(r"/(?:server/panda|api/[^/]*(?:/[^/]*)?)/(.*)", re.DOTALL)
 
@@ -71,15 +74,32 @@ def _no_such(path: str) -> Reply:
     return Reply(b"ERROR : there is nothing here", TEXT, 404)
 
 
+class Arriving:
+    """The bytes of bodies that are not complete."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        """More came; or fewer are left, if negative."""
+        self._bytes += count
+
+    @property
+    def too_many(self) -> bool:
+        """Whether they are more than this server can keep."""
+        return self._bytes > MOST_ARRIVING_BYTES
+
+
 class PandaSite(Site):
     """A port's protocol factory. It keeps no access log: formatting a line costs as much as a heartbeat."""
 
     protocol = PandaChannel  # type: ignore[assignment]  # which Twisted wraps for HTTP/2
     requestFactory = PandaRequest
 
-    def __init__(self, endpoints: Sequence[Endpoint], clock: IReactorTime) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], clock: IReactorTime, arriving: Arriving) -> None:
         super().__init__(
             PandaResource(endpoints), parsePOSTFormSubmission=False, timeout=IDLE_TIMEOUT_S, reactor=clock)
+        self.arriving = arriving
         self._second, self._lines = -1, (b"", b"")
 
     def lines(self) -> tuple[bytes, bytes]:
@@ -102,15 +122,16 @@ class Sites:
 
 
 def build_sites(
-    handlers: Sequence[object], identify: Identify, active_url: Callable[[], str], clock: IReactorTime
+    handlers: Sequence[object], identify: Identify, active_url: Callable[[], str], clock: IReactorTime, load: Load | None = None
 ) -> Sites:
     """Both ports over the same handlers.
 
     :param identify: see auth.Authenticators.
     :param active_url: scheme, host and port of the active one, asked for at each refusal on the passive one.
     :param clock: the reactor, for timeouts of idle connections.
+    :param load: of this process; started and stopped by who made it.
     """
-    routes = list(declared(handlers))
-    active = [Endpoint(route, handler, identify, None) for route, handler in routes]
-    passive = [Endpoint(route, handler, identify, active_url) for route, handler in routes]
-    return Sites(PandaSite(active, clock), PandaSite(passive, clock))
+    load, arriving, routes = load or Load(clock, LimitsConfig()), Arriving(), list(declared(handlers))
+    active = [Endpoint(route, handler, identify, None, load) for route, handler in routes]
+    passive = [Endpoint(route, handler, identify, active_url, load) for route, handler in routes]
+    return Sites(PandaSite(active, clock, arriving), PandaSite(passive, clock, arriving))

@@ -6,7 +6,6 @@ import argparse
 import errno
 import os
 import socket
-import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -69,21 +68,12 @@ def examine(path: Path) -> Iterator[Finding]:
         config = load(path, on_this_host=False)
     except ConfigError:
         return  # there is nothing to go on with, and it has been said why
-    yield from secrecy(path, config.database)
     yield tls(config.tls)
     yield from ports(config.server)
     yield from identities(config)
     yield secrets(config)
     yield from endpoints(config)
     yield database(config.database)
-
-
-def secrecy(path: Path, config: DatabaseConfig) -> Iterator[Finding]:
-    """A password in the configuration is not for everybody."""
-    if "password" in config.dsn and path.stat().st_mode & stat.S_IROTH:
-        yield Finding(
-            Level.WARNING, "configuration", f"{path} holds a password and all may read it; chmod 0640 {path}"
-        )
 
 
 def tls(config: TlsConfig) -> Finding:

@@ -46,6 +46,12 @@ MEANINGS: Mapping[str, Meaning] = {
 }
 
 
+def is_last_word(word: str) -> bool:
+    """Whether a pilot says no more after that state word, at least until much later: its job ended, or its report is owed."""
+    meaning = MEANINGS.get(word)
+    return meaning is not None and meaning.event in (Event.REPORTED, Event.RECOVERING)
+
+
 class Verdict(StrEnum):
     """What becomes of a word."""
 

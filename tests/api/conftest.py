@@ -26,6 +26,7 @@ from pandad.api.files import Files
 from pandad.api.health import Health
 from pandad.api.legacy import Legacy
 from pandad.api.legacyuser import LegacyUser
+from pandad.api.openapi import OpenApi
 from pandad.api.site import PandaSite, build_sites
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
@@ -64,7 +65,7 @@ class HeaderAuthenticator:
 
 def granted(credential: Credential) -> Caller:
     """The roles that the headers say."""
-    roles = frozenset(map(Role, credential.fqans))
+    roles = frozenset(role for role in Role if role in credential.fqans)
     return Caller(credential.identity, roles, credential.limited, credential.host, credential)
 
 
@@ -313,24 +314,30 @@ async def description(name: str) -> dict[str, Any]:
     return {"nickname": name, "status": "online"}
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
+def standing(directory: Path) -> Api:
     """Both ports, over stand-ins, with empty directories."""
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
     jobs, checks = JobsStandIn(), list[Any]()
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
-    (trf := tmp_path / "trf").mkdir()
-    (cache := tmp_path / "cache").mkdir()
+    (trf := directory / "trf").mkdir()
+    (cache := directory / "cache").mkdir()
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets),  # type: ignore[arg-type]
         System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
+    handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks, handlers,
         trf, cache)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    """All of it, new."""
+    return standing(tmp_path)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, formatEvent, formatEventAsClassicLogText, globalLogPublisher
 from zope.interface import implementer
 
+from pandad import metrics
 from pandad.api.auth import Authenticators
 from pandad.api.legacy import Legacy
 from pandad.api.legacyuser import LegacyUser
@@ -26,13 +28,14 @@ from pandad.api.site import build_sites
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.pilot import Pilot
-from pandad.config import ConfigError, SecretsConfig, SharesConfig, load
+from pandad.config import ConfigError, DatabaseConfig, SecretsConfig, SharesConfig, load
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer import migrate
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import Vault
 from pandad.userinterface.authority import Authority
@@ -62,7 +65,7 @@ class World:
 
     async def call(self, method: str, path: str, dn: str = ALICE.subject, roles: str = "", **more: Any) -> tuple[int, str]:
         """Status and body."""
-        more["headers"] = {"x-dn": dn, "x-roles": roles, "accept": "application/json"}
+        more["headers"] = {"x-dn": dn, "x-roles": roles, "accept": "application/json", **more.get("headers", {})}
         reply = Deferred.fromCoroutine(self._reply(method, path, more))
         while not reply.called:
             self.treq.flush()
@@ -152,3 +155,75 @@ def test_the_key_file_is_guarded(tmp_path: Path) -> None:
     (tmp_path / "pandad.toml").write_text('[database]\ndsn = "x"\n[secrets]\nkey_file = "keys"\n')
     with pytest.raises(ConfigError, match=r"keys may be read by others \(mode 0644\); run: chmod 0400"):
         load(tmp_path / "pandad.toml")
+
+
+PLANTED = 1_000
+
+
+def places(secret: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Calls with a secret in every place that an input has, good and bad: (method, path, what goes with it)."""
+    broken = f'{{"key": "x", "value": "{secret}'.encode()
+    return [
+        ("POST", "/api/v1/creds/set_user_secrets", {"json": {"key": "k", "value": secret}}),
+        ("POST", "/api/v1/creds/set_user_secrets", {"json": {"key": "k", "value": [secret, float("nan")]}}),
+        ("POST", "/api/v1/creds/set_user_secrets", {"json": {"key": "k", "value": secret + "\0"}}),
+        ("POST", "/server/panda/set_user_secret", {"data": f"key=k&value={secret}&value={secret}%ff".encode()}),
+        ("POST", "/server/panda/set_user_secret", {"data": broken}),
+        ("POST", "/server/panda/set_user_secret", {"data": gzip.compress(broken)[:-4]}),
+        ("POST", "/server/panda/set_user_secret", {"data": f'{{"value": "{secret}", "value": "{secret}"}}'.encode()}),
+        ("POST", "/server/panda/set_user_secret", {"data": b"[" * 99 + secret.encode() + b"]" * 99}),
+        ("POST", "/server/panda/getJob", {"json": {"siteName": "Q", "token": secret, "pilotToken": secret, "mem": 1}}),
+        ("POST", "/server/panda/updateJob", {"json": {"jobId": 1, "state": "running", "token": secret}}),
+        ("POST", "/api/v1/pilot/update_jobs_bulk", {"json": {"job_list": [{"job_id": 1, "token": secret}]}}),
+        ("POST", "/api/v1/nothing/here", {"json": {"password": secret}}),
+        ("POST", "/server/panda/nothing", {"data": f"password={secret}".encode()}),
+        ("GET", f"/api/v1/job/why?job_id=1&token={secret}", {"headers": {"authorization": f"Bearer {secret}"}}),
+        ("GET", "/server/panda/isAlive", {"headers": {"authorization": f"Basic {secret}", "cookie": secret, "origin": secret}}),
+        ("PUT", "/server/panda/isAlive", {"headers": {"authorization": f"Bearer {secret}"}}),
+    ]
+
+
+@ensureDeferred
+async def test_a_thousand_secrets(world: World) -> None:
+    """Whatever way a token, key or password comes in, amid good input and bad, while all is well and while the vault is broken:
+    it is in no answer, no line of the log at its most talkative, no metric, and no process list."""
+    whole, seen = list(world.vault._ciphers), []
+    for number in range(0, PLANTED, len(places(""))):
+        world.vault._ciphers = whole if number % 3 else []
+        for offset, (method, path, more) in enumerate(places("")):
+            secret = f"{CANARY}{number + offset:06}"
+            more = places(secret)[offset][2]
+            seen.append(await world.call(method, path, **more))
+    assert len(seen) >= PLANTED
+    assert [answer for answer in seen if CANARY in answer[1]] == []
+    assert [line for line in world.logged if CANARY in line] == []
+    assert CANARY not in metrics.text()
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _is_there(path)]
+    assert [command for command in commands if CANARY.encode() in command] == []
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
+
+
+@ensureDeferred
+async def test_the_password_of_the_database(tmp_path: Path) -> None:
+    """Of a database that refuses it, or is not there: it is in no error and no line of the log."""
+    logged: list[str] = []
+    observer: Any = lambda event: logged.extend((formatEvent(event), repr(event)))  # noqa: E731
+    globalLogPublisher.addObserver(observer)
+    try:
+        for dsn in (f"host={tmp_path} dbname=x password={CANARY}", f"postgresql://panda:{CANARY}@127.0.0.1:1/x",
+                    f"host={tmp_path} password={CANARY} bad_word=1"):
+            store = Store(CLOCK, DatabaseConfig(dsn=dsn, wait_s=0.1, connect_timeout_s=0.5))
+            with pytest.raises(Exception) as refused:  # noqa: B017, PT011 - whatever it is
+                await store.transact("upgrade", migrate.upgrade)
+            await store.close()
+            assert CANARY not in str(refused.value)
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert [line for line in logged if CANARY in line] == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pandad.api.channel import LINGER_S
 from pandad.api.request import local_target
 from pandad.api.route import declared
 from pandad.api.site import IDLE_TIMEOUT_S
@@ -115,10 +116,11 @@ def test_declared_too_large(api: Any) -> None:
     assert got.status == 413
     assert "65536" in got.text
     assert b"100 Continue" not in connection.transport.value()
-    assert connection.transport.disconnecting
     connection.send(b"x" * 70000)
     assert connection.got() == got
     assert not api.dispatcher.asked
+    api.active.site.reactor.advance(LINGER_S)
+    assert connection.transport.disconnecting
 
 
 def test_large_is_invited_where_it_may_be(api: Any) -> None:
@@ -137,8 +139,9 @@ def test_undeclared_too_large(api: Any) -> None:
     for _ in range(10):
         connection.send(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
     assert connection.got().status == 413
-    assert connection.transport.disconnecting
     assert not api.dispatcher.asked
+    api.active.site.reactor.advance(LINGER_S)
+    assert connection.transport.disconnecting
 
 
 def test_too_large_when_inflated(api: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pandad.cli.check import Level, endpoints, identities, ports, secrecy, secrets, tls
+from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls
 from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, SecretsConfig, ServerConfig, TlsConfig
 from pandad.embedded.pki import SandboxPki
 from pandad.settings import render
@@ -102,17 +102,6 @@ def test_roles_that_nobody_has_are_warnings(good: Config) -> None:
     empty = replace(good, identity=IdentityConfig(admin=("/CN=a",)), dataservice=DataServiceConfig())
     assert [f.level for f in identities(empty)] == [Level.WARNING, Level.WARNING, Level.OK]
     assert [f.level for f in endpoints(empty)] == [Level.WARNING]
-
-
-def test_a_password_for_everybody_is_a_warning(tmp_path: Path) -> None:
-    """A configuration with a password should not be readable by all."""
-    file = tmp_path / "x"
-    file.touch()
-    file.chmod(0o644)
-    assert [f.level for f in secrecy(file, DatabaseConfig(dsn="password=x"))] == [Level.WARNING]
-    assert not list(secrecy(file, DatabaseConfig(dsn="dbname=x")))
-    file.chmod(0o640)
-    assert not list(secrecy(file, DatabaseConfig(dsn="password=x")))
 
 
 def test_a_wrong_key_is_an_error(pki: SandboxPki) -> None:

@@ -13,7 +13,9 @@ from pandad.api.decode import decoder_for
 from pandad.api.encode import Envelope
 from pandad.api.errors import guarded, refusal
 from pandad.api.jobdefinition import job_definition
+from pandad.api.load import Urgency
 from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, Route
+from pandad.jobdispatcher.guards import is_last_word
 from pandad.jobdispatcher.jobsecrets import may_have_secrets
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
@@ -44,6 +46,11 @@ class JobIds:
     job_ids: list[int]
 
 
+def urgency_of(update: JobUpdate) -> Urgency:
+    """A heartbeat that is lost is followed by another one, a pilot's last word by nothing."""
+    return Urgency.FINAL if is_last_word(update.job_status) else Urgency.HEARTBEAT
+
+
 class Pilot:
     """One method per call."""
 
@@ -51,7 +58,7 @@ class Pilot:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
     @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
-           tells_gone=True)
+           tells_gone=True, urgency=Urgency.ACQUIRE)
     async def acquire_jobs(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Envelope:
         """Work for a pilot; no work is a refusal, as in PanDA."""
         jobs = await self._dispatcher.acquire(caller, asked, gone)
@@ -60,13 +67,14 @@ class Pilot:
         return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
 
     @Route("/api/v1/pilot/update_job", access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
-           body_limit_bytes=16 * MIB)
+           body_limit_bytes=16 * MIB, urgency=urgency_of)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
         command = await self._heartbeat.update(caller, update)
         return {"StatusCode": 0, "command": command, **await self._secrets.of_update(command)}
 
-    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT_OR_OWNER, takes=JobUpdates, body_limit_bytes=64 * MIB)
+    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT_OR_OWNER, takes=JobUpdates, body_limit_bytes=64 * MIB,
+           urgency=Urgency.FINAL)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
         """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""
         rows = [guarded(self._row(caller, row), refusal, "update_jobs_bulk") for row in updates.job_list]
@@ -81,7 +89,8 @@ class Pilot:
         states = await self._dispatcher.statuses(asked.job_ids)
         return [_status(job_id, state) for job_id, state in zip(asked.job_ids, states, strict=True)]
 
-    @Route("/api/v1/pilot/update_worker_status", access=PILOT, takes=WorkerStatus, forgiving=True)
+    @Route("/api/v1/pilot/update_worker_status", access=PILOT, takes=WorkerStatus, forgiving=True,
+           urgency=Urgency.HEARTBEAT)
     async def update_worker_status(self, caller: Caller, status: WorkerStatus) -> None:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)

@@ -1,0 +1,147 @@
+"""Who waits when there are more calls than this process can answer: reports of ended jobs never, then the others by urgency.
+
+What is measured is how late the reactor does what it was to do at a certain moment, which is what each call waits before anybody
+looks at it; and how long the oldest call under way has waited, mostly for the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from random import random
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from pandad import metrics
+from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
+from pandad.limits import LimitsConfig
+from pandad.spec.caller import Caller
+from pandad.spec.errors import PandadError
+
+LOOK_S = 0.1
+OLD_S = 5.0  # a call under way for so long says that the database is slow or away
+RAISE, LOWER = 0.5, 0.1  # of the level, in one look
+REMEMBERED = 10_000  # callers whose rate is known
+
+
+class Urgency(IntEnum):
+    """Of a kind of call; the higher, the sooner it is put off (goal H1 of the project)."""
+
+    ALWAYS = -1  # those who watch this server: their calls cost nothing
+    FINAL = 0    # a pilot gives up after two attempts, and the job's work is lost
+    HEARTBEAT = 1
+    USER = 2     # submit, kill, and all else that changes something
+    ACQUIRE = 3  # answered in protocol: the pilot waits a minute and asks again
+    LIST = 4
+
+
+# A level from n to n + 1 puts off that part of the calls of the nth of these, and all before it.
+PUT_OFF = (Urgency.LIST, Urgency.ACQUIRE, Urgency.USER, Urgency.HEARTBEAT)
+HIGHEST, HIGHEST_FOR_OLD = float(len(PUT_OFF)), 2.0  # while the database is away, reports wait for it
+
+
+class Load:
+    """Of one process: the calls under way, and how hard it is pressed."""
+
+    def __init__(self, clock: IReactorTime, limits: LimitsConfig) -> None:
+        self._clock, self._limits = clock, limits
+        self.level = 0.0
+        self.lag_s = 0.0
+        self.waiting: dict[Any, tuple[float, Callable[[PandadError], object]]] = {}  # by request, the oldest first
+        self._was_late = False
+        self._call: IDelayedCall | None = None
+        self._rates = Rates(clock, limits)
+        self.check_rate = self._rates.check
+
+    def start(self) -> None:
+        """Look from now on."""
+        for name, read in (("calls.waiting", lambda: float(len(self.waiting))), ("calls.oldest_s", lambda: self.oldest_s),
+                           ("reactor.lag_s", lambda: self.lag_s), ("load.level", lambda: self.level)):
+            metrics.gauge(name, read)
+        self._look_again()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    def begin(self, request: Any, refuse: Callable[[PandadError], object]) -> None:
+        """A call is under way.
+
+        :param refuse: answers it, if that is not done in time.
+        """
+        self.waiting[request] = self._clock.seconds(), refuse
+
+    def end(self, request: Any) -> None:
+        """It is answered, or nobody waits for it."""
+        self.waiting.pop(request, None)
+
+    def admit(self, urgency: Urgency) -> None:
+        """:raise Overloaded: not now. To be asked only while `level` is not 0."""
+        if urgency >= Urgency.HEARTBEAT and self.level - PUT_OFF.index(urgency) > random():
+            metrics.count(f"calls.put_off.{urgency.name.lower()}")
+            raise Overloaded
+
+    @property
+    def oldest_s(self) -> float:
+        """How long the oldest call has been under way."""
+        first = next(iter(self.waiting.values()), None)
+        return self._clock.seconds() - first[0] if first is not None else 0.0
+
+    def _look_again(self) -> None:
+        self._due_s = self._clock.seconds() + LOOK_S
+        self._call = self._clock.callLater(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self.lag_s = max(self._clock.seconds() - self._due_s, 0.0)
+        late = self.lag_s > self._limits.lag_s
+        if late and self._was_late:  # once is a long step, not a queue
+            self.level = min(self.level + RAISE, HIGHEST)
+        elif self.oldest_s > OLD_S and self.level <= HIGHEST_FOR_OLD:
+            self.level = min(self.level + LOWER, HIGHEST_FOR_OLD)
+        elif self.lag_s < self._limits.lag_s / 2:
+            self.level = max(self.level - LOWER, 0.0)
+        self._was_late = late
+        self._answer_late()
+        self._look_again()
+
+    def _answer_late(self) -> None:
+        before_s = self._clock.seconds() - self._limits.answer_s
+        for request, (since_s, refuse) in list(self.waiting.items()):
+            if since_s > before_s:
+                break
+            del self.waiting[request]
+            metrics.count("calls.answered_late")
+            refuse(AnswerLate(self._limits.answer_s))
+
+
+class Rates:
+    """How fast each caller calls: a bucket of `calls_burst` that fills with `calls_per_s`."""
+
+    def __init__(self, clock: IReactorTime, limits: LimitsConfig) -> None:
+        self._clock, self._per_s, self._burst = clock, limits.calls_per_s, limits.calls_burst
+        self._full_at_s: dict[object, float] = {}  # when the bucket will be full again
+
+    def check(self, caller: Caller, host: str) -> None:
+        """Count one call. Whoever has a role calls for many, and is trusted.
+
+        :param host: where from, for those without an identity.
+        :raise TooManyCalls: this was one too many.
+        """
+        if caller.roles:
+            return
+        who = caller.identity or host
+        now = self._clock.seconds()
+        full_at = max(self._full_at_s.get(who, now), now) + 1 / self._per_s
+        if full_at - now > (self._burst + 0.001) / self._per_s:  # sums of many small steps are not exact
+            metrics.count("calls.too_many")
+            raise TooManyCalls(caller.identity.subject if caller.identity else host, self._per_s)
+        self._full_at_s[who] = full_at
+        if len(self._full_at_s) > REMEMBERED:
+            self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Those with full buckets; if all are busy, everybody gets a full one."""
+        busy = {who: full_at for who, full_at in self._full_at_s.items() if full_at > now}
+        self._full_at_s = busy if len(busy) < REMEMBERED // 2 else {}

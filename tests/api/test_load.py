@@ -1,0 +1,201 @@
+"""Overload: who is put off, who never, and how it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from pandad import metrics
+from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
+from pandad.api.load import HIGHEST, HIGHEST_FOR_OLD, LOOK_S, OLD_S, REMEMBERED, Load, Urgency
+from pandad.api.route import declared
+from pandad.limits import LimitsConfig
+from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
+
+LIMITS = LimitsConfig(calls_per_s=10, calls_burst=20, answer_s=60, lag_s=0.5)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """At 0."""
+    return Clock()
+
+
+@pytest.fixture
+def load(clock: Clock) -> Load:
+    """Looked at as it goes."""
+    made = Load(clock, LIMITS)
+    made.start()
+    return made
+
+
+def late(clock: Clock, times: int, by_s: float = 1.0) -> None:
+    """As if each turn of the reactor took so long."""
+    clock.pump([LOOK_S + by_s] * times)
+
+
+def put_off(load: Load, urgency: Urgency) -> bool:
+    """Whether all of a hundred calls are; they are treated alike only at whole levels."""
+    refused = 0
+    for _ in range(100):
+        try:
+            load.admit(urgency)
+        except Overloaded:
+            refused += 1
+    assert refused in (0, 100)
+    return refused == 100
+
+
+def test_the_order(load: Load) -> None:
+    """With each level one kind more is put off, the least urgent first; last words of pilots and the watchers' calls never."""
+    order = [Urgency.LIST, Urgency.ACQUIRE, Urgency.USER, Urgency.HEARTBEAT]
+    for level in range(int(HIGHEST) + 1):
+        load.level = level
+        assert [u for u in Urgency if put_off(load, u)] == sorted(order[:level])
+
+
+def test_between_two_levels(load: Load) -> None:
+    """Between two levels a part of the calls is put off, so that no more are than must."""
+    load.level = 1.5
+    refused = 0
+    for _ in range(1000):
+        try:
+            load.admit(Urgency.ACQUIRE)
+        except Overloaded:
+            refused += 1
+    assert 300 < refused < 700
+
+
+def test_pressed_and_relieved(clock: Clock, load: Load) -> None:
+    """A reactor that stays late puts off more and more; one that is not late again less and less, until nothing."""
+    late(clock, 1)
+    assert load.level == 0  # one long step is no queue
+    late(clock, 20)
+    assert load.level == HIGHEST
+    clock.pump([LOOK_S] * 100)
+    assert load.level == 0
+
+
+def test_the_database_is_slow(clock: Clock, load: Load) -> None:
+    """Calls that wait for the database have lists and getJob put off; reports are kept waiting for it."""
+    load.begin("a call", lambda error: None)
+    clock.pump([LOOK_S] * int(2 * OLD_S / LOOK_S))
+    assert load.level == HIGHEST_FOR_OLD == Urgency.LIST - Urgency.USER
+    load.end("a call")
+    clock.pump([LOOK_S] * 100)
+    assert load.level == 0
+
+
+def test_no_call_waits_for_ever(clock: Clock, load: Load) -> None:
+    """A call that is not answered in time is told to come again."""
+    told: list[Exception] = []
+    load.begin("first", told.append)
+    clock.advance(30)
+    load.begin("second", told.append)
+    clock.pump([1] * 31)
+    assert [type(error) for error in told] == [AnswerLate]
+    assert list(load.waiting) == ["second"]
+
+
+def test_rates(clock: Clock, load: Load) -> None:
+    """So many calls at once, and so many over time, for each identity, whatever address it comes from."""
+    alice, bob = Caller(Identity("/CN=CA", "/CN=alice")), Caller(Identity("/CN=CA", "/CN=bob"))
+    for number in range(20):
+        load.check_rate(alice, f"10.0.0.{number}")
+    with pytest.raises(TooManyCalls, match="/CN=alice makes more than 10 calls/s"):
+        load.check_rate(alice, "10.0.0.99")
+    load.check_rate(bob, "10.0.0.1")
+    clock.advance(1)
+    for _ in range(10):
+        load.check_rate(alice, "")
+    with pytest.raises(TooManyCalls):
+        load.check_rate(alice, "")
+
+
+def test_rates_of_nobody(load: Load) -> None:
+    """Without an identity an address counts; who has a role calls for many and is not counted."""
+    for _ in range(20):
+        load.check_rate(ANONYMOUS, "10.0.0.1")
+    with pytest.raises(TooManyCalls, match="10.0.0.1 makes"):
+        load.check_rate(ANONYMOUS, "10.0.0.1")
+    load.check_rate(ANONYMOUS, "10.0.0.2")
+    for _ in range(1000):
+        load.check_rate(Caller(Identity("/CN=CA", "/CN=pilot"), frozenset({Role.PILOT})), "10.0.0.1")
+
+
+def test_rates_are_forgotten(clock: Clock, load: Load) -> None:
+    """However many callers come, few are remembered."""
+    for number in range(3 * REMEMBERED):
+        load.check_rate(ANONYMOUS, str(number))
+        clock.advance(0.001)
+    assert len(load._rates._full_at_s) <= REMEMBERED + 1
+
+
+@pytest.fixture
+def pressed(api: Any, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """The load of both ports, at its highest."""
+    found = next(iter(endpoint_of(api, "/server/panda/getJob")))
+    found.level = HIGHEST
+    return found
+
+
+def endpoint_of(api: Any, path: str) -> list[Load]:
+    return [api.active.site.resource.plain[path.encode()].__self__._load]
+
+
+def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
+    """Last words are stored; getJob is answered in its own protocol, so that pilots wait and do not end; others get a 503 with a
+    time to come again; and whoever watches this server is answered."""
+    before = metrics.COUNTS["calls.put_off.acquire"]
+    for state in ("finished", "failed", "holding"):
+        for path in ("/server/panda/updateJob", "/api/v1/pilot/update_job"):
+            assert api.active.as_pilot(path, {"jobId": 1, "state": state, "job_status": state}).status == 200
+    assert api.active.as_pilot("/api/v1/pilot/update_jobs_bulk", {"job_list": []}).status == 200
+    assert len(api.heartbeat.asked) == 6
+    legacy = api.active.as_pilot("/server/panda/getJob", {"siteName": "Q"}, headers={"accept": "application/json"})
+    assert (legacy.status, legacy.json["StatusCode"]) == (200, 20)
+    v1 = api.active.as_pilot("/api/v1/pilot/acquire_jobs", {"site_name": "Q"})
+    assert (v1.status, v1.json["success"]) == (200, False)
+    for got in (
+        api.active.as_pilot("/server/panda/updateJob", {"jobId": 1, "state": "running"}),
+        api.active.as_pilot("/api/v1/job/kill", {"job_ids": [1]}),
+        api.passive.get("/server/panda/getStatus?ids=1"),
+    ):
+        assert got.status == 503 and 20 <= int(got.headers["retry-after"]) <= 60 and "overloaded" in got.text
+    assert not api.dispatcher.asked and not api.jobs.asked and len(api.heartbeat.asked) == 6
+    assert api.passive.get("/healthz").status == 200
+    assert metrics.COUNTS["calls.put_off.acquire"] == before + 2
+
+
+def test_an_answer_in_time(api: Any) -> None:
+    """A call that the rooms do not answer is told to come again, once; what they say later is dropped."""
+    (load,) = endpoint_of(api, "/server/panda/getJob")
+    load.start()
+    api.heartbeat.gate = Deferred()
+    connection = api.active.connect()
+    body = b"jobId=1&state=finished"
+    connection.send(b"POST /server/panda/updateJob HTTP/1.1\r\nHost: x\r\nx-dn: /CN=p\r\nx-roles: pilot\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    clock = api.active.site.reactor
+    clock.pump([1] * int(LimitsConfig().answer_s + 2))
+    assert connection.got().status == 503
+    before = connection.transport.value()
+    api.heartbeat.gate.callback(None)
+    assert connection.transport.value() == before
+    connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.transport.value()[len(before):].startswith(b"HTTP/1.1 200")
+
+
+def test_every_route_has_its_place(api: Any) -> None:
+    """Reports go by what they say; what pilots ask for, and what watches, is not taken for a user's call."""
+    found = {route.path: route.fixed_urgency for route, _ in declared(api.handlers)}
+    assert {path for path, urgency in found.items() if urgency is None} == {
+        "/server/panda/updateJob", "/api/v1/pilot/update_job"}
+    assert {path for path, urgency in found.items() if urgency is Urgency.ACQUIRE} == {
+        "/server/panda/getJob", "/api/v1/pilot/acquire_jobs"}
+    assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {"/healthz", "/readyz", "/metrics"}
+    assert found["/api/v1/job/submit"] is found["/api/v1/job/kill"] is Urgency.USER
+    assert found["/api/v1/job/why"] is Urgency.LIST
