@@ -16,6 +16,7 @@ REQUIRES = [
     "psycopg2-binary>=2.9.9",
     "pyopenssl>=24.3",         # verified chains as cryptography objects
     "cryptography>=43",
+    "asn1crypto>=1.5",         # VOMS attribute certificates: cryptography knows none
     "service-identity>=24.1",
     "treq>=24.9",
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library

@@ -17,7 +17,8 @@ from pandad.spec.jobstatus import JobStatus
 
 HOUSE = Path(__file__).parent.parent / "pandad"
 
-FLOOR = frozenset({"config", "configchecks", "settings", "tomlsource", "metrics", "log"})  # modules that any room above may use
+# Modules that any room above may use.
+FLOOR = frozenset({"config", "configchecks", "settings", "tlsconfig", "tomlsource", "metrics", "log"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -77,6 +78,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "api/tls.py": "certificates are valid by the wall clock",
     "service.py": "chooses the clocks: one that nobody sets for delays, the wall's for certificates",
     "embedded/pki.py": "so are those that the sandbox makes",
+    "cli/check.py": "so are those that it looks at",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }
