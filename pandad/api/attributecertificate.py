@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from asn1crypto import cms, core
@@ -27,6 +28,7 @@ TARGETS = "2.5.29.55"
 
 MOST_CERTIFICATES = 10  # attribute certificates in a proxy, and certificates in one of them; real ones have one to three
 LONGEST_SERIAL_BYTES = 20
+REMEMBERED_NAMES = 1000
 
 ALGORITHMS = {f"{digest}_{kind}": (kind, digest) for digest in ("sha256", "sha384", "sha512") for kind in ("rsa", "ecdsa")}
 
@@ -36,7 +38,7 @@ _FQAN = re.compile(
 _NICKNAME = re.compile(r"[^\0-\x1f\x7f]{0,256}")
 
 # What asn1crypto raises, beside ValueError, over bytes that are not what they should be.
-UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
 class _Certificates(core.SequenceOf):  # type: ignore[misc]
@@ -132,16 +134,21 @@ def parse(extension: bytes) -> Sequence[AttributeCertificate]:
         return [_parsed(certificate) for certificate in lists[0]]
 
 
-def name_of(name: asn1x509.Name) -> Name:
-    """See Name."""
-    return name.hashable
+@lru_cache(maxsize=REMEMBERED_NAMES)
+def name_of(der: bytes) -> Name:
+    """See Name. Takes 0.3 ms for a new one.
+
+    :raise AttributesRefused: it cannot be read.
+    """
+    with _readable():
+        return asn1x509.Name.load(der, strict=True).hashable
 
 
 @contextmanager
 def _readable() -> Iterator[None]:
     try:
         yield
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise AttributesRefused(Why.MALFORMED) from error
 
 
@@ -210,7 +217,7 @@ def _issuer(issuer: cms.AttCertIssuer) -> Name:
 def _only_name(names: asn1x509.GeneralNames, why: Why) -> Name:
     if len(names) != 1 or names[0].name != "directory_name":
         raise AttributesRefused(why, "there is not one name")
-    return name_of(names[0].chosen)
+    return name_of(names[0].chosen.chosen.dump())
 
 
 def _there(field: Any) -> bool:

@@ -57,6 +57,7 @@ VOMS_ATTRIBUTES = x509.ObjectIdentifier("1.3.6.1.4.1.8005.100.100.5")
 OLD_STYLE_NAMES = ("proxy", "limited proxy")
 """The last CN of a proxy of Globus 2, which has nothing else to be told by."""
 
+_FORBIDDEN_IN_PROXIES = {x509.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, x509.ExtensionOID.ISSUER_ALTERNATIVE_NAME}
 _ANOTHER_ATTRIBUTE = re.compile(r"[/+][A-Za-z0-9.]+=")
 _CONTROL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 
@@ -210,6 +211,17 @@ def _old_style(certificate: x509.Certificate) -> str:
     *signer, last = certificate.subject.rdns
     names = [str(attribute.value) for attribute in last if attribute.oid == x509.NameOID.COMMON_NAME]
     return names[0] if len(last) == 1 and names and names[0] in OLD_STYLE_NAMES and signer == certificate.issuer.rdns else ""
+
+
+def is_malformed_proxy(certificate: x509.Certificate) -> bool:
+    """Whether a proxy has what RFC 3820 section 3 forbids. OpenSSL says of one that nobody signed it.
+
+    :raise ValueError: it cannot be read.
+    """
+    policy, constraints = proxy_policy(certificate), _constraints(certificate)
+    kinds = {extension.oid for extension in certificate.extensions}
+    return policy is not None and (
+        policy == b"" or not kinds.isdisjoint(_FORBIDDEN_IN_PROXIES) or (constraints is not None and constraints.ca))
 
 
 def _is_ambiguous(name: x509.Name) -> bool:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from pandad import metrics
-from pandad.api.gridcert import PeerIdentity, Reading, identify, is_old_style, read, slash_form
+from pandad.api.gridcert import PeerIdentity, Reading, identify, is_malformed_proxy, is_old_style, read, slash_form
 from pandad.api.refusal import FAULTS, SENTENCES, PeerRefused, Refusal
 from pandad.api.signingpolicy import Policies, may_sign
 
@@ -63,6 +63,7 @@ class GridConnection(SSL.Connection):
         self.verified_chain: dict[int, Reading] = {}  # by depth, the leaf at 0
         self.no_authorities: set[int] = set()  # depths of those that signed something and may not, until it is known what
         self.too_many_authorities = False  # as OpenSSL counts them, until it is known
+        self.refusal: Refusal | None = None
         self.accept_old_style = accept_old_style
         self._protocol = weakref.ref(protocol)  # which has this one: a circle would be freed late
 
@@ -104,8 +105,7 @@ def verifier(rules: Rules) -> VerifyCallback:
 
     def verify(connection: GridConnection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
         if not good:
-            return fault in tolerated or _is_deferred(connection, fault, depth) or _refuse(
-                connection, shown, FAULTS.get(fault, Refusal.OTHER))
+            return fault in tolerated or _is_deferred(connection, fault, depth) or _refuse(connection, shown, _reason(shown, fault))
         try:
             reading = _reading(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
         except UNREADABLE:
@@ -127,6 +127,14 @@ def _is_deferred(connection: GridConnection, fault: int, depth: int) -> bool:
         connection.too_many_authorities = True
         return True
     return fault == WRONG_PURPOSE and depth in connection.no_authorities
+
+
+def _reason(shown: crypto.X509, fault: int) -> Refusal:
+    reason = FAULTS.get(fault, Refusal.OTHER)
+    try:
+        return Refusal.MALFORMED if reason is Refusal.UNKNOWN_CA and is_malformed_proxy(shown.to_cryptography()) else reason
+    except UNREADABLE:
+        return Refusal.MALFORMED
 
 
 def _settle(connection: GridConnection, leaf: crypto.X509) -> bool:
@@ -155,6 +163,7 @@ def _signed_within_policy(policies: Policies, certificate: Reading) -> bool:
 
 def _refuse(connection: GridConnection, shown: crypto.X509, reason: Refusal) -> bool:
     """Say so in log and metrics. OpenSSL sends the alert."""
+    connection.refusal = reason
     metrics.count(f"tls.refused.{reason}")
     log.info("refused the certificate of {dn!r} from {peer}: {sentence} ({reason})",
              dn=_named(shown), peer=connection.peer_address(), sentence=SENTENCES[reason], reason=reason.value)

@@ -19,6 +19,7 @@ from pandad.api.gridcert import read
 from pandad.api.refusal import FAULTS, Refusal
 from pandad.api.signingpolicy import Policies, may_sign
 
+MOST_LISTS = 10  # of names with the same hash; fetchers count them from 0
 _PEM = b"-----BEGIN"
 
 
@@ -84,8 +85,8 @@ class Trust:
 
     def _lists(self, signer: x509.Certificate) -> Iterator[x509.CertificateRevocationList]:
         name = crypto.X509.from_cryptography(signer).subject_name_hash()
-        for file in sorted(self.ca_directory.glob(f"{name:08x}.r[0-9]")):
-            crl = read_crl(file)
+        for number in range(MOST_LISTS):
+            crl = read_crl(self.ca_directory / f"{name:08x}.r{number}")
             if crl is not None and crl.issuer == signer.subject:
                 yield crl
 

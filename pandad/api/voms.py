@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from asn1crypto import x509 as asn1x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from pandad.api.attributecertificate import UNREADABLE, AttributeCertificate, name_of, parse
+from pandad.api.attributecertificate import AttributeCertificate, name_of, parse
 from pandad.api.gridcert import slash_form
 from pandad.api.refusal import AttributeRefusal as Why
 from pandad.api.refusal import AttributesRefused
@@ -101,8 +99,8 @@ class Voms:
 
 def _check_holder(certificate: AttributeCertificate, holder: bytes) -> None:
     """Real servers name the issuer of the user's certificate, as RFC 5755 says; some, its subject. The serial number decides."""
-    shown = asn1x509.Certificate.load(holder)
-    names = name_of(shown.issuer), name_of(shown.subject)
+    shown = x509.load_der_x509_certificate(holder)
+    names = name_of(shown.issuer.public_bytes()), name_of(shown.subject.public_bytes())
     if certificate.holder_serial != shown.serial_number or certificate.holder_issuer not in names:
         raise AttributesRefused(Why.HOLDER, f"serial number {certificate.holder_serial}")
 
@@ -130,16 +128,11 @@ def _installed(certificate: AttributeCertificate, vo: Vo) -> x509.Certificate:
 
 
 def _check_signer(certificate: AttributeCertificate, signer: x509.Certificate) -> None:
-    try:
-        shown = asn1x509.Certificate.load(signer.public_bytes(Encoding.DER))
-        name, key_identifier = name_of(shown.subject), shown.public_key.sha1
-    except UNREADABLE:
-        raise AttributesRefused(Why.MALFORMED, "the certificate of its signer") from None
-    if certificate.issuer != name:
+    if certificate.issuer != name_of(signer.subject.public_bytes()):
         raise AttributesRefused(Why.ISSUER)
     if not _is_signed(certificate, signer):
         raise AttributesRefused(Why.SIGNATURE)
-    if certificate.key_identifier != key_identifier:
+    if certificate.key_identifier != x509.SubjectKeyIdentifier.from_public_key(signer.public_key()).digest:
         raise AttributesRefused(Why.KEY_IDENTIFIER)
 
 
