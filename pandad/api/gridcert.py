@@ -14,6 +14,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 
 from pandad.api.refusal import PeerRefused, Refusal
 
@@ -57,7 +58,10 @@ VOMS_ATTRIBUTES = x509.ObjectIdentifier("1.3.6.1.4.1.8005.100.100.5")
 OLD_STYLE_NAMES = ("proxy", "limited proxy")
 """The last CN of a proxy of Globus 2, which has nothing else to be told by."""
 
-_FORBIDDEN_IN_PROXIES = {x509.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, x509.ExtensionOID.ISSUER_ALTERNATIVE_NAME}
+UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What cryptography raises over certificates that OpenSSL reads and it does not."""
+
+_FORBIDDEN_IN_PROXIES = {ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.ISSUER_ALTERNATIVE_NAME}
 _ANOTHER_ATTRIBUTE = re.compile(r"[/+][A-Za-z0-9.]+=")
 _CONTROL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 
@@ -112,7 +116,7 @@ class PeerIdentity:
 def read(certificate: x509.Certificate) -> Reading:
     """All that is ever asked of a certificate; some 50 us.
 
-    :raise ValueError: it cannot be read.
+    :raise UNREADABLE: it cannot be read.
     """
     constraints = _constraints(certificate)
     return Reading(
@@ -216,7 +220,7 @@ def _old_style(certificate: x509.Certificate) -> str:
 def is_malformed_proxy(certificate: x509.Certificate) -> bool:
     """Whether a proxy has what RFC 3820 section 3 forbids. OpenSSL says of one that nobody signed it.
 
-    :raise ValueError: it cannot be read.
+    :raise UNREADABLE: it cannot be read.
     """
     policy, constraints = proxy_policy(certificate), _constraints(certificate)
     kinds = {extension.oid for extension in certificate.extensions}

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from pandad import metrics
-from pandad.api.gridcert import PeerIdentity, Reading, identify, is_malformed_proxy, is_old_style, read, slash_form
+from pandad.api.gridcert import UNREADABLE, PeerIdentity, Reading, identify, is_malformed_proxy, is_old_style, read, slash_form
 from pandad.api.refusal import FAULTS, SENTENCES, PeerRefused, Refusal
 from pandad.api.signingpolicy import Policies, may_sign
 
@@ -37,9 +37,6 @@ INVALID_CA = 79
 REMEMBERED_CERTIFICATES = 10_000
 """By their encoded form: pilots come back with the same chain, and reading it anew costs a third of the handshake. Only what a
 certificate says is remembered, and whether its authority may sign it; whom a connection stands for is found out for each."""
-
-UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
-"""What cryptography raises over certificates that OpenSSL reads and it does not."""
 
 VerifyCallback = Callable[[Any, crypto.X509, int, int, int], bool]
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import crypto
 
-from pandad.api.gridcert import read
+from pandad.api.gridcert import UNREADABLE, read, slash_form
 from pandad.api.refusal import FAULTS, Refusal
 from pandad.api.signingpolicy import Policies, may_sign
 
@@ -53,13 +53,19 @@ class Trust:
         :param others: may lead to the root; they are not believed themselves.
         :raise ChainRefused: it is not.
         """
+        try:
+            self._check(certificate, others, now)
+        except UNREADABLE:
+            raise ChainRefused(Refusal.MALFORMED, "a certificate that cannot be read") from None
+
+    def _check(self, certificate: x509.Certificate, others: Sequence[x509.Certificate], now: datetime) -> None:
         untrusted = [crypto.X509.from_cryptography(other) for other in others]
         shown = crypto.X509.from_cryptography(certificate)
         try:
             chain = crypto.X509StoreContext(self.store, shown, chain=untrusted).get_verified_chain()
         except crypto.X509StoreContextError as error:
             code = int(error.errors[0])
-            raise ChainRefused(FAULTS.get(code, Refusal.OTHER), read(error.certificate.to_cryptography()).subject) from error
+            raise ChainRefused(FAULTS.get(code, Refusal.OTHER), slash_form(error.certificate.to_cryptography().subject)) from error
         links = [link.to_cryptography() for link in chain]
         for link, signer in zip(links, links[1:], strict=False):
             self._check_link(link, signer, now)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from pandad.api.attributecertificate import AttributeCertificate, name_of, parse
-from pandad.api.gridcert import slash_form
+from pandad.api.gridcert import UNREADABLE, slash_form
 from pandad.api.refusal import AttributeRefusal as Why
 from pandad.api.refusal import AttributesRefused
 from pandad.api.revocation import ChainRefused, Trust
@@ -100,7 +100,7 @@ class Voms:
 def _check_holder(certificate: AttributeCertificate, holder: bytes) -> None:
     """Real servers name the issuer of the user's certificate, as RFC 5755 says; some, its subject. The serial number decides."""
     shown = x509.load_der_x509_certificate(holder)
-    names = name_of(shown.issuer.public_bytes()), name_of(shown.subject.public_bytes())
+    names = name_of(shown.issuer), name_of(shown.subject)
     if certificate.holder_serial != shown.serial_number or certificate.holder_issuer not in names:
         raise AttributesRefused(Why.HOLDER, f"serial number {certificate.holder_serial}")
 
@@ -111,13 +111,12 @@ def _signer(certificate: AttributeCertificate, vo: Vo) -> tuple[x509.Certificate
     if chains is None or not certificate.certificates:
         return _installed(certificate, vo), ()
     try:
-        signer, *others = (x509.load_der_x509_certificate(der) for der in certificate.certificates)
-        shown = [(slash_form(link.subject), slash_form(link.issuer)) for link in (signer, *others)]
-    except ValueError:
+        shown = [(slash_form(link.subject), slash_form(link.issuer)) for link in certificate.certificates]
+    except UNREADABLE:
         raise AttributesRefused(Why.MALFORMED, "the certificates of its signer") from None
     if not any(fits(chain, shown) for chain in chains):
         raise AttributesRefused(Why.LSC, f"{certificate.host}: {shown[0][0]}")
-    return signer, others
+    return certificate.certificates[0], certificate.certificates[1:]
 
 
 def _installed(certificate: AttributeCertificate, vo: Vo) -> x509.Certificate:
@@ -128,7 +127,7 @@ def _installed(certificate: AttributeCertificate, vo: Vo) -> x509.Certificate:
 
 
 def _check_signer(certificate: AttributeCertificate, signer: x509.Certificate) -> None:
-    if certificate.issuer != name_of(signer.subject.public_bytes()):
+    if certificate.issuer != name_of(signer.subject):
         raise AttributesRefused(Why.ISSUER)
     if not _is_signed(certificate, signer):
         raise AttributesRefused(Why.SIGNATURE)
@@ -146,6 +145,6 @@ def _is_signed(certificate: AttributeCertificate, signer: x509.Certificate) -> b
             key.verify(certificate.signature, certificate.signed, ec.ECDSA(HASHES[digest]))
         else:
             return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, *UNREADABLE):
         return False
     return True

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from pandad.api.gridcert import UNREADABLE
+
 _SYNONYMS = ((re.compile(r"/(?:Email|E)="), "/emailAddress="), (re.compile(r"/USERID="), "/UID="))
 _NEXT_CHAIN = re.compile(r"-+ *NEXT CHAIN *-+")
 
@@ -47,7 +49,7 @@ def _read_pem(file: Path) -> Sequence[x509.Certificate]:
     """The first certificate of a file: what stands behind it is its chain."""
     try:
         return [x509.load_pem_x509_certificate(_content(file))]
-    except ValueError:
+    except UNREADABLE:
         return ()
 
 

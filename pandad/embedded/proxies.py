@@ -85,6 +85,7 @@ def make_proxy(
     further_proxies: int | None = None,
     subject: x509.Name | None = None,
     attributes: bytes | None = None,
+    key: PrivateKey | None = None,
 ) -> Credential:
     """A proxy signed by `issuer`, which may be a proxy itself.
 
@@ -92,7 +93,7 @@ def make_proxy(
     `further_proxies` is RFC 3820's pCPathLenConstraint. `subject` overrides the issuer's name plus one CN,
     which makes a forgery. `attributes` is the content of a VOMS extension (voms.py). A negative `lifetime` makes a proxy that
     ended that long ago."""
-    key = new_rsa_key()
+    key = key or new_rsa_key()
     serial = x509.random_serial_number()
     common_name = "proxy" if policy is None else str(serial % 2**31)
     extended = [*issuer.certificate.subject.rdns, _common_name(common_name)]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pandad.embedded.pki import SANDBOX_PROXY_LIFETIME, SandboxPki, dn_of
+from pandad.embedded.pki import BASE, SANDBOX_PROXY_LIFETIME, SandboxPki, dn_of
 from pandad.embedded.proxies import CLOCK_SKEW, Credential, make_proxy, write_private
 
 FQANS = "1.3.6.1.4.1.8005.100.100.4"
@@ -83,7 +83,7 @@ class VomsServer:
 
     def sign(self, info: cms.AttributeCertificateInfoV2) -> bytes:
         """The whole of it, DER."""
-        signed = info.dump(force=True)
+        signed = info.dump()
         return bytes(cms.AttributeCertificateV2({
             "ac_info": cms.AttributeCertificateInfoV2.load(signed),
             "signature_algorithm": self._algorithm(),
@@ -101,11 +101,11 @@ class VomsServer:
 
     def _authority(self, fqans: Sequence[str]) -> core.Any:
         return core.Any(cms.IetfAttrSyntax({
-            "policy_authority": [asn1x509.GeneralName("uniform_resource_identifier", core_uri(self.uri))],
+            "policy_authority": [uri(self.uri)],
             "values": [cms.IetfAttrValue("octets", long_form(fqan).encode()) for fqan in fqans],
         }))
 
-    def _extensions(self, nickname: str) -> list[Mapping[str, Any]]:
+    def _extensions(self, nickname: str) -> list[asn1x509.Extension]:
         links = b"".join(link.public_bytes(Encoding.DER) for link in (self.credential.certificate, *self.credential.chain))
         public_key = asn1x509.Certificate.load(self.credential.certificate.public_bytes(Encoding.DER)).public_key
         key_identifier = asn1x509.AuthorityKeyIdentifier({"key_identifier": public_key.sha1}).dump()
@@ -118,20 +118,26 @@ class VomsServer:
 
     def _generic(self, nickname: str) -> bytes:
         named = b"".join(core.OctetString(text.encode()).dump() for text in ("nickname", nickname, self.vo))
-        grantor = asn1x509.GeneralNames([asn1x509.GeneralName("uniform_resource_identifier", core_uri(self.uri))]).dump()
+        grantor = asn1x509.GeneralNames([uri(self.uri)]).dump()
         return sequence(sequence(sequence(grantor + sequence(sequence(named)))))
 
 
-def core_uri(text: str) -> asn1x509.URI:
-    """A URI as it is: asn1crypto writes `vo://` names in a form of its own."""
-    uri = asn1x509.URI()
-    uri._unicode, uri.contents = text, text.encode("ascii")
-    return uri
+class _Uri(asn1x509.URI):  # type: ignore[misc]
+    """One as it is: asn1crypto rewrites those that it does not know."""
+
+    def set(self, value: str) -> None:
+        self._unicode, self.contents, self._header = value, value.encode("ascii"), None
 
 
-def extension(kind: str, value: bytes, critical: bool = False) -> Mapping[str, Any]:
+def uri(text: str) -> asn1x509.GeneralName:
+    """A name that is an address."""
+    return asn1x509.GeneralName("uniform_resource_identifier", _Uri(text))
+
+
+def extension(kind: str, value: bytes, critical: bool = False) -> asn1x509.Extension:
     """One of an attribute certificate."""
-    return {"extn_id": kind, "critical": critical, "extn_value": core.ParsableOctetString(value)}
+    flag = core.Boolean(True).dump() if critical else b""
+    return asn1x509.Extension.load(sequence(core.ObjectIdentifier(kind).dump() + flag + core.OctetString(value).dump()))
 
 
 def sequence(content: bytes) -> bytes:
@@ -154,7 +160,8 @@ def in_extension(*attribute_certificates: bytes) -> bytes:
 
 def make_sandbox_voms(pki: SandboxPki, now: datetime) -> None:
     """A server for SANDBOX_VO that the sandbox believes, and for each user a proxy (`.vproxy`) with what it says of him."""
-    server = VomsServer(SANDBOX_VO, "localhost", pki.authority.issue_host(["localhost"], now, SANDBOX_PROXY_LIFETIME))
+    # RSA: libvomsapi, which voms-proxy-info goes by, takes whatever an elliptic curve key seems to have signed.
+    server = VomsServer(SANDBOX_VO, "localhost", pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=voms", now))
     server.install(pki.vomsdir)
     for name, user in pki.users.items():
         made = server.attribute_certificate(
