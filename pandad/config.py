@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from pandad import configchecks
 from pandad.settings import Reader, render, setting
-from pandad.tlsconfig import TlsConfig
+from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tomlsource import Problem, Source, SourceError, read
 
 HOUR_S = 3600

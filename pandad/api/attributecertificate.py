@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
+from pandad.api.gridcert import UNREADABLE
 from pandad.api.refusal import AttributeRefusal as Why
 from pandad.api.refusal import AttributesRefused
 
@@ -181,7 +182,7 @@ class _Targets:
 
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
-"""(type, value) of all parts, in a form that is the same for names that differ in capital letters, spaces and kinds of text only."""
+"""(type, value) of all parts; the same for names that differ in capital letters, spaces and kinds of text only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +233,7 @@ def name_of(name: x509.Name) -> Name:
 def _read(kind: type[T], der: bytes, why: Why = Why.MALFORMED, detail: str = "") -> T:
     try:
         return asn1.decode_der(kind, der)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise AttributesRefused(why, detail) from error
 
 

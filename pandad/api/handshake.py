@@ -102,7 +102,8 @@ def verifier(rules: Rules) -> VerifyCallback:
 
     def verify(connection: GridConnection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
         if not good:
-            return fault in tolerated or _is_deferred(connection, fault, depth) or _refuse(connection, shown, _reason(shown, fault))
+            is_overlooked = fault in tolerated or _is_deferred(connection, fault, depth)
+            return is_overlooked or _refuse(connection, shown, _reason(shown, fault))
         try:
             reading = _reading(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
         except UNREADABLE:

@@ -64,8 +64,8 @@ class Trust:
         try:
             chain = crypto.X509StoreContext(self.store, shown, chain=untrusted).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            code = int(error.errors[0])
-            raise ChainRefused(FAULTS.get(code, Refusal.OTHER), slash_form(error.certificate.to_cryptography().subject)) from error
+            reason = FAULTS.get(int(error.errors[0]), Refusal.OTHER)
+            raise ChainRefused(reason, slash_form(error.certificate.to_cryptography().subject)) from error
         links = [link.to_cryptography() for link in chain]
         for link, signer in zip(links, links[1:], strict=False):
             self._check_link(link, signer, now)

@@ -147,7 +147,8 @@ def issuers() -> Iterator[BadAttributes]:
 
 
 FQAN_TRICKS = (
-    "/atlas", "/atlas/Role=production", "/pandadx", "/pandad2/Role=production", "pandad", "pandad/Role=production", "", "/", "//pandad",
+    "/atlas", "/atlas/Role=production", "/pandadx", "/pandad2/Role=production", "pandad", "pandad/Role=production", "", "/",
+    "//pandad",
     "/pandad/", "/pandad//x", "/PANDAD", " /pandad", "/pandad\n", "/pandad/Role=", "/pandad/Role=a/Role=production",
     "/pandad/Role=production/x", "/pandad/Capability=x/Role=production", "/pandad/Role=production\0", "/pandad/Role=pro\u0434",
     "/pandad/Role=production,/atlas", "/pandad/../atlas", "/Role=production", "/pandad/Role=production/Capability=",

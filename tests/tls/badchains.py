@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pandad.api.gridcert import PROXY_CERT_INFO
 from pandad.api.refusal import Refusal
@@ -36,7 +37,7 @@ def chain_of(world: World, depth: int, spoil: Mapping[int, Spoil] | None = None)
     changes = spoil or {}
 
     def made(place: int, order: Order, signer: Link) -> Link:
-        return changes.get(place, lambda order: order)(order).signed_by(signer)
+        return (changes[place](order) if place in changes else order).signed_by(signer)
 
     middle = made(MIDDLE, authority(f"{BASE}/CN=Chains CA", 2), world.root) if MIDDLE in changes else world.middle
     links = [middle, made(USER, user(), middle)]
@@ -48,6 +49,8 @@ def chain_of(world: World, depth: int, spoil: Mapping[int, Spoil] | None = None)
 def names_of(place: int) -> str:
     return {MIDDLE: "CA", USER: "user"}.get(place, f"proxy {place}")
 
+
+WEAK_KEY = rsa.generate_private_key(65537, 1024)
 
 EVERYWHERE: Mapping[str, tuple[Refusal, Spoil]] = {
     "expired": (Refusal.EXPIRED, lambda order: replace(order, not_before=NOW - 9 * HOUR, not_after=NOW - HOUR)),
@@ -80,10 +83,9 @@ SPOILED_USERS: Mapping[str, tuple[Refusal, Spoil]] = {
         Refusal.AMBIGUOUS_NAME, lambda order: replace(order, subject=name_of(f"{BASE}/OU=Users/CN=mallory+CN=alice"))),
     "for servers only": (Refusal.WRONG_PURPOSE, lambda order: changed(
         order, without=[x509.ExtendedKeyUsage],
-        extra=[(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False)])),
+        extra=[(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)])),
     "RSA with 1024 bits": (Refusal.WEAK, lambda order: replace(order, key=WEAK_KEY)),
 }
-WEAK_KEY = rsa.generate_private_key(65537, 1024)
 
 
 def spoiled_users() -> Iterator[BadChain]:
@@ -136,7 +138,7 @@ SPOILED_PROXIES: Mapping[str, tuple[Refusal, Spoil]] = {
     "with an empty policy": (Refusal.MALFORMED, garbled(b"")),
     "with a policy that is none": (Refusal.MALFORMED, garbled(b"\x30\x03\x02\x01")),
     "for servers only": (
-        Refusal.WRONG_PURPOSE, more(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]))),
+        Refusal.WRONG_PURPOSE, more(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]))),
 }
 
 

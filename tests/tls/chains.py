@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 from twisted.internet.testing import StringTransport
 
@@ -46,7 +48,6 @@ class Order:
     extensions: Extensions = ()
     not_before: datetime = NOW - HOUR
     not_after: datetime = NOW + YEAR
-    digest: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
     serial: int | None = None
     issuer: x509.Name | None = None
     signer_key: PrivateKey | None = None
@@ -60,7 +61,7 @@ class Order:
         for extension, critical in self.extensions:
             builder = builder.add_extension(extension, critical)
         signing = self.signer_key or (signer.key if signer else self.key)
-        return Link(self.key, builder.sign(signing, self.digest))
+        return Link(self.key, builder.sign(signing, hashes.SHA256()))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def user(dn: str = ALICE, number: int = 10, **but: Any) -> Order:
         "subject": name_of(dn), "key": key(number),
         "extensions": [
             (x509.BasicConstraints(False, None), True), (key_usage(digital_signature=True, key_encipherment=True), True),
-            (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), False)],
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)],
         **but})
 
 
@@ -127,7 +128,7 @@ class World:
         top = (root or authority(f"{BASE}/CN=Chains root", 1)).signed_by(None)
         below = (middle or authority(f"{BASE}/CN=Chains CA", 2)).signed_by(top)
         host = user(f"{BASE}/OU=Hosts/CN=localhost", 3).signed_by(top)
-        files = GridFiles(directory / "hostcert.pem", directory / "hostkey.pem", directory / "certificates", directory / "vomsdir")
+        files = GridFiles(directory / "hostcert.pem", directory / "hostkey.pem", directory / "certificates")
         write_private(files.certificate, pem_of(host.certificate))
         write_private(files.key, pem_of(host.key))
         for link in (top, below):
@@ -156,8 +157,8 @@ class World:
         :raise NotShowable: OpenSSL does not even take it on the client's side.
         """
         client = _client(chain, private)
-        protocol = type("Protocol", (), {"transport": StringTransport()})()
-        server = self.tls.serverConnectionForTLS(protocol)
+        protocol: Any = type("Protocol", (), {"transport": StringTransport()})()
+        server: Any = self.tls.serverConnectionForTLS(protocol)
         server.set_accept_state()
         _shake(client, server)
         if server.refusal is not None:
@@ -242,7 +243,5 @@ def _shake(client: SSL.Connection, server: SSL.Connection) -> None:
                 pass
             except SSL.Error:
                 return
-            try:
+            with suppress(SSL.WantReadError):
                 there.bio_write(here.bio_read(1 << 20))
-            except SSL.WantReadError:
-                pass

@@ -1,4 +1,4 @@
-"""DER as a tree, and ways to spoil it: bits, lengths, and whole fields dropped, doubled or swapped, with lengths that fit again."""
+"""DER as a tree, and ways to spoil it: bits, lengths, and fields dropped, doubled or swapped, with lengths that fit again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 CONSTRUCTED = 0x20
+TAGS = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C, 0x13, 0x16, 0x17, 0x18, 0x1E, 0x80)
 
 
 @dataclass
@@ -109,7 +110,7 @@ def _swap(nodes: list[Node], random: Random) -> None:
 
 def _retag(nodes: list[Node], random: Random) -> None:
     node = random.choice(nodes)
-    node.tag = (node.tag & CONSTRUCTED) | random.choice((0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C, 0x13, 0x16, 0x17, 0x18, 0x1E, 0x80))
+    node.tag = (node.tag & CONSTRUCTED) | random.choice(TAGS)
 
 
 def _replace(nodes: list[Node], random: Random) -> None:

@@ -12,7 +12,7 @@ from pandad.api.refusal import FAULTS, SENTENCES, Refusal
 from pandad.embedded.pki import name_of
 from pandad.embedded.proxies import LIMITED
 
-from .badchains import USER, BadChain, bad_chains, chain_of, informed
+from .badchains import BadChain, bad_chains, chain_of, informed
 from .chains import ALICE, BASE, HOUR, Link, Shown, World, authority, proxy, user
 
 BAD = bad_chains()
