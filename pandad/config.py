@@ -13,6 +13,7 @@ from types import MappingProxyType
 from pandad import configchecks
 from pandad.limits import LimitsConfig
 from pandad.settings import Reader, render, setting
+from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tomlsource import Problem, Source, SourceError, read
 
 HOUR_S = 3600
@@ -39,30 +40,6 @@ class ServerConfig:
         'Where to write {"tls_port": n, "http_port": n} as soon as pandad listens; "" is nowhere',
         None,
         on_disk=configchecks.writable_place,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsConfig:
-    """The server's own certificate, and whose certificates it believes."""
-
-    host_certificate: Path = setting(
-        "Certificate of this host, PEM, its chain behind it",
-        Path("/etc/grid-security/hostcert.pem"),
-        on_disk=configchecks.certificate,
-    )
-    host_key: Path = setting(
-        "Its key, PEM; readable by the user of the daemon only",
-        Path("/etc/grid-security/hostkey.pem"),
-        on_disk=configchecks.secret,
-    )
-    ca_directory: Path = setting(
-        "Folder of the trusted CAs: hash links, *.r0, *.signing_policy",
-        Path("/etc/grid-security/certificates"),
-        on_disk=configchecks.directory,
-    )
-    reload_s: int = setting(
-        "How often these files are read again, for new revocation lists", 600, low=1, high=DAY_S
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ from pandad.api.load import Load
 from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
-from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.tlswatch import TlsWatch
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
@@ -143,7 +146,10 @@ class Pandad(MultiService):
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._loops = self._make_loops()
         tls = config.tls
-        self._tls = GridContextFactory(tls.host_certificate, tls.host_key, tls.ca_directory)
+        self._tls = GridContextFactory(
+            GridFiles(tls.host_certificate, tls.host_key, tls.ca_directory, tls.vomsdir),
+            accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
+        self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
         limits = config.limits
         self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
@@ -175,7 +181,7 @@ class Pandad(MultiService):
     def _authenticators(self) -> Authenticators:
         who = self._config.identity
         roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
-        return Authenticators([X509Authenticator(time.time)], Grants(roles).granted)
+        return Authenticators([X509Authenticator(time.time, self._tls.attributes)], Grants(roles).granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -207,12 +213,15 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._reload).setServiceParent(self)
+        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
+        watch.setServiceParent(self)
+        _on_sighup(lambda: self._reactor.callFromThread(watch.wake))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
+        _on_sighup(None)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
 
@@ -261,12 +270,9 @@ class Pandad(MultiService):
             self.log.error("not ready: {problem}", problem=problem)
         self._problem = problem
 
-    async def _reload(self) -> bool:
-        self._tls.reload()
-        return False
-
     def _checks(self) -> Sequence[Check]:
-        return (lambda: self._problem, self._database_complaint, *(loop.complaint for loop in self._loops))
+        loops = (loop.complaint for loop in self._loops)
+        return (lambda: self._problem, self._database_complaint, self._tls_watch.complaint, *loops)
 
     async def _database_complaint(self) -> str | None:
         try:
@@ -276,6 +282,11 @@ class Pandad(MultiService):
         except WaitTimeout:
             return f"the database did not answer within {READY_LIMIT_S:g} s"
         return None
+
+
+def _on_sighup(act: Callable[[], None] | None) -> None:
+    """As daemons do: read the files again. None: as it is without a handler."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL if act is None else lambda number, frame: act())
 
 
 def _number(port: IListeningPort) -> int:

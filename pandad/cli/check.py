@@ -8,16 +8,20 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.expiry import endings
+from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
-from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, TlsConfig, load, sample
+from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample
 from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.store import Store
+from pandad.tlsconfig import TlsConfig
 
 
 class Level(StrEnum):
@@ -68,7 +72,8 @@ def examine(path: Path) -> Iterator[Finding]:
         config = load(path, on_this_host=False)
     except ConfigError:
         return  # there is nothing to go on with, and it has been said why
-    yield tls(config.tls)
+    yield from tls(config.tls)
+    yield voms(config.tls)
     yield from ports(config.server)
     yield from identities(config)
     yield secrets(config)
@@ -76,15 +81,26 @@ def examine(path: Path) -> Iterator[Finding]:
     yield database(config.database)
 
 
-def tls(config: TlsConfig) -> Finding:
-    """Whether a TLS server can be made from the host certificate, its key and the CA folder."""
+def tls(config: TlsConfig) -> Iterator[Finding]:
+    """Whether a TLS server can be made from the host certificate, its key and the CA folder; and what of it ends soon."""
+    files = GridFiles(config.host_certificate, config.host_key, config.ca_directory, config.vomsdir)
     try:
-        GridContextFactory(config.host_certificate, config.host_key, config.ca_directory)
+        GridContextFactory(files)
     except TlsConfigError as e:
-        return Finding(Level.ERROR, "tls", str(e))
-    return Finding(
-        Level.OK, "tls", f"{config.host_certificate} and its key fit, {config.ca_directory} has CAs"
-    )
+        yield Finding(Level.ERROR, "tls", str(e))
+        return
+    yield Finding(Level.OK, "tls", f"{config.host_certificate} and its key fit, {config.ca_directory} has CAs")
+    now = datetime.now(UTC)
+    warnings = (ending.warning(now) for ending in endings(files, config.warn_days))
+    yield from (Finding(Level.WARNING, "tls", warning) for warning in warnings if warning)
+
+
+def voms(config: TlsConfig) -> Finding:
+    """Which VOs may give groups and roles."""
+    known = read_vomsdir(config.vomsdir)
+    if not known:
+        return Finding(Level.OK, "voms", "no VO gives groups or roles: tls.vomsdir has none")
+    return Finding(Level.OK, "voms", f"{config.vomsdir} knows {', '.join(known)}")
 
 
 def ports(config: ServerConfig) -> Iterator[Finding]:

@@ -89,6 +89,13 @@ class SandboxPki:
     def proxy(self, user: str) -> Path:
         return self.directory / f"{user}.proxy"
 
+    @property
+    def vomsdir(self) -> Path:
+        return self.directory / "vomsdir"
+
+    def voms_proxy(self, user: str) -> Path:
+        return self.directory / f"{user}.vproxy"
+
     def credential(self, user: str) -> Path:
         return self.directory / f"{user}.cred"
 

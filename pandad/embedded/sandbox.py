@@ -7,6 +7,7 @@ import shlex
 import socket
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pandad.embedded.daemon import DaemonProcess
 from pandad.embedded.pilotsettings import queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.embedded.voms import make_sandbox_voms
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
 from pandad.taskbuffer import migrate, sites, vault
@@ -82,7 +84,7 @@ class Sandbox:
         self.ready_file.unlink(missing_ok=True)
         await self.postgres.start()
         self.pki = await deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), make_sandbox_pki, self.directory / "pki")
+            self._reactor, self._reactor.getThreadPool(), _make_pki, self.directory / "pki")
         self._make_directories()
         self._write_config()
         self.config = load(self.config_file)
@@ -107,6 +109,7 @@ class Sandbox:
             "PANDA_URL_SSL": tls,
             "PANDACACHE_URL": tls,
             "X509_CERT_DIR": str(self.pki.ca_directory),
+            "X509_VOMS_DIR": str(self.pki.vomsdir),
             "X509_USER_PROXY": str(self.pki.proxy("alice")),
             "PANDAD_PKI": str(self.pki.directory),
             "PANDAD_DSN": self.config.database.dsn,
@@ -159,6 +162,7 @@ http_port = {http_port}
 host_certificate = "{directory}/pki/hostcert.pem"
 host_key = "{directory}/pki/hostkey.pem"
 ca_directory = "{directory}/pki/certificates"
+vomsdir = "{directory}/pki/vomsdir"
 
 [database]
 dsn = {dsn}
@@ -180,6 +184,12 @@ missing_retry_s = 5
 [dataservice.endpoints]
 {endpoint} = "{directory}/storage"
 """
+
+
+def _make_pki(directory: Path) -> SandboxPki:
+    pki = make_sandbox_pki(directory)
+    make_sandbox_voms(pki, datetime.now(UTC))
+    return pki
 
 
 def free_ports(wished: tuple[int, int]) -> tuple[int, int]:

@@ -33,6 +33,8 @@ class Credential:
     ``vo``: who vouches for ``fqans``; "" is nobody.
     ``fqans``: as verified, in their order: ``/atlas/Role=production``. A token's groups are written the same way.
     ``nickname``: a label that the VO or the issuer gives.
+    ``unproved``: why attributes that came along do not count, "" if they do or none came: a refusal tells who wonders why his
+    role is not seen.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Credential:
     vo: str = ""
     fqans: tuple[str, ...] = ()
     nickname: str = ""
+    unproved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

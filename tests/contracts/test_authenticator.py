@@ -36,7 +36,8 @@ class ConnectionStandIn:
     """What is asked of a TLS connection after its handshake."""
 
     def __init__(self, chain: list[x509.Certificate]) -> None:
-        self.verified_chain = {depth: read(certificate) for depth, certificate in enumerate(chain)}
+        self.chain = [read(certificate) for certificate in chain]
+        self.is_unsettled = self.accept_old_style = False
 
     def getHandle(self) -> ConnectionStandIn:
         return self

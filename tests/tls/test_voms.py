@@ -1,0 +1,133 @@
+"""VOMS attributes: who gets them, who does not and why; and what libvomsapi says of the same proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pandad.api.gridcert import read
+from pandad.api.refusal import ATTRIBUTE_SENTENCES, AttributeRefusal, AttributesRefused
+from pandad.api.revocation import Trust
+from pandad.api.signingpolicy import read_policies
+from pandad.api.voms import Voms, VomsAttributes
+from pandad.api.vomsdir import read_vomsdir
+from pandad.embedded.pki import BASE, SandboxPki, make_sandbox_pki
+from pandad.embedded.proxies import Credential, make_proxy
+from pandad.embedded.voms import VomsServer, in_extension
+
+from . import vomsapi
+from .badattributes import BadAttributes, Makers, bad_attributes, extended, setting, targets
+
+BAD = bad_attributes()
+HOUR = timedelta(hours=1)
+NOW = datetime.now(UTC)
+LIBRARY = pytest.mark.skipif(
+    not vomsapi.installed(), reason="libvomsapi is not there to compare with: apt-get install libvomsapi1v5")
+
+
+@pytest.fixture(scope="module")
+def makers(tmp_path_factory: pytest.TempPathFactory) -> Makers:
+    """Alice, and the server of her VO, which is installed."""
+    pki = make_sandbox_pki(tmp_path_factory.mktemp("voms"), NOW)
+    server = VomsServer("pandad", "localhost", pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=voms", NOW))
+    host = pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=chained", NOW)
+    chained = VomsServer("pandad", "chained", replace(host, chain=(pki.authority.certificate,)))
+    for one in (server, chained):
+        one.install(pki.vomsdir)
+    return Makers(pki, server, chained, NOW)
+
+
+def voms_of(pki: SandboxPki, now: datetime = NOW, hosts: Sequence[str] = ("localhost",), lenient: bool = False) -> Voms:
+    """As a server has it."""
+    trust = Trust.of(pki.ca_directory, read_policies(pki.ca_directory), lenient)
+    return Voms(read_vomsdir(pki.vomsdir), trust, hosts, lambda: now)
+
+
+@pytest.fixture(scope="module")
+def voms(makers: Makers) -> Voms:
+    return voms_of(makers.pki)
+
+
+@pytest.fixture(scope="module")
+def library(makers: Makers) -> Iterator[vomsapi.Verdicts]:
+    verdicts = vomsapi.Verdicts(makers.pki.vomsdir, makers.pki.ca_directory)
+    yield verdicts
+    verdicts.close()
+
+
+def shown(voms: Voms, makers: Makers, extension: bytes) -> VomsAttributes:
+    return voms.attributes(extension, read(makers.alice).der)
+
+
+def refused(voms: Voms, makers: Makers, extension: bytes) -> AttributeRefusal:
+    """The same at each time."""
+    with pytest.raises(AttributesRefused) as first:
+        shown(voms, makers, extension)
+    with pytest.raises(AttributesRefused) as second:
+        shown(voms, makers, extension)
+    assert str(first.value) == str(second.value)
+    return first.value.reason
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def proxy_with(makers: Makers, extension: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> Credential:
+    return make_proxy(makers.pki.users["alice"], NOW, attributes=extension, key=key)
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+def test_refused_with_its_reason(bad: BadAttributes, voms: Voms, makers: Makers) -> None:
+    """Bad attributes do not count, for the reason that they have, at the second time too."""
+    assert refused(voms, makers, bad.make(makers)) is bad.reason
+
+
+def test_there_are_many() -> None:
+    """Each has a name, every reason occurs, and every reason has a sentence."""
+    assert len({bad.name for bad in BAD}) == len(BAD) >= 120
+    assert {bad.reason for bad in BAD} == set(AttributeRefusal) == set(ATTRIBUTE_SENTENCES)
+
+
+def by_subject(makers: Makers) -> bytes:
+    """The holder as voms-proxy-fake names him."""
+    from asn1crypto import x509 as asn1x509
+    name = asn1x509.GeneralName("directory_name", asn1x509.Name.load(makers.alice.subject.public_bytes()))
+    return setting("holder", "base_certificate_id", "issuer", value=[name])(makers)
+
+
+GOOD: dict[str, Callable[[Makers], bytes]] = {
+    "plain": lambda m: in_extension(m.made()),
+    "nickname": lambda m: in_extension(m.made(nickname="alice")),
+    "three FQANs": lambda m: in_extension(m.made(fqans=[
+        "/pandad/Role=production", "/pandad", "/pandad/phys-higgs/sub_group.1/Role=pilot"])),
+    "a server whose root is named": lambda m: in_extension(m.made(server=m.chained)),
+    "long-lived": lambda m: in_extension(m.made(lifetime=700 * HOUR)),
+    "subject as holder's issuer": by_subject,
+    "targets": extended("2.5.29.55", targets("elsewhere", "localhost"), critical=True),
+}
+
+
+@LIBRARY
+@pytest.mark.parametrize("name", GOOD)
+def test_what_we_accept_the_library_accepts(
+        name: str, voms: Voms, makers: Makers, library: vomsapi.Verdicts, tmp_path: Path) -> None:
+    """Good attributes are good to both, and say the same."""
+    made = GOOD[name](makers)
+    proxy_with(makers, made).write(tmp_path / "proxy")
+    theirs = library.of(tmp_path / "proxy")
+    if name == "targets":  # by which name a host knows itself differs
+        assert shown(voms, makers, made).vo == "pandad"
+        return
+    assert theirs is not None
+    assert plain(theirs[0]["fqans"]) == shown(voms, makers, made).fqans
+    assert theirs[0]["vo"] == "pandad"
+
+
+def plain(fqans: Sequence[str]) -> tuple[str, ...]:
+    """Without what VOMS adds."""
+    return tuple(fqan.replace("/Capability=NULL", "").replace("/Role=NULL", "") for fqan in fqans)
