@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from pandad import configchecks
 from pandad.settings import Reader, render, setting
+from pandad.tokenconfig import TokensConfig
 from pandad.tomlsource import Problem, Source, SourceError, read
 
 HOUR_S = 3600
@@ -324,6 +325,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
@@ -380,6 +382,9 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, rule in config.retry.rules.items() if config is not None else ():
         if rule.refusal is not None:
             reader.complain(("retry", "rules", name), rule.refusal)
+    for name, issuer in config.tokens.issuers.items() if config is not None else ():
+        if issuer.refusal is not None:
+            reader.complain(("tokens", "issuers", name), issuer.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

@@ -64,6 +64,16 @@ class PandaRequest(Request):
             return self._whole[0].get(key.lower())
         return super().getHeader(key)
 
+    def values(self, name: bytes) -> list[bytes]:
+        """Each value of a header: whose value decides must not be said twice.
+
+        :param name: in small letters.
+        """
+        if self._whole is not None:  # in which no name stands twice
+            value = self._whole[0].get(name)
+            return [] if value is None else [value]
+        return list(self.requestHeaders.getRawHeaders(name, ()))
+
     def body(self) -> bytes:
         """The whole body. To be taken before anything is waited for: it goes when the client hangs up."""
         if self._whole is not None:
