@@ -77,6 +77,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "api/tls.py": "certificates are valid by the wall clock",
     "service.py": "chooses the clocks: one that nobody sets for delays, the wall's for certificates",
     "embedded/pki.py": "so are those that the sandbox makes",
+    "embedded/sandbox.py": "so are tokens",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }

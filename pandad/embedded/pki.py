@@ -89,6 +89,10 @@ class SandboxPki:
     def proxy(self, user: str) -> Path:
         return self.directory / f"{user}.proxy"
 
+    def token(self, user: str) -> Path:
+        """Written by the sandbox' issuer."""
+        return self.directory / f"{user}.token"
+
     def credential(self, user: str) -> Path:
         return self.directory / f"{user}.cred"
 

@@ -23,7 +23,7 @@ class Denials:
         return False
 
     def reason(self, bearer: Identity, jti: str) -> str | None:
-        """Why a token with this identity and id is denied; None if it is not.
+        """Why a token with this identity and id ("": it has none) is denied; None if it is not.
 
         :raise KeysUnknown: the list has not been read yet.
         """
@@ -31,8 +31,6 @@ class Denials:
             raise KeysUnknown(bearer.anchor, "the list of denied tokens has not been read yet")
         if not self._reasons:
             return None
-        for kind, value in ((DenialKind.ISSUER, ""), (DenialKind.SUBJECT, bearer.subject), (DenialKind.JTI, jti)):
-            reason = self._reasons.get(Denial(bearer.anchor, kind, value))
-            if reason is not None:
-                return reason
-        return None
+        of_bearer = [Denial(bearer.anchor, DenialKind.ISSUER, ""), Denial(bearer.anchor, DenialKind.SUBJECT, bearer.subject)]
+        of_token = [Denial(bearer.anchor, DenialKind.JTI, jti)] if jti else []
+        return next((self._reasons[each] for each in (*of_bearer, *of_token) if each in self._reasons), None)

@@ -1,8 +1,8 @@
 """From the groups and scopes of a verified token to FQANs, as VOMS writes them. Pure.
 
 A group VO/ROLE (with or without a slash before it) grants the role ROLE of that VO, as in PanDA; a role of a group below is
-granted only by what the configuration translates. A role is taken on only when it is asked for: by the Origin header, a scope, or the
-configuration (auto_roles).
+granted only by what the configuration translates. A role is taken on only when it is asked for: by the Origin header, a scope, or
+the configuration (auto_roles).
 """
 
 from __future__ import annotations
