@@ -376,7 +376,8 @@ def roles() -> Iterator[Attack]:
     for role in (":pilot", ".pilot", ":admin", ":Production", ":prod", ":productionX", ":atlas"):
         yield bearer(f"role atlas{role}", F.ROLE, good(), f"atlas{role}")
     for group in ("xatlas/pilot", "atlasx/pilot", "atlas/sub/pilot", "pilot", "/pilot", "atlas/Pilot", "Atlas/pilot",
-                  "atlas/pilot/", "//atlas/pilot", "atlas//pilot", "atlas/./pilot", "x/../atlas/pilot", "atlas/pilot ", "atlas/pilot\0",
+                  "atlas/pilot/", "//atlas/pilot", "atlas//pilot", "atlas/./pilot", "x/../atlas/pilot", "atlas/pilot ",
+                  "atlas/pilot\0",
                   "atlas/pilot\n", "atlas/Role=pilot", "/atlas/Role=pilot", "atlas/рilot", "atlas:pilot", "atlas.pilot",
                   "atlas/*", "atlas,atlas/pilot", "atlas atlas/pilot", ["atlas/pilot"], {"atlas/pilot": 1}):
         yield bearer(f"group {group!a}", F.ROLE, good(groups=["atlas", group]), "atlas:pilot")
