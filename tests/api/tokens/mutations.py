@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from functools import cache
 
 from .forge import b64, ec_signer, es256, good, good_claims, token
 
@@ -13,11 +14,12 @@ Mutate = Callable[[random.Random, bytes], bytes]
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
+@cache
 def originals() -> list[bytes]:
-    """A good token of each algorithm."""
+    """A good token of each algorithm, and one of somebody else."""
     signer = ec_signer()
     curve = token({"alg": "ES256", "kid": signer.kid}, good_claims(), es256(signer.key))  # type: ignore[arg-type]
-    return [good(), curve]
+    return [good(), curve, good(sub="bob-2")]
 
 
 def byte(rng: random.Random, text: bytes) -> bytes:
@@ -62,7 +64,7 @@ def doubled(rng: random.Random, text: bytes) -> bytes:
 
 def swapped(rng: random.Random, text: bytes) -> bytes:
     """Parts in another order, or those of another token."""
-    parts = [*text.split(b"."), *good(sub="bob-2").split(b".")]
+    parts = [part for each in (text, *originals()) for part in each.split(b".")]
     return b".".join(rng.choice(parts) for _ in range(3))
 
 
