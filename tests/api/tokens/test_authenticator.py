@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pandad.api.tokens.authenticator import REMEMBERED
+from pandad.api.tokens import authenticator
 from pandad.spec.caller import Identity
 from pandad.spec.token import BadToken, DenialKind, KeysUnknown, TokenFault
+from pandad.tokenconfig import TokensConfig
 
 from .forge import (
     AUDIENCE,
@@ -138,12 +139,13 @@ def test_who_comes_again_is_the_same_object(here: Stand) -> None:
     assert here.ask(text, host="192.0.2.2").host == "192.0.2.2"  # type: ignore[union-attr]
 
 
-def test_memory_is_bounded(here: Stand) -> None:
+def test_memory_is_bounded(here: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many hosts a token comes from."""
+    monkeypatch.setattr(authenticator, "REMEMBERED", 100)
     text = good()
-    for number in range(REMEMBERED + 10):
+    for number in range(150):
         here.ask(text, host=f"h{number}")
-    assert len(here.authenticator._known) == REMEMBERED
+    assert len(here.authenticator._known) == 100
 
 
 def test_nothing_shows_the_token(here: Stand) -> None:
@@ -226,6 +228,4 @@ def test_unknown_keys_are_asked_for_once_a_minute(here: Stand) -> None:
 
 def test_nothing_configured() -> None:
     """A server without issuers says so."""
-    from pandad.tokenconfig import TokensConfig
-
     assert refused(stand({}, TokensConfig()), good()) is TokenFault.OFF
