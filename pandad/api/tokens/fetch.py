@@ -7,7 +7,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.protocol import Protocol, connectionDone
@@ -56,11 +56,11 @@ class Fetcher:
         """
         try:
             return await Deferred.fromCoroutine(self._get(address)).addTimeout(self._timeout_s, self._reactor)
-        except (WaitTimeout, ConnectingCancelledError):
-            raise FetchFailed(f"{address} did not answer within {self._timeout_s:g} s") from None
         except TooLong:
             raise FetchFailed(f"{address} answers with more than {ANSWER_LIMIT_BYTES} bytes") from None
-        except (ConnectError, DNSLookupError, ResponseFailed, ResponseNeverReceived, SSL.Error) as error:
+        except (WaitTimeout, ConnectError, DNSLookupError, ResponseFailed, ResponseNeverReceived, SSL.Error) as error:
+            if _was_given_up(error):
+                raise FetchFailed(f"{address} did not answer within {self._timeout_s:g} s") from None
             raise FetchFailed(f"{address} cannot be reached ({_reason(error)})") from None
 
     async def _get(self, address: str) -> bytes:
@@ -107,7 +107,15 @@ def _read(ca_file: Path) -> list[Certificate]:
     return [Certificate.loadPEM(_BEGIN + block.partition(_END)[0] + _END) for block in blocks]
 
 
-def _reason(error: Exception) -> str:
+def _reasons(error: Exception) -> list[Exception]:
     """Twisted wraps what went wrong on the way."""
-    reasons = getattr(error, "reasons", None)
-    return str(reasons[0].value) if reasons else str(error) or type(error).__name__
+    return [reason.value for reason in getattr(error, "reasons", ())] or [error]
+
+
+def _was_given_up(error: Exception) -> bool:
+    return any(isinstance(reason, (WaitTimeout, CancelledError, ConnectingCancelledError)) for reason in _reasons(error))
+
+
+def _reason(error: Exception) -> str:
+    first = _reasons(error)[0]
+    return str(first) or type(first).__name__
