@@ -17,7 +17,8 @@ from pandad.spec.jobstatus import JobStatus
 
 HOUSE = Path(__file__).parent.parent / "pandad"
 
-FLOOR = frozenset({"config", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})  # modules that any room above may use
+# Modules that any room above may use.
+FLOOR = frozenset({"config", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

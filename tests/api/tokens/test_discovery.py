@@ -235,10 +235,9 @@ class Hole(Protocol):
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
         self.transport.write(self.words)
-        self.factory.ended.append(self)  # type: ignore[union-attr]
 
     def connectionLost(self, reason: object = None) -> None:
-        self.factory.lost.append(self)  # type: ignore[union-attr]
+        self.factory.lost.append(self)
 
 
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx"], ids=["silent", "stuck"])
@@ -246,7 +245,7 @@ class Hole(Protocol):
 async def test_a_black_hole(words: bytes) -> None:
     """An issuer that takes the question and never answers is given up after a time, the connection too; no call waits for it."""
     factory: Any = Factory.forProtocol(type("Words", (Hole,), {"words": words}))
-    factory.ended, factory.lost = [], []
+    factory.lost = []
     clock_reactor: Any = reactor
     port: IListeningPort = clock_reactor.listenTCP(0, factory, interface="127.0.0.1")
     address = f"http://127.0.0.1:{port.getHost().port}/jwks"  # type: ignore[attr-defined]
@@ -264,5 +263,5 @@ async def test_a_black_hole(words: bytes) -> None:
 
 def test_other_keys_of_the_set_count() -> None:
     """Keys for other purposes beside the good ones are passed over."""
-    odd = [{"kty": "OKP"}, {"kid": "x"}, {"kty": "RSA", "kid": 7}, {**ec_signer(5).jwk(), "use": "enc"}]
+    odd: list[dict[str, Any]] = [{"kty": "OKP"}, {"kid": "x"}, {"kty": "RSA", "kid": 7}, {**ec_signer(5).jwk(), "use": "enc"}]
     assert stand({**jwks(), **published(ISSUER, [*odd, rsa_signer().jwk()])}).ask(good()) is not None

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pandad.api.tokens.accepted import from_config
 from pandad.api.tokens.jose import opened
 from pandad.api.tokens.membership import fqans
 from pandad.spec.errors import BadRequest
 from pandad.spec.token import BadToken, KeysUnknown, TokenFault, vo_and_role
 
-from .forge import CONFIG, Stand, from_config, good, good_claims, stand
+from .forge import CONFIG, Stand, good, good_claims, stand
 from .mutations import mutated, originals
 
 COUNT = 3000
