@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from pandad.api.tls import GridContextFactory, TlsConfigError
-from pandad.api.tokens import authconfig
+from pandad.api.tokens import authconfig, fetch
 from pandad.api.tokens.accepted import Accepted, from_config
+from pandad.api.tokens.discovery import FetchFailed
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, TlsConfig, load, sample
@@ -147,6 +148,11 @@ def identities(config: Config) -> Iterator[Finding]:
 
 def tokens(config: TokensConfig) -> Iterator[Finding]:
     """Whose tokens are good, and what is doubtful about that."""
+    if config.ca_file is not None:
+        try:
+            fetch.authorities(config.ca_file)
+        except FetchFailed as e:
+            yield Finding(Level.ERROR, "tokens", str(e))
     directory, accepted = config.auth_config_directory, [from_config(*each) for each in config.issuers.items()]
     if directory is not None:
         try:

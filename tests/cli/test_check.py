@@ -149,6 +149,9 @@ def test_token_issuers(tmp_path: Path) -> None:
     assert levels(issuers={"a": TokenIssuerConfig(issuer="https://x.test/", members_only=False, **issuer)}) == [Level.WARNING]
     assert levels(auth_config_directory=tmp_path / "none") == [Level.ERROR]
     assert levels(auth_config_directory=tmp_path) == [Level.WARNING, Level.OK]
+    for text in ("", "-----BEGIN CERTIFICATE-----\nx"):
+        (tmp_path / "ca.pem").write_text(text)
+        assert levels(ca_file=tmp_path / "ca.pem") == [Level.ERROR, Level.OK]
     (tmp_path / "atlas_auth_config.json").write_text(json.dumps(auth_config("https://iam.test")))
     assert levels(auth_config_directory=tmp_path) == [Level.OK]
     (tmp_path / "cms_auth_config.json").write_text("{}")

@@ -71,14 +71,14 @@ class TokenAuthenticator:
             return self._found(request, said)
         except BadToken as bad:
             metrics.count(f"tokens.refused.{bad.fault}")
-            self.log.info("{host}: {refusal}", host=request.getClientAddress().host, refusal=str(bad))
+            self.log.info("{host}: {refusal}", host=_host(request), refusal=str(bad))
             raise
 
     def _found(self, request: Any, said: list[bytes]) -> Credential:
         if len(said) > 1:
             raise BadToken(TokenFault.HEADER)
         origin = request.getHeader(b"origin") or b""
-        host = request.getClientAddress().host
+        host = _host(request)
         key = sha256(said[0] + b"\n" + origin).digest(), host
         known = self._known.get(key)
         if known is None or known.published is not known.source.published():
@@ -130,6 +130,10 @@ class TokenAuthenticator:
             raise BadToken(TokenFault.EXPIRED, f"at {datetime.fromtimestamp(ends_s, UTC):%Y-%m-%d %H:%M:%S} UTC")
         if now_s < starts_s:
             raise BadToken(TokenFault.EARLY)
+
+
+def _host(request: Any) -> str:
+    return getattr(request.getClientAddress(), "host", "")
 
 
 def _bearer(header: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
@@ -44,7 +44,7 @@ class Fetcher:
 
     def __init__(self, reactor: Any, timeout_s: float, ca_file: Path | None) -> None:
         self._reactor, self._timeout_s = reactor, timeout_s
-        roots = None if ca_file is None else trustRootFromCertificates(_read(ca_file))
+        roots = None if ca_file is None else trustRootFromCertificates(authorities(ca_file))
         policy = BrowserLikePolicyForHTTPS(roots)
         pool = HTTPConnectionPool(reactor, persistent=False)
         self._client = HTTPClient(Agent(reactor, policy, timeout_s, pool=pool))
@@ -100,11 +100,19 @@ class _Body(Protocol):
             self.whole.errback(reason)
 
 
-def _read(ca_file: Path) -> list[Certificate]:
-    blocks = ca_file.read_bytes().split(_BEGIN)[1:]
-    if not blocks:
+def authorities(ca_file: Path) -> list[Certificate]:
+    """The certificates in a PEM file.
+
+    :raise FetchFailed: there are none.
+    """
+    try:
+        blocks = ca_file.read_bytes().split(_BEGIN)[1:]
+        found = [Certificate.loadPEM(_BEGIN + block.partition(_END)[0] + _END) for block in blocks]
+    except (OSError, crypto.Error) as error:
+        raise FetchFailed(f"{ca_file} cannot be read ({error})") from None
+    if not found:
         raise FetchFailed(f"{ca_file} has no certificate in PEM form")
-    return [Certificate.loadPEM(_BEGIN + block.partition(_END)[0] + _END) for block in blocks]
+    return found
 
 
 def _reasons(error: Exception) -> list[Exception]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,12 @@ def test_refusals_are_short() -> None:
     assert set(SAYS) == set(TokenFault)
     refused = verdict(stand(), bearer("long", TokenFault.ISSUER, good(iss="https://" + "x" * 3000)))
     assert len(str(refused)) < 300
+
+
+def test_the_page_lists_every_reason() -> None:
+    """With the words of counters and the sentences that bearers read."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "tokens.md").read_text("utf-8")
+    assert [fault for fault, sentence in SAYS.items() if f"| `{fault}` | {sentence} |" not in page] == []
 
 
 def test_good_ones_beside_them() -> None:
