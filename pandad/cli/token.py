@@ -73,7 +73,7 @@ def _deny(args: argparse.Namespace) -> int:
 
     async def put(store: Store) -> list[Denied]:
         await store.transact("token_deny", denials.put, denial, args.reason, operator())
-        return await store.transact("token_ls", denials.find_all)
+        return await store.read("token_ls", denials.find_all)
 
     _print(args, [each for each in on_store(args.config, put) if each.denial == denial])
     return 0
