@@ -18,6 +18,7 @@ REQUIRES = [
     "cryptography>=50",        # reads VOMS attribute certificates by hazmat.asn1
     "service-identity>=24.1",
     "treq>=24.9",
+    "pyjwt[crypto]>=2.10,<3",  # signatures of tokens, and keys as issuers publish them
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
 ]

@@ -14,6 +14,7 @@ from pandad import configchecks
 from pandad.limits import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
+from pandad.tokenconfig import TokensConfig
 from pandad.tomlsource import Problem, Source, SourceError, read
 
 HOUR_S = 3600
@@ -310,6 +311,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
@@ -371,6 +373,9 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, rule in config.retry.rules.items() if config is not None else ():
         if rule.refusal is not None:
             reader.complain(("retry", "rules", name), rule.refusal)
+    for name, issuer in config.tokens.issuers.items() if config is not None else ():
+        if issuer.refusal is not None:
+            reader.complain(("tokens", "issuers", name), issuer.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

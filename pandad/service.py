@@ -40,6 +40,9 @@ from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.tlswatch import TlsWatch
+from pandad.api.tokens.authconfig import AuthConfigError
+from pandad.api.tokens.discovery import RETRY_S, FetchFailed
+from pandad.api.tokens.room import Tokens
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
@@ -107,7 +110,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -117,7 +120,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -144,6 +147,7 @@ class Pandad(MultiService):
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -169,6 +173,7 @@ class Pandad(MultiService):
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
@@ -181,7 +186,8 @@ class Pandad(MultiService):
     def _authenticators(self) -> Authenticators:
         who = self._config.identity
         roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
-        return Authenticators([X509Authenticator(time.time, self._tls.attributes)], Grants(roles).granted)
+        x509 = X509Authenticator(time.time, self._tls.attributes)
+        return Authenticators([x509, self._tokens.authenticator], Grants(roles).granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -195,6 +201,7 @@ class Pandad(MultiService):
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
+        loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
             if loop.loop_name in ("brokerage", "activator", "adder"):
                 store.listen(loop.loop_name, loop.wake)
@@ -216,6 +223,10 @@ class Pandad(MultiService):
         watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
         watch.setServiceParent(self)
         _on_sighup(lambda: self._reactor.callFromThread(watch.wake))
+        for source in self._tokens.sources:
+            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
+            source.wake = loop.wake
+            loop.setServiceParent(self)
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:

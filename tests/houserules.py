@@ -18,7 +18,8 @@ from pandad.spec.jobstatus import JobStatus
 HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
-FLOOR = frozenset({"config", "configchecks", "limits", "settings", "tlsconfig", "tomlsource", "metrics", "log"})
+FLOOR = frozenset(
+    {"config", "limits", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -78,7 +79,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "api/tls.py": "certificates are valid by the wall clock",
     "service.py": "chooses the clocks: one that nobody sets for delays, the wall's for certificates",
     "embedded/pki.py": "so are those that the sandbox makes",
-    "embedded/sandbox.py": "and its attribute certificates",
+    "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",

@@ -32,6 +32,7 @@ class IAuthenticator(Protocol):
 
         :param request: a twisted.web.http.Request; its body is not to be touched.
         :raise NotAuthenticated: there is a credential, and it is not good; says why.
+        :raise Unavailable: there is one, and whether it is good cannot be told now.
         """
 
 

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from pandad.api.encode import JSON, TEXT, Envelope, Reply, json_bytes, legacy
 from pandad.spec.errors import Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, Unavailable
+from pandad.spec.token import BadToken
 
 T = TypeVar("T")
 
@@ -100,6 +101,7 @@ _PLAIN: Answers = {
 }
 _V1: Answers = {
     PandadError: Answer(200),  # clients read the envelope only of a 200
+    BadToken: Answer(403),  # as PanDA, before it looks for what was called
     TooLarge: Answer(413),
     TooManyCalls: Answer(429),
     Incident: Answer(500),

@@ -7,11 +7,13 @@ from functools import lru_cache
 
 from pandad.spec.caller import Caller, Credential, Role
 
+OF_FQAN = (Role.PILOT, Role.PRODUCTION)
 REMEMBERED = 10_000  # pilots come back with the same credentials
 
 
 class Grants:
-    """Roles by the exact DN of the end entity. A limited proxy keeps them: which calls it is enough for, the calls say."""
+    """Roles by the exact DN of the end entity, or by the FQANs of a token: /VO/Role=pilot and /VO/Role=production. A limited
+    proxy keeps them: which calls it is enough for, the calls say."""
 
     def __init__(self, roles: Mapping[Role, Collection[str]]) -> None:
         subjects = {subject for members in roles.values() for subject in members}
@@ -19,5 +21,8 @@ class Grants:
         self.granted = lru_cache(maxsize=REMEMBERED)(self._caller)
 
     def _caller(self, credential: Credential) -> Caller:
-        roles = self._roles.get(credential.identity.subject, frozenset())
+        if credential.kind == "token":  # whose subject could be anybody's DN
+            roles = frozenset(role for role in OF_FQAN if f"/{credential.vo}/Role={role}" in credential.fqans)
+        else:
+            roles = self._roles.get(credential.identity.subject, frozenset())
         return Caller(credential.identity, roles, credential.limited, credential.host, credential)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from pandad.api.expiry import endings
 from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.tokens import authconfig, fetch
+from pandad.api.tokens.accepted import Accepted, from_config
+from pandad.api.tokens.discovery import FetchFailed
 from pandad.api.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
@@ -22,6 +25,7 @@ from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.store import Store
 from pandad.tlsconfig import TlsConfig
+from pandad.tokenconfig import TokensConfig
 
 
 class Level(StrEnum):
@@ -76,6 +80,7 @@ def examine(path: Path) -> Iterator[Finding]:
     yield voms(config.tls)
     yield from ports(config.server)
     yield from identities(config)
+    yield from tokens(config.tokens)
     yield secrets(config)
     yield from endpoints(config)
     yield database(config.database)
@@ -145,6 +150,38 @@ def identities(config: Config) -> Iterator[Finding]:
             yield Finding(Level.OK, f"identity.{role}", f"{count} DN{'s' if count > 1 else ''}")
         else:
             yield Finding(Level.WARNING, f"identity.{role}", f"is empty: {consequence}")
+
+
+def tokens(config: TokensConfig) -> Iterator[Finding]:
+    """Whose tokens are good, and what is doubtful about that."""
+    if config.ca_file is not None:
+        try:
+            fetch.authorities(config.ca_file)
+        except FetchFailed as e:
+            yield Finding(Level.ERROR, "tokens", str(e))
+    directory, accepted = config.auth_config_directory, [from_config(*each) for each in config.issuers.items()]
+    if directory is not None:
+        try:
+            found = list(authconfig.accepted(directory, authconfig.read(directory)))
+        except authconfig.AuthConfigError as e:
+            yield Finding(Level.ERROR, "tokens", str(e))
+            return
+        if not found:
+            yield Finding(Level.WARNING, "tokens", f"{directory} has no file VO{authconfig.SUFFIX}")
+        accepted += found
+    if not accepted:
+        yield Finding(Level.OK, "tokens", "none is accepted: there is no issuer")
+    yield from map(_issuer, accepted)
+
+
+def _issuer(accepted: Accepted) -> Finding:
+    subject = f"tokens {accepted.name}"
+    if accepted.discovery.startswith("http:"):
+        return Finding(Level.WARNING, subject, f"{accepted.discovery} is without https: who is on this host can forge its tokens")
+    issuer, audiences = min(accepted.issuers), " or ".join(sorted(accepted.audiences))
+    if not accepted.members_only:
+        return Finding(Level.WARNING, subject, f"everybody with a token of {issuer} counts as one of {accepted.vo}")
+    return Finding(Level.OK, subject, f"{issuer} for {accepted.vo}, audience {audiences}")
 
 
 def secrets(config: Config) -> Finding:

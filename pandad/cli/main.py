@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "check": ("pandad.cli.check", "say whether a configuration would start"),
     "job": ("pandad.cli.job", "submit, show, kill, debug and explain jobs"),
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
+    "token": ("pandad.cli.token", "deny bearer tokens, and see what is in one"),
     "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
     "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),

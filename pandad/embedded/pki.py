@@ -96,6 +96,10 @@ class SandboxPki:
     def voms_proxy(self, user: str) -> Path:
         return self.directory / f"{user}.vproxy"
 
+    def token(self, user: str) -> Path:
+        """Written by the sandbox' issuer."""
+        return self.directory / f"{user}.token"
+
     def credential(self, user: str) -> Path:
         return self.directory / f"{user}.cred"
 

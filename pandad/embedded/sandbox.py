@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.threads import deferToThreadPool
 
 from pandad.config import Config, load
 from pandad.embedded.containment import contained_account
 from pandad.embedded.daemon import DaemonProcess
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.pilotsettings import queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.embedded.tokens import VO, auth_config
 from pandad.embedded.voms import make_sandbox_voms
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
@@ -45,6 +50,7 @@ class Sandbox:
         self._reactor, self.directory, self._wished_ports = reactor, directory.absolute(), ports
         self.postgres = EmbeddedPostgres(reactor, self.directory / "postgres")
         self.daemon: DaemonProcess
+        self.issuer: Issuer
         self.pki: SandboxPki
         self.config: Config
 
@@ -86,6 +92,7 @@ class Sandbox:
         self.pki = await deferToThreadPool(
             self._reactor, self._reactor.getThreadPool(), _make_pki, self.directory / "pki")
         self._make_directories()
+        self._start_issuer()
         self._write_config()
         self.config = load(self.config_file)
         await self._prepare_database()
@@ -99,6 +106,8 @@ class Sandbox:
         self.ready_file.unlink(missing_ok=True)
         if hasattr(self, "daemon"):
             await self.daemon.stop()
+        if hasattr(self, "issuer"):
+            await self.issuer.stop()
         await self.postgres.stop()
 
     def environment(self) -> Mapping[str, str]:
@@ -116,13 +125,15 @@ class Sandbox:
             "PANDAD_CONFIG": str(self.config_file),
             # panda-client: no VOMS, no question on a terminal, no shuffling of host names
             "PANDA_AUTH": "x509_no_grid",
+            # and with PANDA_AUTH=oidc
+            "PANDA_AUTH_VO": VO,
             "PANDA_NICKNAME": "alice",
             "PANDA_BEHIND_REAL_LB": "1",
             "PANDA_CONFIG_ROOT": str(self.directory / "client"),
         }
 
     def _make_directories(self) -> None:
-        for name in ("storage", "trf/user", "cache", "log", "client"):
+        for name in ("storage", "trf/user", "cache", "log", "client", "auth"):
             (self.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
         vault.make(self.directory / "secrets.key")
         account = contained_account()
@@ -131,6 +142,16 @@ class Sandbox:
         payload = self.directory / "trf" / "user" / "hello.sh"
         payload.write_text(HELLO, "utf-8")
         payload.chmod(0o755)
+
+    def _start_issuer(self) -> None:
+        """On the port it had before, which is in the names of its tokens; unless that is taken."""
+        file = self.directory / "auth" / f"{VO}_auth_config.json"
+        before = urlsplit(json.loads(file.read_bytes())["oidc_config_url"]).port if file.exists() else 0
+        port, _ = free_ports((before or 0, 0))
+        self.issuer = Issuer(self._reactor, self.directory / "issuer", time.time, port)
+        self.issuer.start()
+        self.issuer.write_tokens(self.pki.directory)
+        file.write_text(json.dumps(auth_config(self.issuer.url)), "utf-8")
 
     def _write_config(self) -> None:
         """New settings for what this start decides; ports stay as they were, so that clients find the sandbox again."""
@@ -170,6 +191,9 @@ dsn = {dsn}
 [identity]
 pilot = [{pilot}]
 production = [{production}]
+
+[tokens]
+auth_config_directory = "{directory}/auth"
 
 [secrets]
 key_file = "{directory}/secrets.key"

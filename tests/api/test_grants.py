@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pandad.api.grants import Grants
@@ -28,3 +29,13 @@ def test_limited() -> None:
     """A limited proxy stays one, with the roles of its user."""
     caller = Grants({Role.PILOT: [PILOT]}).granted(proof(PILOT, limited=True))
     assert caller.limited and caller.roles == {Role.PILOT}
+
+
+def test_tokens() -> None:
+    """The FQANs of a token's own VO give roles; its subject gives none, though it be the DN of a pilot."""
+    granted = Grants({Role.PILOT: [PILOT], Role.ADMIN: ["/CN=root"]}).granted
+    for subject in (PILOT, "/CN=root", "alice"):
+        token = replace(proof(subject), kind="token", vo="atlas")
+        assert granted(token).roles == frozenset()
+        assert granted(replace(token, fqans=("/atlas/Role=production", "/atlas"))).roles == {Role.PRODUCTION}
+        assert granted(replace(token, fqans=("/cms/Role=pilot", "/atlas/sub/Role=pilot", "/atlas/pilot"))).roles == frozenset()

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls, voms
+from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls, tokens, voms
 from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, SecretsConfig, ServerConfig, TlsConfig
 from pandad.embedded.pki import SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
+from pandad.embedded.tokens import auth_config
 from pandad.settings import render
+from pandad.tokenconfig import TokenIssuerConfig, TokensConfig
 
 LOOPBACK = "127.0.0.1"
 
@@ -146,3 +149,25 @@ def test_keys_of_secrets(good: Config, tmp_path: Path, text: str | None, level: 
     if text is not None:
         file.write_text(text)
     assert secrets(replace(good, secrets=SecretsConfig(key_file=file if text is not None else None))).level is level
+
+
+def test_token_issuers(tmp_path: Path) -> None:
+    """Each issuer is listed; one that can be forged from this host, one that makes everybody a member, and an empty folder are
+    warnings; a folder or a file that cannot be used is an error."""
+    def levels(**settings: Any) -> list[Level]:
+        return [finding.level for finding in tokens(TokensConfig(**settings))]
+
+    issuer: dict[str, Any] = {"vo": "atlas", "audience": ("x",)}
+    assert levels() == [Level.OK]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="https://iam.test/", **issuer)}) == [Level.OK]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="http://localhost:1", **issuer)}) == [Level.WARNING]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="https://x.test/", members_only=False, **issuer)}) == [Level.WARNING]
+    assert levels(auth_config_directory=tmp_path / "none") == [Level.ERROR]
+    assert levels(auth_config_directory=tmp_path) == [Level.WARNING, Level.OK]
+    for text in ("", "-----BEGIN CERTIFICATE-----\nx"):
+        (tmp_path / "ca.pem").write_text(text)
+        assert levels(ca_file=tmp_path / "ca.pem") == [Level.ERROR, Level.OK]
+    (tmp_path / "atlas_auth_config.json").write_text(json.dumps(auth_config("https://iam.test")))
+    assert levels(auth_config_directory=tmp_path) == [Level.OK]
+    (tmp_path / "cms_auth_config.json").write_text("{}")
+    assert levels(auth_config_directory=tmp_path) == [Level.ERROR]

@@ -70,6 +70,8 @@ NOT_CUT: Mapping[str, str] = {
     "fsck_repair": PERSON,
     "notify": "a hint that may get lost: no border",
     "sandbox_queue": PERSON,
+    "token_allow": PERSON,
+    "token_deny": PERSON,
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

@@ -49,6 +49,8 @@ ROWS = {
     7: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
           INSERT INTO user_secret (anchor, subject, name, sealed) VALUES ('ca', 'alice', 'token', '\\x00')""",
     8: "SELECT 1",
+    9: "SELECT 1",
+    10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
