@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
 from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
-from pandad.api.route import ANY, GET, LEGACY, LEGACY_GETJOB, MIB, POST, Route
+from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, Route
 from pandad.api.v1.pilot import NO_JOBS, definitions
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
@@ -71,12 +71,6 @@ class Legacy:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)
         return OK
-
-    @Route("/server/panda/get_access_token", GET, LEGACY, access=PILOT_OR_OWNER, encode=encode.as_json)
-    async def get_access_token(self, caller: Caller) -> Answer:
-        """No tokens are given out: the pilot keeps what it has. JSON always: a form crashes the pilot's monitor."""
-        said = "this server gives out no tokens"
-        return {"StatusCode": 70, "errorDialog": said, "ErrorDialog": said, "userProxy": ""}
 
     @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr)
     async def getResourceTypes(self, caller: Caller) -> Answer:

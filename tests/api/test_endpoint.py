@@ -13,7 +13,7 @@ from twisted.logger import globalLogPublisher
 
 from pandad.api.access import PILOT_OR_OWNER
 from pandad.api.route import Route
-from pandad.spec.caller import Credential, Identity
+from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.errors import StoreBusy
 
 ALICE = Credential(kind="header", identity=Identity("/CN=CA", "/CN=alice"), not_after=datetime.max.replace(tzinfo=UTC))
