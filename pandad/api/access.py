@@ -16,9 +16,12 @@ from pandad.spec.ground import Ground
 class Reach(StrEnum):
     """Whose things a call is about."""
 
-    PUBLIC = "what everybody may see, or the caller himself"
-    OWN = "the caller's own, of all identities of his account"
-    PILOTS = "any job that fits; without a role of pilots, the caller's own user jobs"
+    NOTHING = "nothing that is somebody's"
+    READ = "any job, to read"
+    OWN = "the caller's own"
+    CLAIM = "any job that fits; without a role of pilots, the caller's own user jobs"
+    REPORT = "any job; without a role of pilots, those that the caller took"
+    LENT = "what pilots are lent"
     GROUNDS = "jobs, on these grounds"
 
 
@@ -28,7 +31,7 @@ class Access:
 
     ``roles``: one of these is needed (admin always counts); empty = no role needed.
     ``limited``: whether a limited proxy is enough. One is in the hands of a job, so it may do a pilot's work only.
-    ``reach``: what of others it can touch. ``grounds``: with Reach.GROUNDS, and only then, on which of them.
+    ``reach``: what of others it can touch; "the caller's own" is that of all identities of his account. ``grounds``: with Reach.GROUNDS, and only then, on which of them.
     """
 
     name: str
@@ -60,8 +63,9 @@ class Access:
             raise Forbidden(f"this call is for {self.says}; {caller.described}")
 
 
-PUBLIC = Access(name="PUBLIC", says="everybody", reach=Reach.PUBLIC, anonymous=True, limited=True)
-IDENTIFIED = Access(name="IDENTIFIED", says="anybody with an identity", reach=Reach.PUBLIC)
+PUBLIC = Access(name="PUBLIC", says="everybody", reach=Reach.NOTHING, anonymous=True, limited=True)
+IDENTIFIED = Access(name="IDENTIFIED", says="anybody with an identity", reach=Reach.NOTHING)
+READ = Access(name="READ", says="anybody with an identity", reach=Reach.READ)
 OWN = Access(name="OWN", says="anybody with an identity, about what is his own", reach=Reach.OWN)
 KILL = Access(
     name="KILL", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.KILL)
@@ -71,15 +75,14 @@ DEBUG_AS_PILOT = Access(
     name="DEBUG_AS_PILOT", says="the pilot of a job, its owner, those who manage it, and admins", reach=Reach.GROUNDS,
     grounds=ground.DEBUG, limited=True)
 PILOT = Access(
-    name="PILOT", says="pilots (role pilot, production or admin)", limited=True, reach=Reach.PUBLIC,
+    name="PILOT", says="pilots (role pilot, production or admin)", limited=True, reach=Reach.NOTHING,
     roles=frozenset({Role.PILOT, Role.PRODUCTION}))
 # The rooms see to it that without a role one gets nothing but his own user jobs, and updates only what he got.
-PILOT_OR_OWNER = Access(
-    name="PILOT_OR_OWNER", says="pilots, and users who run their own pilots", limited=True, reach=Reach.PILOTS)
+CLAIM = Access(name="CLAIM", says="pilots, and users who run their own pilots", limited=True, reach=Reach.CLAIM)
+REPORT = Access(name="REPORT", says="pilots, and users who run their own pilots", limited=True, reach=Reach.REPORT)
 # What is handed out is worth more than a limited proxy, which is in the hands of a job.
-CREDENTIAL = Access(
-    name="CREDENTIAL", says="pilots (role pilot, production or admin) with a full proxy, a certificate or a token",
-    reach=Reach.PUBLIC, roles=PILOT.roles)
-TOKEN_KEY = Access(
-    name="TOKEN_KEY", says="who starts pilots (role production or admin)", reach=Reach.PUBLIC,
-    roles=frozenset({Role.PRODUCTION}))
+LENT = Access(
+    name="LENT", says="pilots (role pilot, production or admin) with a full proxy, a certificate or a token", reach=Reach.LENT,
+    roles=PILOT.roles)
+LENT_KEY = Access(
+    name="LENT_KEY", says="who starts pilots (role production or admin)", reach=Reach.LENT, roles=frozenset({Role.PRODUCTION}))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
-from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
 from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, Route
 from pandad.api.v1.pilot import NO_JOBS, definitions
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
@@ -39,7 +39,7 @@ class Legacy:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
+    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=CLAIM, takes=AcquireJobs, forgiving=True,
            tells_gone=True)
     async def getJob(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
@@ -48,7 +48,7 @@ class Legacy:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
-    @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
+    @Route("/server/panda/updateJob", POST, LEGACY, access=REPORT, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pandad.api.access import DEBUG, IDENTIFIED, KILL, OWN, PUBLIC
+from pandad.api.access import DEBUG, KILL, OWN, PUBLIC, READ
 from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
 from pandad.api.route import ANY, GET, MIB, Route
@@ -85,8 +85,8 @@ class Job:
         receipt = await self._jobs.submit(caller, job_specs(submission.jobs), submission.request_id)
         return Envelope(True, receipt.message, [_stored(job) for job in receipt.jobs])
 
-    @Route("/api/v1/job/get_description", ANY, access=IDENTIFIED, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
-    @Route("/api/v1/job/get_description_incl_archive", ANY, access=IDENTIFIED, takes=JobIds,
+    @Route("/api/v1/job/get_description", ANY, access=READ, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/get_description_incl_archive", ANY, access=READ, takes=JobIds,
            body_limit_bytes=MANY_IDS_BYTES)
     async def get_description(self, caller: Caller, asked: JobIds) -> list[JobSpec | None]:
         """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
@@ -121,12 +121,12 @@ class Job:
         """What came back from the pilot of a job in debug mode. pandad's own: PanDA shows it in its monitor only."""
         return await self._debug.output(caller, asked.job_id)
 
-    @Route("/api/v1/job/why", GET, access=IDENTIFIED, takes=JobId)
+    @Route("/api/v1/job/why", GET, access=READ, takes=JobId)
     async def why(self, caller: Caller, asked: JobId) -> dict[str, Any]:
         """Why the job is where it is."""
         return await self._jobs.why(caller, asked.job_id)
 
-    @Route("/api/v1/job/get_timeline", GET, access=IDENTIFIED, takes=JobId)
+    @Route("/api/v1/job/get_timeline", GET, access=READ, takes=JobId)
     async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
         return await self._jobs.timeline(caller, asked.job_id)
