@@ -31,7 +31,8 @@ class Access:
 
     ``roles``: one of these is needed (admin always counts); empty = no role needed.
     ``limited``: whether a limited proxy is enough. One is in the hands of a job, so it may do a pilot's work only.
-    ``reach``: what of others it can touch; "the caller's own" is that of all identities of his account. ``grounds``: with Reach.GROUNDS, and only then, on which of them.
+    ``reach``: what of others it can touch; "the caller's own" is that of all identities of his account.
+    ``grounds``: with Reach.GROUNDS, and only then, on which of them.
     """
 
     name: str

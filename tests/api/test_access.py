@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandad.api.access import IDENTIFIED, PILOT, CLAIM, PUBLIC, Access
+from pandad.api.access import CLAIM, IDENTIFIED, PILOT, PUBLIC, Access
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 
