@@ -303,7 +303,7 @@ class LoopsConfig:
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
-    rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=10)
+    rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from pytest_twisted import async_yield_fixture, ensureDeferred
@@ -33,7 +34,7 @@ class Process:
 
 
 @async_yield_fixture
-async def process(store: Store) -> Process:
+async def process(store: Store) -> AsyncIterator[Process]:
     """One of them."""
     made = Process(store)
     await made.reader.run_once()

@@ -79,10 +79,10 @@ LOOPS: Covered = {
 
 NOT_CUT: Mapping[str, str] = {
     **dict.fromkeys((
-        "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
+        "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),
     "fsck_pause": "waits",
-    **dict.fromkeys(("fsck_repair", "link", "unlink", "link_code", "user_*", "credential_*"), PERSON),
+    **dict.fromkeys(("fsck_repair", "link", "unlink", "link_code"), PERSON),
     "audit_seal": "what it left is sealed in the next round",
     "notify": "a hint that may get lost: no border",
     "sandbox_queue": PERSON,

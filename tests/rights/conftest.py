@@ -22,7 +22,7 @@ async def _made(postgres: EmbeddedPostgres, template: str) -> World:
     await admin.execute("DROP DATABASE IF EXISTS rights WITH (FORCE)")
     await admin.execute(f"CREATE DATABASE rights TEMPLATE {template}")
     admin.close()
-    world = World(Store(reactor, DatabaseConfig(dsn=postgres.dsn_of("rights"))))  # type: ignore[arg-type]  # a module is no type
+    world = World(Store(reactor, DatabaseConfig(dsn=postgres.dsn_of("rights"))))
     await world.begin()
     return world
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.config import DatabaseConfig
 from pandad.daemons.sealer import Sealer
@@ -69,8 +70,8 @@ async def test_an_act_and_its_row_are_one(store: Store) -> None:
 async def test_many_writers_and_sealers(store: Store, database: DatabaseConfig) -> None:
     """Acts come from all sides while several processes seal: one chain, nothing lost, nothing twice."""
     other = Store(reactor, database)
-    acts = [each.transact("t", note, 3, n) for n in range(20) for each in (store, other)]
-    rounds = [each.transact("t", audit.seal, KEYS) for _ in range(10) for each in (store, other)]
+    acts: list[Deferred[Any]] = [each.transact("t", note, 3, n) for n in range(20) for each in (store, other)]
+    rounds: list[Deferred[Any]] = [each.transact("t", audit.seal, KEYS) for _ in range(10) for each in (store, other)]
     await gatherResults([*acts, *rounds])
     while await Sealer(other, KEYS).run_once():
         pass
