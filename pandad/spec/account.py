@@ -49,9 +49,15 @@ class Directory:
     version: tuple[int, int] = (0, 0)
     accounts: Mapping[Identity, Account] = field(default_factory=dict)
     bans: Sequence[Ban] = ()
+    _by_whom: dict[int | str | None, list[Ban]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for ban in self.bans:
+            self._by_whom.setdefault(ban.subject if ban.account is None else ban.account, []).append(ban)
 
     def ban_on(self, identity: Identity) -> Ban | None:
         """The ban that keeps this identity out."""
         account = self.accounts.get(identity)
-        account_id = account.id if account else None
-        return next((ban for ban in self.bans if ban.hits(identity, account_id)), None)
+        number = account.id if account else None
+        found = (*self._by_whom.get(number, ()), *self._by_whom.get(identity.subject, ()))
+        return next((ban for ban in found if ban.hits(identity, number)), None)
