@@ -68,16 +68,23 @@ class DatabaseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityConfig:
-    """Who may do more than submit and manage own jobs: DNs in slash form, without the /CN= of proxies."""
+    """Who may do more than submit and manage own jobs, by DN without the /CN= of proxies, or FQAN: docs/reference/rights.md.
 
-    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=configchecks.dn)
+    For one CA only: "DN from CA"; for a token: "SUBJECT from ISSUER".
+    """
+
+    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=configchecks.principal)
     production: tuple[str, ...] = setting(
-        "May submit and manage production work, and do what a pilot does", (), check=configchecks.dn
+        "May submit and manage production work, and do what a pilot does", (), check=configchecks.principal
     )
-    admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.dn)
+    admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.principal)
+    vos: tuple[str, ...] = setting(
+        "VOs whose own roles count: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for jobs of GROUP alone",
+        (), check=configchecks.vo,
+    )
     groups: Mapping[str, tuple[str, ...]] = setting(
         'Managers of groups, who may kill and debug the jobs of that workingGroup: NAME = ["DN", ...]',
-        lambda: MappingProxyType({}), check=configchecks.dn)
+        lambda: MappingProxyType({}), check=configchecks.principal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +98,8 @@ class SecretsConfig:
         "With which jobs of their owner they go to a pilot; asked is those with the tag us (useSecrets)",
         "all", choices=("all", "asked"))
     pilot_owner: str | None = setting(
-        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None,
-        check=configchecks.dn)
+        'DN, or "DN from CA", whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None,
+        check=configchecks.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +289,8 @@ class LoopsConfig:
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
+    rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
+    audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
         10.0,

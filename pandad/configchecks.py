@@ -9,6 +9,9 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pandad.spec.fqan import Fqan, fqan_of
+from pandad.spec.principal import principal_of
+
 ROOT = 0  # uid; may read everything anyway
 
 
@@ -22,11 +25,23 @@ def address(value: str) -> str | None:
     return None
 
 
-def dn(value: str) -> str | None:
-    """A DN in slash form."""
-    if re.match(r"/[A-Za-z0-9.]+=.", value):
+def principal(value: str) -> str | None:
+    """Somebody, or the members of a group with a role."""
+    if principal_of(value) is not None:
         return None
-    return f'is {value!r}; write the DN in slash form, as "/DC=org/DC=example/CN=Some Name"'
+    return (f'is {value!r}; write a DN in slash form, as "/DC=org/DC=example/CN=Some Name", "SUBJECT from ANCHOR", '
+            'or an FQAN, as "/atlas/Role=pilot"')
+
+
+def vo(value: str) -> str | None:
+    """The name of a VO."""
+    found = fqan_of(f"/{value}")
+    return None if found is not None and not found.subgroup and not found.role else f'is {value!r}; write a name, as "atlas"'
+
+
+def owner(value: str) -> str | None:
+    """A single one."""
+    return principal(value) or ("is an FQAN; write whose they are" if isinstance(principal_of(value), Fqan) else None)
 
 
 def named(value: str) -> str | None:
@@ -133,18 +148,9 @@ def discovery(value: str) -> str | None:
     return _url(value) if value else None
 
 
-def vo(value: str) -> str | None:
-    """The name of a VO."""
-    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
-        return None
-    return f'is {value!r}; write the name of a VO, as "atlas"'
-
-
 def fqan(value: str) -> str | None:
-    """A VOMS name of a group, or of a role in one."""
-    if re.fullmatch(r"(/[A-Za-z0-9_.-]+)+(/Role=[A-Za-z0-9_.-]+)?", value):
-        return None
-    return f'is {value!r}; write "/vo", "/vo/group" or "/vo/Role=role"'
+    """What a VO says of its members: a group, or a role in one."""
+    return None if fqan_of(value) is not None else f'is {value!r}; write "/vo", "/vo/group" or "/vo/Role=role"'
 
 
 def filled(value: str) -> str | None:

@@ -33,6 +33,7 @@ from pandad.api.files import Files
 from pandad.api.grants import Grants
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
+from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
 from pandad.api.load import Load
 from pandad.api.openapi import OpenApi
@@ -43,6 +44,7 @@ from pandad.api.tlswatch import TlsWatch
 from pandad.api.tokens.authconfig import AuthConfigError
 from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
+from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
@@ -50,12 +52,14 @@ from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
-from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
+from pandad.daemons.sealer import Sealer
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
@@ -66,13 +70,14 @@ from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
+from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites, vault
 from pandad.taskbuffer.retries import policy_of
-from pandad.taskbuffer.store import Store
-from pandad.userinterface.authority import Authority
+from pandad.taskbuffer.store import CHANNELS, Store
+from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
@@ -146,6 +151,9 @@ class Pandad(MultiService):
         self._ports: list[IListeningPort] = []
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
+        self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
+        self._grants = _grants(config.identity)
+        self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._loops = self._make_loops()
@@ -161,12 +169,15 @@ class Pandad(MultiService):
     def _handlers(self) -> Sequence[object]:
         dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
-        files, authority = self._config.files, Authority(self._config.identity.groups)
-        debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
+        files, debug = self._config.files, Debug(self._store)
+        secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface, authority), dispatcher, debug),
-            Creds(secrets),
+            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Creds(secrets, lending),
+            Account(Accounts(self._store, self._vault)),
+            LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
             Metaconfig(),
@@ -178,16 +189,9 @@ class Pandad(MultiService):
         )
         return *handlers, OpenApi(handlers)
 
-    def _secret_keepers(self) -> tuple[Secrets, JobSecrets]:
-        config = self._config.secrets
-        keys = vault.read(config.key_file) if config.key_file is not None else None
-        return Secrets(self._store, keys), JobSecrets(self._store, keys, config)
-
     def _authenticators(self) -> Authenticators:
-        who = self._config.identity
-        roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
         x509 = X509Authenticator(time.time, self._tls.attributes)
-        return Authenticators([x509, self._tokens.authenticator], Grants(roles).granted)
+        return Authenticators([x509, self._tokens.authenticator], self._grants.granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -199,11 +203,13 @@ class Pandad(MultiService):
             alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
-            historian=Historian(store, config.history).run_once)
+            historian=Historian(store, config.history).run_once,
+            rights=self._rights.run_once,
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
-            if loop.loop_name in ("brokerage", "activator", "adder"):
+            if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
 
@@ -261,6 +267,7 @@ class Pandad(MultiService):
         while self.running and self._problem is not None:
             try:
                 applied = await upgrading.transact("upgrade", migrate.upgrade)
+                await self._rights.run_once()
             except (Unavailable, migrate.SchemaError) as error:
                 self._complain(str(error))
                 await deferLater(self._reactor, SCHEMA_RETRY_S)
@@ -298,6 +305,9 @@ class Pandad(MultiService):
 def _on_sighup(act: Callable[[], None] | None) -> None:
     """As daemons do: read the files again. None: as it is without a handler."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL if act is None else lambda number, frame: act())
+def _grants(config: IdentityConfig) -> Grants:
+    roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
+    return Grants(roles, config.groups, config.vos, directory=None)
 
 
 def _number(port: IListeningPort) -> int:

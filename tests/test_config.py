@@ -100,7 +100,8 @@ def test_any_configuration_reads_back(port: int, period_s: float, names: list[st
         ),
         (
             DATABASE + "[identity]\nadmin=['CN=x']",
-            "c:4: identity.admin[1]: is 'CN=x'; write the DN in slash form, as \"/DC=org/DC=example/CN=Some Name\"",
+            "c:4: identity.admin[1]: is 'CN=x'; write a DN in slash form, as \"/DC=org/DC=example/CN=Some Name\", "
+            '"SUBJECT from ANCHOR", or an FQAN, as "/atlas/Role=pilot"',
         ),
         (DATABASE + "[log]\nlevel='warning'", "c:4: log.level: is 'warning'; did you mean warn?"),
         (

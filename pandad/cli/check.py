@@ -22,6 +22,7 @@ from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample
 from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.spec.principal import principal_of
 from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.store import Store
 from pandad.tlsconfig import TlsConfig
@@ -145,9 +146,11 @@ def identities(config: Config) -> Iterator[Finding]:
         "admin": "nobody may see and manage everything",
     }
     for role, consequence in without.items():
-        count = len(getattr(config.identity, role))
-        if count:
-            yield Finding(Level.OK, f"identity.{role}", f"{count} DN{'s' if count > 1 else ''}")
+        members = getattr(config.identity, role)
+        if members:
+            bare = sum(1 for member in members if isinstance(principal_of(member), str))
+            yield Finding(Level.OK, f"identity.{role}", f"{len(members)} entr{'ies' if len(members) > 1 else 'y'}" + (
+                f'; {bare} of them for any trusted CA to vouch for: write "DN from CA" if there are several CAs' if bare else ""))
         else:
             yield Finding(Level.WARNING, f"identity.{role}", f"is empty: {consequence}")
 
