@@ -193,6 +193,28 @@ async def test_device_flow(sandbox: Sandbox, tmp_path: Path) -> None:
     assert json.loads(kept.read_text())["refresh_token"] != tokens["refresh_token"]
 
 
+def denied(sandbox: Sandbox, *words: str) -> None:
+    """`pandad token deny`."""
+    command = [sys.executable, "-m", "pandad.cli", "token", "deny", sandbox.issuer.url, *words, "--reason", "left on a train"]
+    subprocess.run([*command, "--config", str(sandbox.config_file)], check=True, capture_output=True, timeout=LIMIT_S)
+
+
+@ensureDeferred
+async def test_denying(sandbox: Sandbox) -> None:
+    """A token that an administrator denies is refused by the running daemon soon after, with the reason; another one of the user
+    is good as ever."""
+    lost = token_user(sandbox, "bob", PANDA_AUTH_ID_TOKEN=sandbox.issuer.token("bob", jti="lost"))
+    assert (await in_thread(lost.call, "attributes")).status == 0
+    await in_thread(denied, sandbox, "--jti", "lost")
+
+    async def refusal() -> str | None:
+        answer = await in_thread(lost.call, "submit", jobs=[a_job("lost")], verbose=True)
+        return answer.printed if answer.status != 0 else None
+
+    assert "denied by the administrators (left on a train)" in str(await until(refusal, "the token to be refused"))
+    assert (await in_thread(token_user(sandbox, "bob").call, "attributes")).status == 0
+
+
 @pytest.mark.skipif(bool(lacking), reason="; ".join(lacking))
 @ensureDeferred
 async def test_the_pilot(errand: Errand) -> None:
@@ -200,3 +222,12 @@ async def test_the_pilot(errand: Errand) -> None:
     job = await errand.ended()
     assert (job["jobStatus"], job["prodUserID"], job["modificationHost"]) == ("finished", "alice", "tokennode")
     assert errand.place(f"{JOB}.out").read_text() == "BY A TOKEN\n"
+
+
+def test_tokens_are_nowhere(sandbox: Sandbox) -> None:
+    """After all that no token, nor the signature of one, is in the log of the daemon."""
+    log = sandbox.log_file.read_text()
+    assert "bearer token refused" in log
+    for name in PEOPLE:
+        token = sandbox.pki.token(name).read_text()
+        assert not any(piece in log for piece in token.split(".")[1:])
