@@ -6,9 +6,11 @@ The pilot has the certificate of somebody who may not run other people's jobs: w
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from clients.demos import PILOTS
 from clients.test_panda_client import a_job, submitted
 from clients.user import LIMIT_S, User, user_of
 from clients.waiting import in_thread, reactor, until
+from pandad.cli.client import connect
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import (
@@ -30,6 +33,7 @@ from pandad.embedded.pilot import (
     prepare_pilot,
     queue_description,
 )
+from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import ENDPOINT, HOST, SITE, Sandbox
 from pandad.embedded.tokens import PEOPLE
 from pandad.spec.site import queue_from_description
@@ -132,9 +136,24 @@ def begun(request: pytest.FixtureRequest) -> None:
 
 
 def test_who_one_is(tokened: User) -> None:
-    """The client can show as whom it is known."""
+    """The client can show as whom it is known; so can our own."""
     answer = tokened.call("attributes")
     assert answer.status == 0 and "SSL_CLIENT_S_DN: alice" in answer.printed.splitlines()
+    assert connect(tokened.environment).get("system/get_attributes")["environment"]["SSL_CLIENT_S_DN"] == "alice"
+
+
+@pytest.mark.parametrize("token", ["alice", "pilot", None])
+def test_with_a_certificate_too(sandbox: Sandbox, token: str | None) -> None:
+    """On a connection with a certificate that decides, whatever token comes along, good or bad."""
+    tls = ssl.create_default_context(capath=str(sandbox.pki.ca_directory))
+    tls.load_cert_chain(sandbox.pki.proxy("bob"))
+    text = sandbox.pki.token(token).read_text() if token else "x"
+    connection = HTTPSConnection(HOST, sandbox.config.server.tls_port, context=tls, timeout=LIMIT_S)
+    connection.request("GET", "/api/v1/system/get_attributes",
+                       headers={"Authorization": f"Bearer {text}", "Origin": "sandbox:pilot"})
+    environment = json.loads(connection.getresponse().read())["data"]["environment"]
+    connection.close()
+    assert (environment["SSL_CLIENT_S_DN"], environment["PANDAD_ROLES"]) == (SANDBOX_USERS["bob"], "")
 
 
 def test_jobs(sandbox: Sandbox, tokened: User) -> None:
