@@ -6,9 +6,11 @@ The pilot has the certificate of somebody who may not run other people's jobs: w
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from clients.demos import PILOTS
 from clients.test_panda_client import a_job, submitted
 from clients.user import LIMIT_S, User, user_of
 from clients.waiting import in_thread, reactor, until
+from pandad.cli.client import connect
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import (
@@ -30,6 +33,7 @@ from pandad.embedded.pilot import (
     prepare_pilot,
     queue_description,
 )
+from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import ENDPOINT, HOST, SITE, Sandbox
 from pandad.embedded.tokens import PEOPLE
 from pandad.spec.site import queue_from_description
@@ -132,9 +136,24 @@ def begun(request: pytest.FixtureRequest) -> None:
 
 
 def test_who_one_is(tokened: User) -> None:
-    """The client can show as whom it is known."""
+    """The client can show as whom it is known; so can our own."""
     answer = tokened.call("attributes")
     assert answer.status == 0 and "SSL_CLIENT_S_DN: alice" in answer.printed.splitlines()
+    assert connect(tokened.environment).get("system/get_attributes")["environment"]["SSL_CLIENT_S_DN"] == "alice"
+
+
+@pytest.mark.parametrize("token", ["alice", "pilot", None])
+def test_with_a_certificate_too(sandbox: Sandbox, token: str | None) -> None:
+    """On a connection with a certificate that decides, whatever token comes along, good or bad."""
+    tls = ssl.create_default_context(capath=str(sandbox.pki.ca_directory))
+    tls.load_cert_chain(sandbox.pki.proxy("bob"))
+    text = sandbox.pki.token(token).read_text() if token else "x"
+    connection = HTTPSConnection(HOST, sandbox.config.server.tls_port, context=tls, timeout=LIMIT_S)
+    connection.request("GET", "/api/v1/system/get_attributes",
+                       headers={"Authorization": f"Bearer {text}", "Origin": "sandbox:pilot"})
+    environment = json.loads(connection.getresponse().read())["data"]["environment"]
+    connection.close()
+    assert (environment["SSL_CLIENT_S_DN"], environment["PANDAD_ROLES"]) == (SANDBOX_USERS["bob"], "")
 
 
 def test_jobs(sandbox: Sandbox, tokened: User) -> None:
@@ -193,6 +212,28 @@ async def test_device_flow(sandbox: Sandbox, tmp_path: Path) -> None:
     assert json.loads(kept.read_text())["refresh_token"] != tokens["refresh_token"]
 
 
+def denied(sandbox: Sandbox, *words: str) -> None:
+    """`pandad token deny`."""
+    command = [sys.executable, "-m", "pandad.cli", "token", "deny", sandbox.issuer.url, *words, "--reason", "left on a train"]
+    subprocess.run([*command, "--config", str(sandbox.config_file)], check=True, capture_output=True, timeout=LIMIT_S)
+
+
+@ensureDeferred
+async def test_denying(sandbox: Sandbox) -> None:
+    """A token that an administrator denies is refused by the running daemon soon after, with the reason; another one of the user
+    is good as ever."""
+    lost = token_user(sandbox, "bob", PANDA_AUTH_ID_TOKEN=sandbox.issuer.token("bob", jti="lost"))
+    assert (await in_thread(lost.call, "attributes")).status == 0
+    await in_thread(denied, sandbox, "--jti", "lost")
+
+    async def refusal() -> str | None:
+        answer = await in_thread(lost.call, "submit", jobs=[a_job("lost")], verbose=True)
+        return answer.printed if answer.status != 0 else None
+
+    assert "denied by the administrators (left on a train)" in str(await until(refusal, "the token to be refused"))
+    assert (await in_thread(token_user(sandbox, "bob").call, "attributes")).status == 0
+
+
 @pytest.mark.skipif(bool(lacking), reason="; ".join(lacking))
 @ensureDeferred
 async def test_the_pilot(errand: Errand) -> None:
@@ -200,3 +241,12 @@ async def test_the_pilot(errand: Errand) -> None:
     job = await errand.ended()
     assert (job["jobStatus"], job["prodUserID"], job["modificationHost"]) == ("finished", "alice", "tokennode")
     assert errand.place(f"{JOB}.out").read_text() == "BY A TOKEN\n"
+
+
+def test_tokens_are_nowhere(sandbox: Sandbox) -> None:
+    """After all that no token, nor the signature of one, is in the log of the daemon."""
+    log = sandbox.log_file.read_text()
+    assert "bearer token refused" in log
+    for name in PEOPLE:
+        token = sandbox.pki.token(name).read_text()
+        assert not any(piece in log for piece in token.split(".")[1:])

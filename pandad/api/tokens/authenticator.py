@@ -24,12 +24,10 @@ REMEMBERED = 10_000
 LATEST_S = 253_402_300_799  # the last second of the year 9999, which is as far as datetimes go
 SUBJECT_LIMIT = 255  # OpenID Connect Core 1.0, section 2
 
-Key = tuple[bytes, str]
-
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was found out about a token, with these keys of its issuer. Times in seconds since 1970: starts, ends."""
+    """What was found out about a token with these keys of its issuer. Good from ``starts_s`` to before ``ends_s``, since 1970."""
 
     credential: Credential
     jti: str
@@ -57,7 +55,7 @@ class TokenAuthenticator:
                  leeway_s: float) -> None:
         self._catalogue, self._sources, self._denials = catalogue, sources, denials
         self._now_s, self._leeway_s = now_s, leeway_s
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[tuple[bytes, str], _Known] = {}  # by hash and host
 
     async def authenticate(self, request: Any) -> Credential | None:
         """See IAuthenticator.
@@ -113,7 +111,7 @@ class TokenAuthenticator:
         except BadRequest:
             raise BadToken(TokenFault.ORIGIN) from None
 
-    def _remember(self, key: Key, known: _Known) -> None:
+    def _remember(self, key: tuple[bytes, str], known: _Known) -> None:
         if len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]  # the oldest
         self._known[key] = known
