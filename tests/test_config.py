@@ -234,7 +234,7 @@ def test_token_issuers_read_back() -> None:
     (("https://iam.test/", "https://iam.test/?a=b"), "without a question mark"),
     (("https://iam.test/", "https://a:b@iam.test/"), "write an address"),
     (("https://iam.test/", "https://iam.test:x/"), "write an address"),
-    (('"atlas"', '"at las"'), "write the name of a VO"),
+    (('"atlas"', '"at las"'), "write a name"),
     (('["https://panda.test"]', "[]"), "tokens.issuers.iam: has no audience"),
     (('["https://panda.test"]', '[""]'), "is empty"),
     (('["https://panda.test"]', '["x"]\nalgorithms = ["HS256"]'), "is 'HS256'"),
