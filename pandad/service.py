@@ -136,6 +136,7 @@ class Pandad(MultiService):
         self._reactor, self._config = reactor, config
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
+        self._before: Any = signal.SIG_DFL  # what SIGHUP did
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
@@ -206,12 +207,12 @@ class Pandad(MultiService):
         self._listen()
         watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
         watch.setServiceParent(self)
-        _on_sighup(lambda: self._reactor.callFromThread(watch.wake))
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
-        _on_sighup(None)
+        signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
 
@@ -270,11 +271,6 @@ class Pandad(MultiService):
         except WaitTimeout:
             return f"the database did not answer within {READY_LIMIT_S:g} s"
         return None
-
-
-def _on_sighup(act: Callable[[], None] | None) -> None:
-    """As daemons do: read the files again. None: as it is without a handler."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL if act is None else lambda number, frame: act())
 
 
 def _number(port: IListeningPort) -> int:
