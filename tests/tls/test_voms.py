@@ -35,6 +35,7 @@ LIBRARY = pytest.mark.skipif(
 def makers(tmp_path_factory: pytest.TempPathFactory) -> Makers:
     """Alice, and the server of her VO, which is installed."""
     pki = make_sandbox_pki(tmp_path_factory.mktemp("voms"), NOW)
+    pki.authority.install_revocations(pki.ca_directory, pki.authority.revocation_list(NOW - HOUR))
     server = VomsServer("pandad", "localhost", pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=voms", NOW))
     host = pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=chained", NOW)
     chained = VomsServer("pandad", "chained", replace(host, chain=(pki.authority.certificate,)))
