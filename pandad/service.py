@@ -149,6 +149,7 @@ class Pandad(MultiService):
         self._reactor, self._config = reactor, config
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
+        self._before: Any = signal.SIG_DFL  # what SIGHUP did
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
@@ -228,7 +229,7 @@ class Pandad(MultiService):
         self._load.start()
         watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
         watch.setServiceParent(self)
-        _on_sighup(lambda: self._reactor.callFromThread(watch.wake))
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
         for source in self._tokens.sources:
             loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
             source.wake = loop.wake
@@ -238,7 +239,7 @@ class Pandad(MultiService):
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
-        _on_sighup(None)
+        signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
 
@@ -302,9 +303,6 @@ class Pandad(MultiService):
         return None
 
 
-def _on_sighup(act: Callable[[], None] | None) -> None:
-    """As daemons do: read the files again. None: as it is without a handler."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL if act is None else lambda number, frame: act())
 def _grants(config: IdentityConfig) -> Grants:
     roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
     return Grants(roles, config.groups, config.vos, directory=None)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
+from pandad.api import acsyntax as syntax
 from pandad.api.gridcert import UNREADABLE
 from pandad.api.refusal import AttributeRefusal as Why
 from pandad.api.refusal import AttributesRefused
@@ -50,136 +51,6 @@ _FQAN = re.compile(
 _NICKNAME = re.compile(r"[^\0-\x1f\x7f]{0,256}")
 
 T = TypeVar("T")
-
-# The structures of RFC 5755 and of VOMS, as cryptography reads them: as DER, and nothing may be there that is not named.
-
-
-@asn1.sequence
-class _NamePart:
-    kind: ObjectIdentifier
-    value: asn1.TLV
-
-
-_Name = list[asn1.SetOf[_NamePart]]
-_DirectoryName = Annotated[_Name, asn1.Explicit(4)]
-
-
-@asn1.sequence
-class _IssuerSerial:
-    issuer: list[_DirectoryName]
-    serial: int
-
-
-@asn1.sequence
-class _Holder:
-    base_certificate_id: Annotated[_IssuerSerial, asn1.Implicit(0)]
-
-
-@asn1.sequence
-class _Validity:
-    not_before: asn1.GeneralizedTime
-    not_after: asn1.GeneralizedTime
-
-
-@asn1.sequence
-class _Extension:
-    kind: ObjectIdentifier
-    critical: Annotated[bool, asn1.Default(False)]
-    value: bytes
-
-
-@asn1.sequence
-class _Info:
-    version: int
-    holder: asn1.TLV
-    issuer: asn1.TLV
-    algorithm: asn1.TLV
-    serial: int
-    validity: _Validity
-    attributes: list[asn1.TLV]
-    extensions: list[_Extension]
-
-
-@asn1.sequence
-class _Certificate:
-    info: asn1.TLV
-    algorithm: asn1.TLV
-    signature: asn1.BitString
-
-
-@asn1.sequence
-class _Certificates:
-    certificates: list[_Certificate]
-
-
-@asn1.sequence
-class _Issuer:
-    name: list[_DirectoryName]
-
-
-@asn1.sequence
-class _Algorithm:
-    kind: ObjectIdentifier
-    parameters: asn1.Null | None
-
-
-@asn1.sequence
-class _Kind:
-    kind: ObjectIdentifier
-    values: asn1.TLV
-
-
-@asn1.sequence
-class _Authority:
-    servers: Annotated[list[Annotated[asn1.IA5String, asn1.Implicit(6)]], asn1.Implicit(0)]
-    fqans: list[asn1.TLV]
-
-
-@asn1.sequence
-class _Fqans:
-    kind: ObjectIdentifier
-    values: asn1.SetOf[_Authority]
-
-
-@asn1.sequence
-class _Links:
-    links: list[x509.Certificate]
-
-
-@asn1.sequence
-class _KeyIdentifier:
-    key: Annotated[bytes | None, asn1.Implicit(0)]
-    issuer: Annotated[list[asn1.TLV] | None, asn1.Implicit(1)]
-    serial: Annotated[int | None, asn1.Implicit(2)]
-
-
-@asn1.sequence
-class _GenericAttribute:
-    name: bytes
-    value: bytes
-    qualifier: bytes
-
-
-@asn1.sequence
-class _Grant:
-    grantor: list[asn1.TLV]
-    attributes: list[_GenericAttribute]
-
-
-@asn1.sequence
-class _Grants:
-    grants: list[_Grant]
-
-
-@asn1.sequence
-class _Target:
-    name: Annotated[asn1.TLV, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class _Targets:
-    targets: list[asn1.TLV]
-
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 """(type, value) of all parts; the same for names that differ in capital letters, spaces and kinds of text only."""
@@ -217,7 +88,7 @@ def parse(extension: bytes) -> Sequence[AttributeCertificate]:
 
     :raise AttributesRefused: one is not as it should be.
     """
-    found = _read(_Certificates, extension).certificates
+    found = _read(syntax.Certificates, extension).certificates
     if not found:
         raise AttributesRefused(Why.MALFORMED)
     if len(found) > MOST_CERTIFICATES:
@@ -237,16 +108,16 @@ def _read(kind: type[T], der: bytes, why: Why = Why.MALFORMED, detail: str = "")
         raise AttributesRefused(why, detail) from error
 
 
-def _parsed(certificate: _Certificate) -> AttributeCertificate:
+def _parsed(certificate: syntax.Certificate) -> AttributeCertificate:
     signed = _encoded(certificate.info)
-    info = _read(_Info, signed)
+    info = _read(syntax.Info, signed)
     if info.version != VERSION_2:
         raise AttributesRefused(Why.VERSION)
     if info.serial.bit_length() >= SERIAL_BITS:
         raise AttributesRefused(Why.MALFORMED, "the serial number is too long")
     extensions = _extensions(info.extensions)
     vo, host, fqans = _authority(info.attributes)
-    holder = _read(_Holder, _encoded(info.holder), Why.HOLDER, "it is not named by issuer and serial number alone")
+    holder = _read(syntax.Holder, _encoded(info.holder), Why.HOLDER, "it is not named by issuer and serial number alone")
     return AttributeCertificate(
         vo=vo, host=host, fqans=fqans,
         nickname=_nickname(extensions.get(GENERIC_ATTRIBUTES)),
@@ -256,7 +127,7 @@ def _parsed(certificate: _Certificate) -> AttributeCertificate:
         holder_issuer=_only_name(holder.base_certificate_id.issuer, Why.HOLDER),
         issuer=_issuer(info.issuer),
         certificates=_certificates(extensions.get(CERTIFICATES)),
-        key_identifier=_read(_KeyIdentifier, extensions[AUTHORITY_KEY_IDENTIFIER]).key or b"",
+        key_identifier=_read(syntax.KeyIdentifier, extensions[AUTHORITY_KEY_IDENTIFIER]).key or b"",
         targets=_targets(extensions.get(TARGETS)),
         signed=signed, signature=certificate.signature.as_bytes(), algorithm=_algorithm(certificate, info))
 
@@ -274,17 +145,17 @@ def _element(tag: bytes, content: bytes) -> bytes:
     return tag + bytes([0x80 | len(octets)]) + octets + content
 
 
-def _algorithm(certificate: _Certificate, info: _Info) -> tuple[str, str]:
+def _algorithm(certificate: syntax.Certificate, info: syntax.Info) -> tuple[str, str]:
     outer = _encoded(certificate.algorithm)
     if outer != _encoded(info.algorithm):
         raise AttributesRefused(Why.ALGORITHM, "two are named")
-    kind = _read(_Algorithm, outer, Why.ALGORITHM).kind.dotted_string
+    kind = _read(syntax.Algorithm, outer, Why.ALGORITHM).kind.dotted_string
     if kind not in ALGORITHMS or certificate.signature.padding_bits():
         raise AttributesRefused(Why.ALGORITHM, kind)
     return ALGORITHMS[kind]
 
 
-def _extensions(extensions: Sequence[_Extension]) -> Mapping[ObjectIdentifier, bytes]:
+def _extensions(extensions: Sequence[syntax.Extension]) -> Mapping[ObjectIdentifier, bytes]:
     found: dict[ObjectIdentifier, bytes] = {}
     for extension in extensions:
         kind = extension.kind
@@ -304,10 +175,10 @@ def _issuer(issuer: asn1.TLV) -> Name:
     if issuer.tag_bytes != NAME_TAG:
         raise AttributesRefused(Why.ISSUER, detail)
     # [0] stands in the place of SEQUENCE.
-    return _only_name(_read(_Issuer, SEQUENCE_TAG + _encoded(issuer)[1:], Why.ISSUER, detail).name, Why.ISSUER)
+    return _only_name(_read(syntax.Issuer, SEQUENCE_TAG + _encoded(issuer)[1:], Why.ISSUER, detail).name, Why.ISSUER)
 
 
-def _only_name(names: Sequence[_Name], why: Why) -> Name:
+def _only_name(names: Sequence[syntax.NameParts], why: Why) -> Name:
     if len(names) != 1:
         raise AttributesRefused(why, "there is not one name")
     try:
@@ -331,10 +202,10 @@ def _plain(value: str | bytes) -> str:
 def _authority(attributes: Sequence[asn1.TLV]) -> tuple[str, str, tuple[str, ...]]:
     """VO, host of the server, FQANs."""
     encoded = [_encoded(attribute) for attribute in attributes]
-    wanted = [der for der in encoded if _read(_Kind, der).kind == FQANS]
+    wanted = [der for der in encoded if _read(syntax.Kind, der).kind == FQANS]
     if len(wanted) != 1:
         raise AttributesRefused(Why.FQAN, "there is not one attribute with them")
-    values = _read(_Fqans, wanted[0], Why.SERVER).values.as_list()
+    values = _read(syntax.Fqans, wanted[0], Why.SERVER).values.as_list()
     if len(values) != 1:
         raise AttributesRefused(Why.FQAN, "there is not one value with them")
     servers = values[0].servers
@@ -356,7 +227,7 @@ def _fqan(vo: str, value: asn1.TLV) -> str:
 def _certificates(value: bytes | None) -> tuple[x509.Certificate, ...]:
     if value is None:
         return ()
-    links = _read(_Links, value, detail="the certificates of its signer").links
+    links = _read(syntax.Links, value, detail="the certificates of its signer").links
     if len(links) > MOST_CERTIFICATES:
         raise AttributesRefused(Why.TOO_MANY, "certificates of its signer")
     return tuple(links)
@@ -366,7 +237,7 @@ def _nickname(value: bytes | None) -> str:
     """The generic attribute of that name."""
     if value is None:
         return ""
-    grants = _read(_Grants, value).grants
+    grants = _read(syntax.Grants, value).grants
     named = [attribute.value for grant in grants for attribute in grant.attributes if attribute.name == b"nickname"]
     nickname = named[0].decode("utf-8", "backslashreplace").strip() if named else ""
     if not _NICKNAME.fullmatch(nickname):
@@ -377,11 +248,11 @@ def _nickname(value: bytes | None) -> str:
 def _targets(value: bytes | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return tuple(name for target in _read(_Targets, value).targets if (name := _target(target)) is not None)
+    return tuple(name for target in _read(syntax.Targets, value).targets if (name := _target(target)) is not None)
 
 
 def _target(target: asn1.TLV) -> str | None:
     """A host. RFC 5755 tags the name; VOMS puts that into a sequence of one."""
     der = _encoded(target)
-    name = _read(_Target, der if target.tag_bytes == SEQUENCE_TAG else _element(SEQUENCE_TAG, der)).name
+    name = _read(syntax.Target, der if target.tag_bytes == SEQUENCE_TAG else _element(SEQUENCE_TAG, der)).name
     return str(name.data, "ascii", "backslashreplace") if name.tag_bytes == URI_TAG else None

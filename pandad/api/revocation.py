@@ -55,7 +55,7 @@ class Trust:
         """
         try:
             self._check(certificate, others, now)
-        except UNREADABLE:
+        except (*UNREADABLE, crypto.Error):  # what one of the two reads, the other need not
             raise ChainRefused(Refusal.MALFORMED, "a certificate that cannot be read") from None
 
     def _check(self, certificate: x509.Certificate, others: Sequence[x509.Certificate], now: datetime) -> None:

@@ -24,7 +24,6 @@ from pandad.embedded.pilotsettings import queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.tokens import VO, auth_config
-from pandad.embedded.voms import make_sandbox_voms
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
 from pandad.taskbuffer import migrate, sites, vault
@@ -211,6 +210,8 @@ missing_retry_s = 5
 
 
 def _make_pki(directory: Path) -> SandboxPki:
+    from pandad.embedded.voms import make_sandbox_voms  # asn1crypto comes with what a sandbox needs, not with pandad
+
     pki = make_sandbox_pki(directory)
     make_sandbox_voms(pki, datetime.now(UTC))
     return pki

@@ -6,9 +6,11 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import psycopg2
@@ -21,6 +23,7 @@ from clients.twistd import Answer, Daemon, command, environment
 from clients.twistd import daemon as daemon_command
 from clients.user import User, user_of
 from clients.waiting import in_thread, until
+from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import QUEUE, Sandbox
 
 LIMIT_S = 60
@@ -156,6 +159,38 @@ async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Si
     assert "Server Shut Down" in said
     assert "Traceback" not in said and "Unhandled" not in said
     assert daemon.ask("/healthz").status == 0
+
+
+@ensureDeferred
+async def test_reads_its_files_again(idle: Sandbox, daemon: Daemon) -> None:
+    """SIGHUP has the certificates read again: the process lives on, and a connection that is open is not dropped."""
+    context = ssl.create_default_context(capath=str(idle.pki.ca_directory))
+    context.load_cert_chain(idle.pki.voms_proxy("prod"))
+    held = HTTPSConnection("localhost", idle.config.server.tls_port, context=context, timeout=LIMIT_S)
+    assert (await in_thread(asked_who, held)) == SANDBOX_USERS["prod"]
+    before = await reloads(daemon)
+
+    async def more() -> bool:
+        return await reloads(daemon) > before
+
+    daemon.tell_to(signal.SIGHUP)
+    await until(more, "the files to be read again")
+    assert (await in_thread(asked_who, held)) == SANDBOX_USERS["prod"]
+    held.close()
+    assert daemon.lives
+
+
+def asked_who(connection: HTTPSConnection) -> str:
+    """Who the daemon says is at this end of the connection."""
+    connection.request("GET", "/api/v1/system/get_attributes")
+    name: str = json.loads(connection.getresponse().read())["data"]["environment"]["SSL_CLIENT_S_DN"]
+    return name
+
+
+async def reloads(daemon: Daemon) -> int:
+    """How often the daemon read its files."""
+    found = re.search(r'name="tls.reloaded"} (\d+)', (await in_thread(daemon.ask, "/metrics")).text)
+    return int(found[1]) if found else 0
 
 
 async def acquired(daemon: Daemon) -> dict[str, object]:

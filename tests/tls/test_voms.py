@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import x509 as asn1x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pandad.api.gridcert import read
@@ -34,6 +35,7 @@ LIBRARY = pytest.mark.skipif(
 def makers(tmp_path_factory: pytest.TempPathFactory) -> Makers:
     """Alice, and the server of her VO, which is installed."""
     pki = make_sandbox_pki(tmp_path_factory.mktemp("voms"), NOW)
+    pki.authority.install_revocations(pki.ca_directory, pki.authority.revocation_list(NOW - HOUR))
     server = VomsServer("pandad", "localhost", pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=voms", NOW))
     host = pki.authority.issue_user(f"{BASE}/OU=Hosts/CN=chained", NOW)
     chained = VomsServer("pandad", "chained", replace(host, chain=(pki.authority.certificate,)))
@@ -77,8 +79,8 @@ def refused(voms: Voms, makers: Makers, extension: bytes) -> AttributeRefusal:
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def proxy_with(makers: Makers, extension: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> Credential:
-    return make_proxy(makers.pki.users["alice"], NOW, attributes=extension, key=key)
+def proxy_with(makers: Makers, extension: bytes) -> Credential:
+    return make_proxy(makers.pki.users["alice"], NOW, attributes=extension, key=KEY)
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
@@ -95,7 +97,6 @@ def test_there_are_many() -> None:
 
 def by_subject(makers: Makers) -> bytes:
     """The holder as voms-proxy-fake names him."""
-    from asn1crypto import x509 as asn1x509
     name = asn1x509.GeneralName("directory_name", asn1x509.Name.load(makers.alice.subject.public_bytes()))
     return setting("holder", "base_certificate_id", "issuer", value=[name])(makers)
 
@@ -108,7 +109,6 @@ GOOD: dict[str, Callable[[Makers], bytes]] = {
     "a server whose root is named": lambda m: in_extension(m.made(server=m.chained)),
     "long-lived": lambda m: in_extension(m.made(lifetime=700 * HOUR)),
     "subject as holder's issuer": by_subject,
-    "targets": extended("2.5.29.55", targets("elsewhere", "localhost"), critical=True),
 }
 
 
@@ -118,14 +118,29 @@ def test_what_we_accept_the_library_accepts(
         name: str, voms: Voms, makers: Makers, library: vomsapi.Verdicts, tmp_path: Path) -> None:
     """Good attributes are good to both, and say the same."""
     made = GOOD[name](makers)
+    ours = shown(voms, makers, made)
     proxy_with(makers, made).write(tmp_path / "proxy")
     theirs = library.of(tmp_path / "proxy")
-    if name == "targets":  # by which name a host knows itself differs
-        assert shown(voms, makers, made).vo == "pandad"
-        return
     assert theirs is not None
-    assert plain(theirs[0]["fqans"]) == shown(voms, makers, made).fqans
-    assert theirs[0]["vo"] == "pandad"
+    assert (theirs[0]["vo"], plain(theirs[0]["fqans"])) == (ours.vo, ours.fqans)
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_targets(voms: Voms, makers: Makers, critical: bool) -> None:
+    """Attributes for some hosts count on each of them."""
+    made = extended("2.5.29.55", targets("elsewhere", "localhost"), critical=critical)(makers)
+    assert shown(voms, makers, made).fqans == ("/pandad",)
+
+
+def test_by_the_clock(makers: Makers) -> None:
+    """They count from five minutes before they begin, as clocks differ, to their end and no longer."""
+    made = in_extension(makers.made(lifetime=HOUR))
+    begins = NOW - timedelta(minutes=5)
+    for now, good in ((begins - timedelta(minutes=4), True), (begins - timedelta(minutes=6), False), (NOW, True),
+                      (NOW + HOUR - timedelta(seconds=2), True), (NOW + HOUR + timedelta(seconds=1), False)):
+        voms = voms_of(makers.pki, now)
+        assert (good and shown(voms, makers, made).vo == "pandad") or refused(voms, makers, made) in (
+            AttributeRefusal.EXPIRED, AttributeRefusal.NOT_YET_VALID), now
 
 
 def plain(fqans: Sequence[str]) -> tuple[str, ...]:
