@@ -21,6 +21,8 @@ REMEMBERED = 10_000  # pilots come back with the same credentials
 VO_ROLES: Mapping[str, Role] = {"production": Role.PRODUCTION, "pilot": Role.PILOT}
 GROUP_ROLE = "production"
 
+TOKEN = "token"  # a credential of this kind comes from an issuer that was configured for its VO
+
 NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 NOBODY = Directory()
 
@@ -47,8 +49,8 @@ class Grants:
     """Roles and groups by identity, account and FQAN. A limited proxy keeps them: which calls it is enough for, the calls say.
 
     :param roles: who has each, in the words of spec/principal.py. :param groups: the same for managers of a workingGroup.
-    :param vos: the VOs whose own roles count: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production, which is
-        production of the workingGroup GROUP alone.
+    :param vos: the VOs whose own roles count, beside those of tokens: /VO/Role=production, /VO/Role=pilot, and
+        /VO/GROUP/Role=production, which is production of the workingGroup GROUP alone.
     :param directory: None: to be told by `learn`; until then everybody is to come again.
     """
 
@@ -88,9 +90,11 @@ class Grants:
             raise Banned(identity, ban)
         account = self._directory.accounts.get(identity) or Account(0, "", frozenset())
         fqans, remarks = self._counted(credential)
-        held = frozenset(fqans).union(names_of(identity), *map(names_of, account.identities))
-        production_of = frozenset(f.subgroup for f in fqans if f.vo in self._vos and f.subgroup and f.role == GROUP_ROLE)
-        of_vo = {VO_ROLES[f.role] for f in fqans if f.vo in self._vos and not f.subgroup and f.role in VO_ROLES}
+        names = {identity} if credential.kind == TOKEN else names_of(identity)
+        held = frozenset(fqans).union(names, *map(names_of, account.identities - {identity}))
+        of_vos = [f for f in fqans if f.vo in self._vos or credential.kind == TOKEN]
+        production_of = frozenset(f.subgroup for f in of_vos if f.subgroup and f.role == GROUP_ROLE)
+        of_vo = {VO_ROLES[f.role] for f in of_vos if not f.subgroup and f.role in VO_ROLES}
         return Caller(
             identity, frozenset(_whose(self._roles, held)) | account.roles | of_vo, credential.limited, credential.host,
             credential, account.id or None, account.identities - {identity},
@@ -105,7 +109,7 @@ class Grants:
                 remarks.append(f"{text} does not count: it is no FQAN without a capability")
             elif fqan.vo != credential.vo:
                 remarks.append(f"{text} does not count: {credential.vo or 'nobody'} vouches for it, and not {fqan.vo}")
-            elif fqan.vo in self._vos or fqan in self._listed:
+            elif fqan.vo in self._vos or fqan in self._listed or credential.kind == TOKEN:
                 counted.append(fqan)
             else:
                 remarks.append(f"{text} does not count: it is not listed in [identity], and {fqan.vo} is none of its vos")
