@@ -79,7 +79,7 @@ class IdentityConfig:
     )
     admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.principal)
     vos: tuple[str, ...] = setting(
-        "VOs whose own roles count: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for jobs of GROUP alone",
+        "VOs whose roles count from VOMS: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for GROUP alone",
         (), check=configchecks.vo,
     )
     groups: Mapping[str, tuple[str, ...]] = setting(

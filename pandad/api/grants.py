@@ -22,6 +22,8 @@ REMEMBERED = 10_000  # pilots come back with the same credentials
 VO_ROLES: Mapping[str, Role] = {"production": Role.PRODUCTION, "pilot": Role.PILOT}
 GROUP_ROLE = "production"
 
+TOKEN = "token"  # a credential of this kind comes from an issuer that was configured for its VO
+
 NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 NOBODY = Directory()
 
@@ -48,8 +50,8 @@ class Grants:
     """Roles and groups by identity, account and FQAN. A limited proxy keeps them: which calls it is enough for, the calls say.
 
     :param roles: who has each, in the words of spec/principal.py. :param groups: the same for managers of a workingGroup.
-    :param vos: the VOs whose own roles count, beside those for which an issuer of tokens is configured: /VO/Role=production,
-        /VO/Role=pilot, and /VO/GROUP/Role=production, which is production of the workingGroup GROUP alone.
+    :param vos: the VOs whose own roles count, beside those of tokens: /VO/Role=production, /VO/Role=pilot, and
+        /VO/GROUP/Role=production, which is production of the workingGroup GROUP alone.
     :param directory: None: to be told by `learn`; until then everybody is to come again.
     """
 
@@ -89,17 +91,18 @@ class Grants:
             raise Banned(identity, ban)
         account = self._directory.accounts.get(identity) or Account(0, "", frozenset())
         fqans, remarks = self._counted(credential)
-        held = frozenset(fqans).union(names_of(identity), *map(names_of, account.identities))
-        own = [f for f in fqans if self._speaks_here(credential)]
-        production_of = frozenset(f.subgroup for f in own if f.subgroup and f.role == GROUP_ROLE)
-        of_vo = {VO_ROLES[f.role] for f in own if not f.subgroup and f.role in VO_ROLES}
+        names = {identity} if credential.kind == TOKEN else names_of(identity)
+        held = frozenset(fqans).union(names, *map(names_of, account.identities - {identity}))
+        of_vos = fqans if self._speaks_here(credential) else []
+        production_of = frozenset(f.subgroup for f in of_vos if f.subgroup and f.role == GROUP_ROLE)
+        of_vo = {VO_ROLES[f.role] for f in of_vos if not f.subgroup and f.role in VO_ROLES}
         return Caller(
             identity, frozenset(_whose(self._roles, held)) | account.roles | of_vo, credential.limited, credential.host,
             credential, account.id or None, account.identities - {identity},
             frozenset(_whose(self._groups, held)) | production_of, production_of, tuple(remarks))
 
     def _speaks_here(self, credential: Credential) -> bool:
-        """Whether the VO of a credential is one of ours. A token has one only if its issuer is configured for it."""
+        """Whether the VO of a credential is one of ours: a token's is, or its issuer would not be configured for it."""
         return credential.kind == TOKEN or credential.vo in self._vos
 
     def _counted(self, credential: Credential) -> tuple[list[Fqan], list[str]]:

@@ -31,7 +31,7 @@ _NOTE = sql("audit.note", """
     INSERT INTO audit (who, anchor, account, host, act, target, why)
     VALUES (%(who)s, %(anchor)s, %(account)s::bigint, %(host)s, %(act)s, %(target)s, %(why)s)""")
 
-_HEAD = sql("audit.head", "SELECT place, seal FROM audit_head")
+_HEAD = sql("audit.head", "SELECT place, seal, mark FROM audit_head")
 
 _LOCK_HEAD = sql("audit.lock_head", "SELECT place, seal FROM audit_head FOR UPDATE")
 
@@ -43,7 +43,7 @@ _SEAL = sql("audit.seal", """
         UPDATE audit a SET place = s.place, seal = s.seal
         FROM unnest(%(ids)s::bigint[], %(places)s::bigint[], %(seals)s::bytea[]) AS s(id, place, seal)
         WHERE a.id = s.id AND a.place IS NULL RETURNING a.place, a.seal)
-    UPDATE audit_head h SET place = s.place, seal = s.seal
+    UPDATE audit_head h SET place = s.place, seal = s.seal, mark = %(mark)s::bytea
     FROM (SELECT place, seal FROM sealed ORDER BY place DESC LIMIT 1) s""")
 
 _CHAIN = sql("audit.chain", f"""
@@ -115,14 +115,15 @@ async def seal(txn: Transaction, keys: Sequence[bytes]) -> bool:
         places.append(place)
         seals.append(before)
     if rows:
-        await txn.run(_SEAL, ids=[row.id for row in rows], places=places, seals=seals)
+        mark = _mark(place, before, keys[0] if keys else None)
+        await txn.run(_SEAL, ids=[row.id for row in rows], places=places, seals=seals, mark=mark)
     return len(rows) == PAGE
 
 
 async def verify(txn: Transaction, keys: Sequence[bytes]) -> Verdict:
     """Look through the whole chain, as this transaction sees it."""
     verdict, before, after, keyed = Verdict(), b"", 0, False
-    head_place, head_seal = await txn.one(_HEAD)
+    head_place, head_seal, mark = await txn.one(_HEAD)
     while page := [_entry(row) for row in await txn.many(_CHAIN, after=after)]:
         for row in page:
             assert row.place is not None and row.seal is not None
@@ -133,6 +134,8 @@ async def verify(txn: Transaction, keys: Sequence[bytes]) -> Verdict:
             verdict.rows, before, after = verdict.rows + 1, row.seal, row.place
     if (head_place, bytes(head_seal)) != (after, before):
         verdict.problems.append(f"the chain ends at place {after}, and its end was noted as place {head_place}")
+    elif after and bytes(mark) not in [_mark(after, before, key) for key in (keys if keyed else [None])]:
+        verdict.problems.append(f"the mark of the end does not fit place {after}: rows behind it may be gone")
     verdict.unsealed, misplaced = await txn.one(_STRAYS)
     if misplaced:
         verdict.problems.append(f"{misplaced} rows are at places before the first")
@@ -165,6 +168,11 @@ async def show(txn: Transaction, who: str | None, act: str | None, target: str |
 def _sealed(row: Entry, place: int, before: bytes, key: bytes | None) -> bytes:
     text = orjson.dumps([place, before.hex(), row.id, round(row.at.timestamp() * 1_000_000), row.who, row.anchor, row.account,
                          row.host, row.act, row.target, row.why])
+    return sha256(text).digest() if key is None else hmac.digest(key, text, sha256)
+
+
+def _mark(place: int, end: bytes, key: bytes | None) -> bytes:
+    text = b"end %d " % place + end
     return sha256(text).digest() if key is None else hmac.digest(key, text, sha256)
 
 

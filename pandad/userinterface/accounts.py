@@ -75,8 +75,8 @@ class Accounts:
             raise BadRequest("code", "was asked for with the credential that you come with now; come with the other one")
         whom = f"{other.subject} (vouched for by {other.anchor})"
         if subject is None:
-            raise Conflict(f"this code was asked for by {whom}: send that subject along to confirm that it is you; "
-                           "whoever it is will have all your rights")
+            raise Conflict(f"this code was asked for by {whom}, who will have all your rights: if that is you, send the subject "
+                           "along (pandad link CODE --with SUBJECT)")
         if subject != other.subject:
             raise BadRequest("subject", f"is not that of who asked for this code: {whom}")
         number = await joined(txn, other, here, here.subject)

@@ -87,6 +87,18 @@ def test_roles_of_a_vo() -> None:
         assert not caller.roles and not caller.groups
 
 
+def test_tokens() -> None:
+    """A token's issuer was configured for its VO, so that its word on that counts; its subject is nobody's DN."""
+    granted = grants(pilot=[PILOT], admin=["/CN=root"]).granted
+    for subject in (PILOT, "/CN=root", "alice"):
+        for anchor in (ISSUER, CA):
+            token = replace(proof(subject, anchor=anchor), kind="token", vo="atlas")
+            assert granted(token).roles == frozenset()
+            assert granted(replace(token, fqans=("/atlas/Role=production", "/atlas"))).roles == {Role.PRODUCTION}
+            others = ("/cms/Role=pilot", "/atlas/sub/Role=pilot", "/atlas/pilot")
+            assert granted(replace(token, fqans=others)).roles == frozenset()
+
+
 def test_what_was_not_proved() -> None:
     """Why attributes did not count is in what the caller is told."""
     caller = grants().granted(replace(proof("/CN=a"), unproved="the attributes of atlas do not count: its server is not known"))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 from pytest_twisted import async_yield_fixture, ensureDeferred
 from stages import Stage
+from twisted.internet import reactor
+from twisted.internet.defer import DeferredQueue
 
+from pandad.config import DatabaseConfig, LoopsConfig
 from pandad.daemons.rights import RightsReader
 from pandad.spec.account import Directory
 from pandad.spec.act import operator_on
@@ -21,16 +25,11 @@ ALICE, TOKEN = Whom("/CN=alice from /CN=CA"), Whom("12 from https://iam.test/")
 
 
 class Process:
-    """Two of them share a database."""
+    """One, with what it learned."""
 
     def __init__(self, store: Store) -> None:
         self.learned: list[Directory] = []
-        self.woken = 0
         self.reader = RightsReader(store, self.learned.append)
-        store.listen("rights", self._wake)
-
-    def _wake(self) -> None:
-        self.woken += 1
 
 
 @async_yield_fixture
@@ -69,3 +68,24 @@ async def test_a_ban_ends_by_itself(process: Process, store: Store) -> None:
     await Stage(store).sql("UPDATE ban SET until = now() RETURNING 1")
     await process.reader.run_once()
     assert process.learned[-1].bans == []
+
+
+@ensureDeferred
+async def test_other_processes_are_woken(store: Store, database: DatabaseConfig) -> None:
+    """Whatever the period: a ban that one process stores wakes the loop of another, by a notice of the database."""
+    other, heard = Store(reactor, database), DeferredQueue[None]()
+    other.listen("rights", lambda: heard.put(None))
+    other.start()
+    await heard.get()  # when it begins to listen
+    await store.transact("t", administration.ban, ALICE, "why", None, False, ROOT)
+    await heard.get()
+    process = Process(other)
+    await process.reader.run_once()
+    assert [b.reason for b in process.learned[-1].bans] == ["why"]
+    await other.close()
+
+
+def test_no_process_looks_too_seldom() -> None:
+    """Without a notice a change is known within 10 s, with the longest period that can be configured and its jitter."""
+    (rule,) = (f.metadata["rule"] for f in fields(LoopsConfig) if f.name == "rights_s")
+    assert rule.high * 1.2 < 10

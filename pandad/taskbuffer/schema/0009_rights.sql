@@ -79,11 +79,12 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_unsealed ON audit (id) WHERE place IS NULL;
 
--- The end of the chain, so that rows cut off there are missed.
+-- The end of the chain, so that rows cut off there are missed: its mark is of the key that seals, and does not stand in any row.
 CREATE TABLE audit_head (
     one   boolean PRIMARY KEY DEFAULT true,
     place bigint NOT NULL DEFAULT 0,
     seal  bytea NOT NULL DEFAULT '',
+    mark  bytea NOT NULL DEFAULT '',
     CONSTRAINT audit_head_one CHECK (one)
 );
 INSERT INTO audit_head DEFAULT VALUES;
