@@ -74,13 +74,14 @@ class Legacy:
         await self._workers.update_status(caller, status)
         return OK
 
-    @Route("/server/panda/get_access_token", GET, LEGACY, access=PILOT_OR_OWNER, encode=encode.as_json)
+    @Route("/server/panda/get_access_token", GET, LEGACY, access=PILOT_OR_OWNER, encode=encode.as_json, urgency=Urgency.ALWAYS)
     async def get_access_token(self, caller: Caller) -> Answer:
         """No tokens are given out: the pilot keeps what it has. JSON always: a form crashes the pilot's monitor."""
         said = "this server gives out no tokens"
         return {"StatusCode": 70, "errorDialog": said, "ErrorDialog": said, "userProxy": ""}
 
-    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr)
+    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr,
+           urgency=Urgency.ALWAYS)
     async def getResourceTypes(self, caller: Caller) -> Answer:
         """The classes of jobs; pilots evaluate the form's value as a Python literal."""
         return {**OK, "ResourceTypes": [asdict(each) for each in RESOURCE_TYPES]}

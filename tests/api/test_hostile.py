@@ -112,6 +112,16 @@ def test_slow_heads(api: Any) -> None:
     assert silent.transport.disconnecting and silent.transport.value() == b""
 
 
+def test_always_in_the_middle(api: Any) -> None:
+    """Who asks on and on, each piece ending amid a request, is not slow: each request has its own time."""
+    connection = api.active.connect()
+    for _ in range(5 * HEAD_S):
+        connection.send(WHOLE[20:] + WHOLE[:20] if _ else WHOLE[:20])
+        api.active.site.reactor.advance(1)
+    assert connection.transport.value().count(b"HTTP/1.1 200") == 5 * HEAD_S - 1
+    assert b"408" not in connection.transport.value()
+
+
 def test_slow_bodies(api: Any) -> None:
     """A body has 10 s, and after that must have come with 1 KiB/s in the mean; a slow honest one does."""
     clock = api.active.site.reactor
