@@ -207,9 +207,13 @@ class PandaChannel(HTTPChannel):
 
     def requestDone(self, request: Any) -> None:
         """The answer is written; who stays silent from now on is idle."""
-        self._end_arrival()
+        if self._arrival is not None:
+            self._end_arrival()
         super().requestDone(request)
-        self.setTimeout(self.site.timeOut)
+        if self.timeOut == self.site.timeOut:
+            self.resetTimeout()
+        else:
+            self.setTimeout(self.site.timeOut)
         if not self.persistent:  # else what comes now would be kept for a next request, which there is none
             self.dataReceived = self._swallow  # type: ignore[method-assign]
             self._buffer = b""
