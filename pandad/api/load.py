@@ -110,7 +110,8 @@ class Load:
 
     def _answer_late(self) -> None:
         before_s = self._clock.seconds() - self._limits.answer_s
-        for request, (since_s, refuse) in list(self.waiting.items()):
+        while self.waiting:
+            request, (since_s, refuse) = next(iter(self.waiting.items()))
             if since_s > before_s:
                 break
             del self.waiting[request]

@@ -189,6 +189,33 @@ async def test_odd_wishes_about_a_file(api: Any, name: str, value: bytes) -> Non
     assert (got.status, got.body) in ((200, b"0123456789"), (416, b""))
 
 
+UP = [
+    "..", "%2e%2e", "%2E.", "..%2f..", "%2e%2e%2f%2e%2e", "..%5c..", "..\\..", "%252e%252e", "..;", "..%00", "..%0d%0a", "...",
+    "%c0%ae%c0%ae", "%ef%bc%8e%ef%bc%8e", ".%20.", "~", "%2f", "%2f%2f", "link", "link%2f..", "C:", "file:%2f%2f", "%ff",
+]
+WAYS = [
+    "{up}/secret", "{up}/{up}/secret", "sub/{up}/{up}/secret", "{up}{up}secret", "./{up}/secret", "{up}//secret", "{up}",
+    "/{up}/secret", "{up}/secret%00.sh", "{up}/" + "x/../" * 50 + "secret", "{up}" + "a" * 4096, "{up}/../../../../../etc/passwd",
+]
+
+
+@pytest.mark.parametrize("directory", ["/trf/", "/cache/", "/cache/schedconfig/"])
+def test_names_that_lead_elsewhere(api: Any, directory: str) -> None:
+    """However the way out of a directory is spelled, there is none: no such file, and nothing of one."""
+    (api.trf.parent / "secret").write_text("c4n4ry")
+    (api.trf / "link").symlink_to(api.trf.parent)
+    (api.cache / "link").symlink_to(api.trf.parent / "secret")
+    (api.trf / "sub").mkdir()
+    names = [way.format(up=up) for up in UP for way in WAYS]
+    for name in names:
+        for port in (api.active, api.passive):
+            connection = port.connect()
+            connection.send(f"GET {directory}{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            answer = connection.transport.value()
+            assert answer[9:12] in (b"400", b"403", b"404"), (name, answer)
+            assert b"c4n4ry" not in answer and b"root:" not in answer
+
+
 GET_JOB = "/server/panda/getJob"
 HARMFUL = {
     "nested": b'{"siteName": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
