@@ -22,5 +22,5 @@ class LimitsConfig:
     answer_s: float = setting(
         "A call that is not answered after this is told to come again; pilots wait for 120", 90.0, low=1, high=600)
     lag_s: float = setting(
-        "A server that reacts so late, twice in a row, puts off calls: the least urgent first, reports of ended jobs never", 0.5,
+        "A server that reacts so late, twice in a row, puts off calls: the least urgent first, reports of ended jobs never", 2.0,
         low=0.01, high=60)

@@ -16,6 +16,7 @@ WATCHED = frozenset({"pickle.find_class", "marshal.loads", "exec", "compile", "o
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "csh", "cmd.exe"})
 
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_TESTS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PACKAGES = sysconfig.get_path("purelib") + os.sep
 
 # Which files may make code: of what stands in the program itself.
@@ -30,6 +31,10 @@ MAKERS = frozenset({
     _PACKAGES + "hypothesis/internal/lambda_sources.py",
 })
 PARSERS = frozenset({_LIBRARY + "ast.py"})  # a compiled tree is no code
+SHELL_USERS = frozenset({
+    _TESTS + "daemons/test_lease.py",  # a shell that ends leaves a process id that nobody has
+    _TESTS + "embedded/test_containment.py",  # shows that the containment starts no program at all
+})
 IMPORTS = ("<frozen importlib", "<frozen runpy", "<frozen zipimport")
 
 findings: list[str] = []
@@ -41,6 +46,8 @@ def allowed(event: str, frame: FrameType | None) -> bool:
         return True  # the interpreter itself
     name = frame.f_code.co_filename
     if event == "compile" and name in PARSERS:
+        return True
+    if event == "subprocess.Popen" and name in SHELL_USERS:
         return True
     return name.startswith(IMPORTS) or (event in ("exec", "compile") and name in MAKERS)
 

@@ -78,7 +78,11 @@ class PandaChannel(HTTPChannel):
         arriving = begun and not self._is_ending()
         if arriving and self._arrival is None:
             self._arrival = Arrival(self.site.reactor, self._received_bytes, self._too_slow)
-        elif not arriving and self._arrival is not None:
+        elif not arriving:
+            self._end_arrival()
+
+    def _end_arrival(self) -> None:
+        if self._arrival is not None:
             self._arrival.end()
             self._arrival = None
 
@@ -198,15 +202,18 @@ class PandaChannel(HTTPChannel):
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         """See IProtocol."""
-        if self._arrival is not None:
-            self._arrival.end()
-            self._arrival = None
+        self._end_arrival()
         super().connectionLost(reason)
 
     def requestDone(self, request: Any) -> None:
         """The answer is written; who stays silent from now on is idle."""
+        if self._arrival is not None:
+            self._end_arrival()
         super().requestDone(request)
-        self.setTimeout(self.site.timeOut)
+        if self.timeOut == self.site.timeOut:
+            self.resetTimeout()
+        else:
+            self.setTimeout(self.site.timeOut)
         if not self.persistent:  # else what comes now would be kept for a next request, which there is none
             self.dataReceived = self._swallow  # type: ignore[method-assign]
             self._buffer = b""

@@ -37,8 +37,9 @@ def json_value(text: bytes | str) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         value = _lenient(raw)
-    keys = _keys(value, raw.count(b"{") + raw.count(b"[") > MAX_DEPTH)
-    if raw.count(b'":') != keys or raw.count(b'" ') or raw.count(b'"\n') or raw.count(b'"\r') or raw.count(b'"\t'):
+    keys = _keys(value)
+    # Each key ends in one of these ways: as many colons as keys are left mean that no key is gone.
+    if raw.count(b'":') != keys or b'" ' in raw or b"\n" in raw or b"\r" in raw or b"\t" in raw:
         _refuse_repeated(raw, keys)
     return value
 
@@ -56,7 +57,7 @@ def _lenient(raw: bytes) -> Any:
         raise Unfit(f"is not JSON ({problem})") from None
 
 
-def _keys(value: Any, may_be_deep: bool) -> int:
+def _keys(value: Any) -> int:
     """How many keys there are, on all levels.
 
     :raise Unfit: there are too many levels.
@@ -64,7 +65,7 @@ def _keys(value: Any, may_be_deep: bool) -> int:
     count, depth, level = 0, 0, [value]
     while level:
         depth += 1
-        if may_be_deep and depth > MAX_DEPTH + 1:
+        if depth > MAX_DEPTH + 1:
             raise Unfit(f"is nested deeper than {MAX_DEPTH} levels")
         below: list[Any] = []
         for each in level:

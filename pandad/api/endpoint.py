@@ -58,9 +58,6 @@ class Endpoint:
         self._load.end(request)
 
     async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
-        send(request, await self._answer(request, variables, wants_json))
-
-    async def _answer(self, request: Any, variables: dict[str, str], wants_json: bool) -> Reply | FileReply:
         self._check_way(request)
         if self._load.level and self._urgency is not None:
             self._load.admit(self._urgency)
@@ -83,7 +80,7 @@ class Endpoint:
             asked += (request.gone,)
         if request.gone():  # while its identity was looked up
             raise HungUp
-        return self._encode(await self._handler(caller, *asked), wants_json)
+        send(request, self._encode(await self._handler(caller, *asked), wants_json))
 
     def _check_way(self, request: Any) -> None:
         if self._active_url is not None and not self.route.passive:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pandad.api import encode
 from pandad.api.access import PUBLIC
+from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 from pandad.spec.errors import NotFound
@@ -47,22 +48,24 @@ class Files:
         self._cache_dir, self._trf_dir = cache_dir, trf_dir
 
     @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN,
-           access=PUBLIC, passive=True, takes=QueueName, encode=encode.as_json)
+           access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json)
     async def schedconfig(self, caller: Caller, asked: QueueName) -> Description:
         """The description of one queue."""
         return await self._description(asked.queue)
 
-    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, encode=encode.as_json)
+    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=encode.as_json)
     async def ddmendpoints(self, caller: Caller) -> Description:
         """All storage endpoints."""
         return self._endpoints()
 
-    @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_file)
+    @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
+           encode=encode.as_file)
     async def cached(self, caller: Caller, asked: FileName) -> Path:
         """A sandbox or another uploaded file."""
         return inside(self._cache_dir, asked.name)
 
-    @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_file)
+    @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
+           encode=encode.as_file)
     async def transformation(self, caller: Caller, asked: FileName) -> Path:
         """A payload script."""
         return inside(self._trf_dir, asked.name)

@@ -15,7 +15,6 @@ from pandad.spec.principal import Principal, names_of, principal_of
 
 Name = TypeVar("Name", bound=str)
 
-TOKEN = "token"  # the kind of credential
 REMEMBERED = 10_000  # pilots come back with the same credentials
 
 # What the roles of a VO are here, as in PanDA.

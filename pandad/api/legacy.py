@@ -74,7 +74,8 @@ class Legacy:
         await self._workers.update_status(caller, status)
         return OK
 
-    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr)
+    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr,
+           urgency=Urgency.ALWAYS)
     async def getResourceTypes(self, caller: Caller) -> Answer:
         """The classes of jobs; pilots evaluate the form's value as a Python literal."""
         return {**OK, "ResourceTypes": [asdict(each) for each in RESOURCE_TYPES]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pandad.api.access import LENT, LENT_KEY
+from pandad.api.load import Urgency
 from pandad.api.route import ANY, LEGACY_CREDENTIAL, Route
 from pandad.api.v1.creds import ClientName, WantedKeys, WantedProxy, WantedToken
 from pandad.spec.caller import Caller
@@ -34,7 +35,7 @@ class LegacyCreds:
         public, private = await self._lending.key_pair(caller, asked.public_key_name, asked.private_key_name)
         return {**OK, "publicKey": public.reveal(), "privateKey": private.reveal()}
 
-    @Route("/server/panda/get_access_token", ANY, LEGACY_CREDENTIAL, access=LENT, takes=WantedToken)
+    @Route("/server/panda/get_access_token", ANY, LEGACY_CREDENTIAL, access=LENT, takes=WantedToken, urgency=Urgency.ALWAYS)
     async def get_access_token(self, caller: Caller, asked: WantedToken) -> Answer:
         """A token, under the key of a proxy. A pilot that gets none keeps what it has."""
         return {**OK, "userProxy": (await self._lending.token(caller, asked.client_name, asked.token_key)).reveal()}

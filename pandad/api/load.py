@@ -28,7 +28,9 @@ REMEMBERED = 10_000  # callers whose rate is known
 class Urgency(IntEnum):
     """Of a kind of call; the higher, the sooner it is put off (goal H1 of the project)."""
 
-    ALWAYS = -1  # those who watch this server: their calls cost nothing
+    # Who watches this server; and whoever fetches a file or a constant, which costs little: curl, unless told otherwise, takes
+    # the text of a refusal for the file, and a pilot runs it.
+    ALWAYS = -1
     FINAL = 0    # a pilot gives up after two attempts, and the job's work is lost
     HEARTBEAT = 1
     USER = 2     # submit, kill, and all else that changes something
@@ -108,7 +110,8 @@ class Load:
 
     def _answer_late(self) -> None:
         before_s = self._clock.seconds() - self._limits.answer_s
-        for request, (since_s, refuse) in list(self.waiting.items()):
+        while self.waiting:
+            request, (since_s, refuse) = next(iter(self.waiting.items()))
             if since_s > before_s:
                 break
             del self.waiting[request]

@@ -135,7 +135,7 @@ def listen(
     :param door: lets connections in; one door may be that of several ports.
     :raise CannotListenError: somebody else has the port.
     """
-    door = door or Door()
+    door = Door() if door is None else door
     below = factory if tls is None else LeanTlsFactory(tls, False, factory, reactor)
     listening = PromptPort(port, Doorway(door, below), interface, reactor, door)
     listening.startListening()

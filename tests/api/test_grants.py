@@ -52,17 +52,6 @@ def test_limited() -> None:
     assert caller.limited and caller.roles == {Role.PILOT}
 
 
-def test_tokens() -> None:
-    """The FQANs of a token's own VO give roles, as its issuer is configured for it; its subject gives none, though it be the
-    DN of a pilot."""
-    granted = Grants({Role.PILOT: [PILOT], Role.ADMIN: ["/CN=root"]}).granted
-    for subject in (PILOT, "/CN=root", "alice"):
-        token = replace(proof(subject, anchor=ISSUER), kind="token", vo="atlas")
-        assert granted(token).roles == frozenset()
-        assert granted(replace(token, fqans=("/atlas/Role=production", "/atlas"))).roles == {Role.PRODUCTION}
-        assert granted(replace(token, fqans=("/cms/Role=pilot", "/atlas/sub/Role=pilot", "/atlas/pilot"))).roles == frozenset()
-
-
 def test_fqans() -> None:
     """A listed FQAN counts whole, if its own VO says it; what does not count is said to be so."""
     granted = Grants({Role.PILOT: ["/atlas/Role=pilot"]}, {"phys": ["/atlas/phys"]}).granted

@@ -112,6 +112,16 @@ def test_slow_heads(api: Any) -> None:
     assert silent.transport.disconnecting and silent.transport.value() == b""
 
 
+def test_always_in_the_middle(api: Any) -> None:
+    """Who asks on and on, each piece ending amid a request, is not slow: each request has its own time."""
+    connection = api.active.connect()
+    for _ in range(5 * HEAD_S):
+        connection.send(WHOLE[20:] + WHOLE[:20] if _ else WHOLE[:20])
+        api.active.site.reactor.advance(1)
+    assert connection.transport.value().count(b"HTTP/1.1 200") == 5 * HEAD_S - 1
+    assert b"408" not in connection.transport.value()
+
+
 def test_slow_bodies(api: Any) -> None:
     """A body has 10 s, and after that must have come with 1 KiB/s in the mean; a slow honest one does."""
     clock = api.active.site.reactor
@@ -177,6 +187,33 @@ async def test_odd_wishes_about_a_file(api: Any, name: str, value: bytes) -> Non
     (api.trf / "x").write_bytes(b"0123456789")
     got = await api.passive.fetch("/trf/x", headers={name: value})
     assert (got.status, got.body) in ((200, b"0123456789"), (416, b""))
+
+
+UP = [
+    "..", "%2e%2e", "%2E.", "..%2f..", "%2e%2e%2f%2e%2e", "..%5c..", "..\\..", "%252e%252e", "..;", "..%00", "..%0d%0a", "...",
+    "%c0%ae%c0%ae", "%ef%bc%8e%ef%bc%8e", ".%20.", "~", "%2f", "%2f%2f", "link", "link%2f..", "C:", "file:%2f%2f", "%ff",
+]
+WAYS = [
+    "{up}/secret", "{up}/{up}/secret", "sub/{up}/{up}/secret", "{up}{up}secret", "./{up}/secret", "{up}//secret", "{up}",
+    "/{up}/secret", "{up}/secret%00.sh", "{up}/" + "x/../" * 50 + "secret", "{up}" + "a" * 4096, "{up}/../../../../../etc/passwd",
+]
+
+
+@pytest.mark.parametrize("directory", ["/trf/", "/cache/", "/cache/schedconfig/"])
+def test_names_that_lead_elsewhere(api: Any, directory: str) -> None:
+    """However the way out of a directory is spelled, there is none: no such file, and nothing of one."""
+    (api.trf.parent / "secret").write_text("c4n4ry")
+    (api.trf / "link").symlink_to(api.trf.parent)
+    (api.cache / "link").symlink_to(api.trf.parent / "secret")
+    (api.trf / "sub").mkdir()
+    names = [way.format(up=up) for up in UP for way in WAYS]
+    for name in names:
+        for port in (api.active, api.passive):
+            connection = port.connect()
+            connection.send(f"GET {directory}{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            answer = connection.transport.value()
+            assert answer[9:12] in (b"400", b"403", b"404"), (name, answer)
+            assert b"c4n4ry" not in answer and b"root:" not in answer
 
 
 GET_JOB = "/server/panda/getJob"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -170,6 +171,15 @@ def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
     assert metrics.COUNTS["calls.put_off.acquire"] == before + 2
 
 
+@ensureDeferred
+async def test_files_are_never_put_off(api: Any, pressed: Load) -> None:
+    """A pilot would take the text of the refusal for the payload, and run it."""
+    (api.trf / "hello.sh").write_bytes(b"#!/bin/sh")
+    for _ in range(LimitsConfig().calls_burst // 1000):
+        assert (await api.passive.fetch("/trf/hello.sh")).body == b"#!/bin/sh"
+    assert api.passive.get("/cache/schedconfig/TEST_PQ.all.json").status == 200
+
+
 def test_an_answer_in_time(api: Any) -> None:
     """A call that the rooms do not answer is told to come again, once; what they say later is dropped."""
     (load,) = endpoint_of(api, "/server/panda/getJob")
@@ -196,6 +206,9 @@ def test_every_route_has_its_place(api: Any) -> None:
         "/server/panda/updateJob", "/api/v1/pilot/update_job"}
     assert {path for path, urgency in found.items() if urgency is Urgency.ACQUIRE} == {
         "/server/panda/getJob", "/api/v1/pilot/acquire_jobs"}
-    assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {"/healthz", "/readyz", "/metrics"}
+    assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {
+        "/healthz", "/readyz", "/metrics", "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
+        "/cache/<path:name>", "/trf/<path:name>", "/server/panda/get_access_token", "/server/panda/getResourceTypes",
+        "/api/v1/metaconfig/get_resource_types"}
     assert found["/api/v1/job/submit"] is found["/api/v1/job/kill"] is Urgency.USER
     assert found["/api/v1/job/why"] is Urgency.LIST

@@ -15,6 +15,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
+from pandad.api import patience
 from pandad.api.port import listen
 
 PATIENCE_S = 30
@@ -108,4 +109,18 @@ async def test_taken_port() -> None:
     port = listen(reactor, 0, Factory.forProtocol(Protocol), "127.0.0.1")
     with pytest.raises(CannotListenError):
         listen(reactor, port.getHost().port, Factory.forProtocol(Protocol), "127.0.0.1")
+    await port.stopListening()
+
+
+@ensureDeferred
+async def test_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has asked for much and takes none of it is hung up on."""
+    monkeypatch.setattr(patience, "STALL_S", 0.05)
+    lost: Deferred[None] = Deferred()
+    factory: Any = Factory()
+    factory.buildProtocol = lambda address: Talker(lambda transport: transport.write(LARGE), lost)
+    port = listen(reactor, 0, factory, "127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port.getHost().port), timeout=PATIENCE_S) as connection:
+        connection.sendall(b"go")
+        await lost
     await port.stopListening()

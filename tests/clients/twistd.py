@@ -59,6 +59,11 @@ class Daemon:
                                              env=environment(), cwd=sandbox.directory, preexec_fn=_hear_interrupts)
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def lives(self) -> bool:
         """Whether the process is there."""
         return self._process.poll() is None
