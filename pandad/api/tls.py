@@ -92,7 +92,10 @@ class GridContextFactory:
         force. Connections that are open stay as they are."""
         files = self.files
         check_ca_directory(files.ca_directory)
-        policies = read_policies(files.ca_directory)
+        try:
+            policies = read_policies(files.ca_directory)
+        except OSError as error:
+            raise TlsConfigError(Path(error.filename), f"cannot be read ({error.strerror})") from error
         context = _new_context()
         _use_host_certificate(context, files.certificate, files.key)
         _send_chain(context, files.certificate, files.ca_directory)

@@ -467,6 +467,12 @@ def expired_certificate(pki: SandboxPki) -> Path:
     return pki.host_certificate
 
 
+def unreadable_policy(pki: SandboxPki) -> Path:
+    policy = pki.ca_directory / "00000000.signing_policy"
+    policy.symlink_to("nowhere")
+    return policy
+
+
 def empty_directory(pki: SandboxPki) -> Path:
     for file in pki.ca_directory.iterdir():
         file.unlink()
@@ -486,6 +492,7 @@ def missing_directory(pki: SandboxPki) -> Path:
         (missing_certificate, "cannot be read"),
         (garbled_certificate, "no certificate"),
         (expired_certificate, "expired on"),
+        (unreadable_policy, "cannot be read"),
         (empty_directory, "holds no authority"),
         (missing_directory, "is not a directory"),
     ],
