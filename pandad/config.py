@@ -13,6 +13,8 @@ from types import MappingProxyType
 from pandad import configchecks
 from pandad.limits import LimitsConfig
 from pandad.settings import Reader, render, setting
+from pandad.tlsconfig import TlsConfig as TlsConfig
+from pandad.tokenconfig import TokensConfig
 from pandad.tomlsource import Problem, Source, SourceError, read
 
 HOUR_S = 3600
@@ -43,30 +45,6 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsConfig:
-    """The server's own certificate, and whose certificates it believes."""
-
-    host_certificate: Path = setting(
-        "Certificate of this host, PEM, its chain behind it",
-        Path("/etc/grid-security/hostcert.pem"),
-        on_disk=configchecks.certificate,
-    )
-    host_key: Path = setting(
-        "Its key, PEM; readable by the user of the daemon only",
-        Path("/etc/grid-security/hostkey.pem"),
-        on_disk=configchecks.secret,
-    )
-    ca_directory: Path = setting(
-        "Folder of the trusted CAs: hash links, *.r0, *.signing_policy",
-        Path("/etc/grid-security/certificates"),
-        on_disk=configchecks.directory,
-    )
-    reload_s: int = setting(
-        "How often these files are read again, for new revocation lists", 600, low=1, high=DAY_S
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseConfig:
     """The one PostgreSQL."""
 
@@ -83,21 +61,30 @@ class DatabaseConfig:
     wait_s: float = setting(
         "How long a call waits for a connection before it is told to come again", 10.0, low=0.1, high=300
     )
-    statement_timeout_s: float = setting("How long one statement may run", 30.0, low=0.1, high=HOUR_S)
+    statement_timeout_s: float = setting(
+        "How long one statement may run; a database that hangs is given up 5 s later", 20.0, low=0.1, high=HOUR_S
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityConfig:
-    """Who may do more than submit and manage own jobs: DNs in slash form, without the /CN= of proxies."""
+    """Who may do more than submit and manage own jobs, by DN without the /CN= of proxies, or FQAN: docs/reference/rights.md.
 
-    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=configchecks.dn)
+    For one CA only: "DN from CA"; for a token: "SUBJECT from ISSUER".
+    """
+
+    pilot: tuple[str, ...] = setting("May fetch and report any job", (), check=configchecks.principal)
     production: tuple[str, ...] = setting(
-        "May submit and manage production work, and do what a pilot does", (), check=configchecks.dn
+        "May submit and manage production work, and do what a pilot does", (), check=configchecks.principal
     )
-    admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.dn)
+    admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.principal)
+    vos: tuple[str, ...] = setting(
+        "VOs whose own roles count: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for jobs of GROUP alone",
+        (), check=configchecks.vo,
+    )
     groups: Mapping[str, tuple[str, ...]] = setting(
         'Managers of groups, who may kill and debug the jobs of that workingGroup: NAME = ["DN", ...]',
-        lambda: MappingProxyType({}), check=configchecks.dn)
+        lambda: MappingProxyType({}), check=configchecks.principal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +98,8 @@ class SecretsConfig:
         "With which jobs of their owner they go to a pilot; asked is those with the tag us (useSecrets)",
         "all", choices=("all", "asked"))
     pilot_owner: str | None = setting(
-        'DN whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None,
-        check=configchecks.dn)
+        'DN, or "DN from CA", whose secrets go to the pilots of jobs in debug mode, for logs in real time; "" is nobody', None,
+        check=configchecks.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +184,11 @@ class BrokerageConfig:
     """The choice of a queue for each job."""
 
     batch: int = setting("Jobs in one round", 1000, low=1, high=100_000)
+    weight: str = setting(
+        "PanDA's formula that ranks the queues which can take a job", "generic", choices=("generic", "analysis", "production"))
+    waiting_limit: int = setting(
+        "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
+        0, low=0, high=10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +289,8 @@ class LoopsConfig:
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
+    rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
+    audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
         10.0,
@@ -326,6 +320,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     database: DatabaseConfig
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
@@ -387,6 +382,9 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, rule in config.retry.rules.items() if config is not None else ():
         if rule.refusal is not None:
             reader.complain(("retry", "rules", name), rule.refusal)
+    for name, issuer in config.tokens.issuers.items() if config is not None else ():
+        if issuer.refusal is not None:
+            reader.complain(("tokens", "issuers", name), issuer.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

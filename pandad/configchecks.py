@@ -7,6 +7,10 @@ import os
 import re
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from pandad.spec.fqan import Fqan, fqan_of
+from pandad.spec.principal import principal_of
 
 ROOT = 0  # uid; may read everything anyway
 
@@ -21,11 +25,23 @@ def address(value: str) -> str | None:
     return None
 
 
-def dn(value: str) -> str | None:
-    """A DN in slash form."""
-    if re.match(r"/[A-Za-z0-9.]+=.", value):
+def principal(value: str) -> str | None:
+    """Somebody, or the members of a group with a role."""
+    if principal_of(value) is not None:
         return None
-    return f'is {value!r}; write the DN in slash form, as "/DC=org/DC=example/CN=Some Name"'
+    return (f'is {value!r}; write a DN in slash form, as "/DC=org/DC=example/CN=Some Name", "SUBJECT from ANCHOR", '
+            'or an FQAN, as "/atlas/Role=pilot"')
+
+
+def vo(value: str) -> str | None:
+    """The name of a VO."""
+    found = fqan_of(f"/{value}")
+    return None if found is not None and not found.subgroup and not found.role else f'is {value!r}; write a name, as "atlas"'
+
+
+def owner(value: str) -> str | None:
+    """A single one."""
+    return principal(value) or ("is an FQAN; write whose they are" if isinstance(principal_of(value), Fqan) else None)
 
 
 def named(value: str) -> str | None:
@@ -100,3 +116,43 @@ def writable_place(path: Path) -> str | None:
     if path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK):
         return None
     return f"{path} cannot be written; let the user of the daemon write in {path.parent}"
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _url(value: str) -> str | None:
+    """Something to fetch keys from: nobody on the way may be able to change them."""
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        safe = parts.port is None or parts.port > 0
+    except ValueError:
+        host, safe = "", False
+    plain = re.fullmatch(r"[!-~]+", value) is not None and "#" not in value and "@" not in value
+    if not (host and safe and plain) or parts.scheme not in ("https", "http"):
+        return f'is {value!r}; write an address such as "https://iam.example.org/"'
+    if parts.scheme == "http" and host not in LOOPBACK:
+        return f"is {value!r}; write https: over http anybody on the way could send keys of his own"
+    return None
+
+
+def issuer(value: str) -> str | None:
+    """The name of a token issuer, which is an address."""
+    refusal = _url(value)
+    return refusal or (f"is {value!r}; write it without a question mark" if "?" in value else None)
+
+
+def discovery(value: str) -> str | None:
+    """An address, or "" for the usual one."""
+    return _url(value) if value else None
+
+
+def fqan(value: str) -> str | None:
+    """What a VO says of its members: a group, or a role in one."""
+    return None if fqan_of(value) is not None else f'is {value!r}; write "/vo", "/vo/group" or "/vo/Role=role"'
+
+
+def filled(value: str) -> str | None:
+    """Not empty."""
+    return None if value.strip() else "is empty; leave it out or write something"

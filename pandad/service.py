@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +33,18 @@ from pandad.api.files import Files
 from pandad.api.grants import Grants
 from pandad.api.health import Check, Health
 from pandad.api.legacy import Legacy
+from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
 from pandad.api.load import Load
 from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
-from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.tlswatch import TlsWatch
+from pandad.api.tokens.authconfig import AuthConfigError
+from pandad.api.tokens.discovery import RETRY_S, FetchFailed
+from pandad.api.tokens.room import Tokens
+from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
@@ -43,12 +52,14 @@ from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.brokerage.cycle import Cycle
-from pandad.config import Config, ConfigError, DataServiceConfig, load
+from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
+from pandad.daemons.sealer import Sealer
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
@@ -59,18 +70,20 @@ from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
+from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites, vault
 from pandad.taskbuffer.retries import policy_of
-from pandad.taskbuffer.store import Store
-from pandad.userinterface.authority import Authority
+from pandad.taskbuffer.store import CHANNELS, Store
+from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
 
 SCHEMA_RETRY_S = 1.0
+UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
 GARBAGE_OBJECTS = 20_000  # that may wait for the collector: a few MB
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
 
@@ -102,7 +115,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -112,7 +125,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -136,12 +149,20 @@ class Pandad(MultiService):
         self._reactor, self._config = reactor, config
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
+        self._before: Any = signal.SIG_DFL  # what SIGHUP did
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
+        self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
+        self._grants = _grants(config.identity)
+        self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._loops = self._make_loops()
         tls = config.tls
-        self._tls = GridContextFactory(tls.host_certificate, tls.host_key, tls.ca_directory)
+        self._tls = GridContextFactory(
+            GridFiles(tls.host_certificate, tls.host_key, tls.ca_directory, tls.vomsdir),
+            accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
+        self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
         limits = config.limits
         self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
@@ -149,31 +170,29 @@ class Pandad(MultiService):
     def _handlers(self) -> Sequence[object]:
         dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
-        files, authority = self._config.files, Authority(self._config.identity.groups)
-        debug, secrets, job_secrets = Debug(self._store, authority), *self._secret_keepers()
+        files, debug = self._config.files, Debug(self._store)
+        secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface, authority), dispatcher, debug),
-            Creds(secrets),
+            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Creds(secrets, lending),
+            Account(Accounts(self._store, self._vault)),
+            LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
             Metaconfig(),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
 
-    def _secret_keepers(self) -> tuple[Secrets, JobSecrets]:
-        config = self._config.secrets
-        keys = vault.read(config.key_file) if config.key_file is not None else None
-        return Secrets(self._store, keys), JobSecrets(self._store, keys, config)
-
     def _authenticators(self) -> Authenticators:
-        who = self._config.identity
-        roles = {Role.PILOT: who.pilot, Role.PRODUCTION: who.production, Role.ADMIN: who.admin}
-        return Authenticators([X509Authenticator(time.time)], Grants(roles).granted)
+        x509 = X509Authenticator(time.time, self._tls.attributes)
+        return Authenticators([x509, self._tokens.authenticator], self._grants.granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -185,10 +204,13 @@ class Pandad(MultiService):
             alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
-            historian=Historian(store, config.history).run_once)
+            historian=Historian(store, config.history).run_once,
+            rights=self._rights.run_once,
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
+        loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
-            if loop.loop_name in ("brokerage", "activator", "adder"):
+            if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
 
@@ -205,12 +227,19 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._reload).setServiceParent(self)
+        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
+        watch.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
+        for source in self._tokens.sources:
+            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
+            source.wake = loop.wake
+            loop.setServiceParent(self)
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
+        signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
 
@@ -235,15 +264,18 @@ class Pandad(MultiService):
 
     async def _open(self) -> None:
         """Bring the schema up to date, however long the database takes to appear; then start the loops."""
+        upgrading = Store(self._reactor, replace(self._config.database, statement_timeout_s=UPGRADE_LIMIT_S))
         while self.running and self._problem is not None:
             try:
-                applied = await self._store.transact("upgrade", migrate.upgrade)
+                applied = await upgrading.transact("upgrade", migrate.upgrade)
+                await self._rights.run_once()
             except (Unavailable, migrate.SchemaError) as error:
                 self._complain(str(error))
                 await deferLater(self._reactor, SCHEMA_RETRY_S)
             else:
                 self._problem = None
                 self.log.info("the database is ready, {n} migrations applied", n=applied)
+        await upgrading.close()
         if self.running:
             with suppress(Unavailable):  # then they run out by themselves
                 await self._leases.reclaim()
@@ -257,12 +289,9 @@ class Pandad(MultiService):
             self.log.error("not ready: {problem}", problem=problem)
         self._problem = problem
 
-    async def _reload(self) -> bool:
-        self._tls.reload()
-        return False
-
     def _checks(self) -> Sequence[Check]:
-        return (lambda: self._problem, self._database_complaint, *(loop.complaint for loop in self._loops))
+        loops = (loop.complaint for loop in self._loops)
+        return (lambda: self._problem, self._database_complaint, self._tls_watch.complaint, *loops)
 
     async def _database_complaint(self) -> str | None:
         try:
@@ -272,6 +301,11 @@ class Pandad(MultiService):
         except WaitTimeout:
             return f"the database did not answer within {READY_LIMIT_S:g} s"
         return None
+
+
+def _grants(config: IdentityConfig) -> Grants:
+    roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
+    return Grants(roles, config.groups, config.vos, directory=None)
 
 
 def _number(port: IListeningPort) -> int:

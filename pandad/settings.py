@@ -213,7 +213,7 @@ def render(settings: Any, path: tuple[str, ...] = ()) -> str:
             tables = {k: v for k, v in value.items() if is_dataclass(v)}
             entries = "".join(f"{_quoted(k)} = {_written(v)}\n" for k, v in value.items() if k not in tables)
             sections.append(f"\n# {f.metadata['rule'].doc}\n[{'.'.join(inner)}]\n{entries}")
-            sections += [f"\n[{'.'.join((*inner, _quoted(k)))}]\n{render(v)}" for k, v in tables.items()]
+            sections += [f"\n[{'.'.join((*inner, _quoted(k)))}]\n{render(v, (*inner, _quoted(k)))}" for k, v in tables.items()]
         else:
             scalars.append(f"# {_prose(f)}\n{f.name} = {_written(value)}\n")
     return "".join(scalars + sections)

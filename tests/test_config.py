@@ -100,7 +100,8 @@ def test_any_configuration_reads_back(port: int, period_s: float, names: list[st
         ),
         (
             DATABASE + "[identity]\nadmin=['CN=x']",
-            "c:4: identity.admin[1]: is 'CN=x'; write the DN in slash form, as \"/DC=org/DC=example/CN=Some Name\"",
+            "c:4: identity.admin[1]: is 'CN=x'; write a DN in slash form, as \"/DC=org/DC=example/CN=Some Name\", "
+            '"SUBJECT from ANCHOR", or an FQAN, as "/atlas/Role=pilot"',
         ),
         (DATABASE + "[log]\nlevel='warning'", "c:4: log.level: is 'warning'; did you mean warn?"),
         (
@@ -208,3 +209,47 @@ def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[log]\nlevel = info")
     with pytest.raises(ConfigError, match=r'bad.toml:2: .*level = "info"'):
         load(tmp_path / "bad.toml")
+
+
+ISSUER = f"""{DATABASE}[tokens.issuers.iam]
+issuer = "https://iam.test/"
+vo = "atlas"
+audience = ["https://panda.test"]
+"""
+
+
+def test_token_issuers_read_back() -> None:
+    """Each with what its groups and robots are."""
+    config = parse(f'{ISSUER}algorithms = ["ES256"]\n[tokens.issuers.iam.groups]\n"odd one" = "/atlas/Role=x"\n'
+                   '[tokens.issuers.iam.robots]\nr2d2 = ["atlas/pilot"]\n')
+    assert parse(render(config)) == config
+    issuer = config.tokens.issuers["iam"]
+    assert (issuer.algorithms, issuer.groups, issuer.robots) == (
+        ("ES256",), {"odd one": "/atlas/Role=x"}, {"r2d2": ("atlas/pilot",)})
+
+
+@pytest.mark.parametrize(("but", "says"), [
+    (("https://iam.test/", "http://iam.test/"), "issuer: is 'http://iam.test/'; write https"),
+    (("https://iam.test/", "iam.test"), "write an address"),
+    (("https://iam.test/", "https://iam.test/?a=b"), "without a question mark"),
+    (("https://iam.test/", "https://a:b@iam.test/"), "write an address"),
+    (("https://iam.test/", "https://iam.test:x/"), "write an address"),
+    (('"atlas"', '"at las"'), "write a name"),
+    (('["https://panda.test"]', "[]"), "tokens.issuers.iam: has no audience"),
+    (('["https://panda.test"]', '[""]'), "is empty"),
+    (('["https://panda.test"]', '["x"]\nalgorithms = ["HS256"]'), "is 'HS256'"),
+    (('["https://panda.test"]', '["x"]\nalgorithms = []'), "has no algorithms"),
+    (('["https://panda.test"]', '["x"]\ndiscovery = "http://iam.test/"'), "write https"),
+    (('["https://panda.test"]', '["x"]\ngroups = {a = "atlas"}'), 'write "/vo"'),
+])
+def test_mistakes_about_token_issuers(but: tuple[str, str], says: str) -> None:
+    """Each is an error that says what to write: over http anybody could send keys, and every audience would be a hole."""
+    with pytest.raises(ConfigError) as caught:
+        parse(ISSUER.replace(*but))
+    assert says in str(caught.value)
+
+
+def test_issuers_on_this_host_need_no_https() -> None:
+    """As that of a sandbox."""
+    for host in ("localhost:8080", "127.0.0.1", "[::1]:1"):
+        assert parse(ISSUER.replace("https://iam.test", f"http://{host}")).tokens.issuers

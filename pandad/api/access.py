@@ -1,11 +1,28 @@
-"""Who may call what. A rule looks at the caller only; rules on single jobs belong to the rooms."""
+"""Who may call what. A rule says which callers are let in, and what of those things that have an owner they reach with the call;
+the first is checked before the handler, the second by the room, by the same table (spec/ground.py).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from pandad.spec import ground
 from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
+from pandad.spec.ground import Ground
+
+
+class Reach(StrEnum):
+    """Whose things a call is about."""
+
+    NOTHING = "nothing that is somebody's"
+    READ = "any job, to read"
+    OWN = "the caller's own"
+    CLAIM = "any job that fits; without a role of pilots, the caller's own user jobs"
+    REPORT = "any job; without a role of pilots, those that the caller took"
+    LENT = "what pilots are lent"
+    GROUNDS = "jobs, on these grounds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,13 +31,21 @@ class Access:
 
     ``roles``: one of these is needed (admin always counts); empty = no role needed.
     ``limited``: whether a limited proxy is enough. One is in the hands of a job, so it may do a pilot's work only.
+    ``reach``: what of others it can touch; "the caller's own" is that of all identities of his account.
+    ``grounds``: with Reach.GROUNDS, and only then, on which of them.
     """
 
     name: str
     says: str
+    reach: Reach
     anonymous: bool = False
     limited: bool = False
     roles: frozenset[Role] = frozenset()
+    grounds: frozenset[Ground] = frozenset()
+
+    def __post_init__(self) -> None:
+        if bool(self.grounds) != (self.reach is Reach.GROUNDS):
+            raise TypeError(f"{self.name}: grounds go with Reach.GROUNDS")
 
     def check(self, caller: Caller) -> None:
         """Return if the caller may go on.
@@ -34,21 +59,31 @@ class Access:
             raise NotAuthenticated(
                 f"this call is for {self.says}, and no identity came with it: connect with a proxy or a certificate")
         if caller.limited and not self.limited:
-            raise Forbidden(f"this call is for {self.says}, and a limited proxy is not enough for it; {_who(caller)}")
+            raise Forbidden(f"this call is for {self.says}, and a limited proxy is not enough for it; {caller.described}")
         if self.roles and not caller.has(*self.roles):
-            raise Forbidden(f"this call is for {self.says}; {_who(caller)}")
+            raise Forbidden(f"this call is for {self.says}; {caller.described}")
 
 
-def _who(caller: Caller) -> str:
-    assert caller.identity is not None
-    roles = ", ".join(sorted(caller.roles)) or "none"
-    return f"you are {caller.identity.subject} (vouched for by {caller.identity.anchor}), with roles: {roles}"
-
-
-PUBLIC = Access(name="PUBLIC", says="everybody", anonymous=True, limited=True)
-IDENTIFIED = Access(name="IDENTIFIED", says="anybody with an identity")
+PUBLIC = Access(name="PUBLIC", says="everybody", reach=Reach.NOTHING, anonymous=True, limited=True)
+IDENTIFIED = Access(name="IDENTIFIED", says="anybody with an identity", reach=Reach.NOTHING)
+READ = Access(name="READ", says="anybody with an identity", reach=Reach.READ)
+OWN = Access(name="OWN", says="anybody with an identity, about what is his own", reach=Reach.OWN)
+KILL = Access(
+    name="KILL", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.KILL)
+DEBUG = Access(
+    name="DEBUG", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.DEBUG)
+DEBUG_AS_PILOT = Access(
+    name="DEBUG_AS_PILOT", says="the pilot of a job, its owner, those who manage it, and admins", reach=Reach.GROUNDS,
+    grounds=ground.DEBUG, limited=True)
 PILOT = Access(
-    name="PILOT", says="pilots (role pilot, production or admin)", limited=True,
+    name="PILOT", says="pilots (role pilot, production or admin)", limited=True, reach=Reach.NOTHING,
     roles=frozenset({Role.PILOT, Role.PRODUCTION}))
 # The rooms see to it that without a role one gets nothing but his own user jobs, and updates only what he got.
-PILOT_OR_OWNER = Access(name="PILOT_OR_OWNER", says="pilots, and users who run their own pilots", limited=True)
+CLAIM = Access(name="CLAIM", says="pilots, and users who run their own pilots", limited=True, reach=Reach.CLAIM)
+REPORT = Access(name="REPORT", says="pilots, and users who run their own pilots", limited=True, reach=Reach.REPORT)
+# What is handed out is worth more than a limited proxy, which is in the hands of a job.
+LENT = Access(
+    name="LENT", says="pilots (role pilot, production or admin) with a full proxy, a certificate or a token", reach=Reach.LENT,
+    roles=PILOT.roles)
+LENT_KEY = Access(
+    name="LENT_KEY", says="who starts pilots (role production or admin)", reach=Reach.LENT, roles=frozenset({Role.PRODUCTION}))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Protocol
 
-from pandad.api.gridcert import PeerIdentity, PeerRefused
-from pandad.api.tls import peer_chain
+from twisted.logger import Logger
+
+from pandad import metrics
+from pandad.api.gridcert import PeerIdentity
+from pandad.api.handshake import peer_chain
+from pandad.api.refusal import AttributeRefusal, AttributesRefused, PeerRefused
+from pandad.api.voms import VomsAttributes
 from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.errors import NotAuthenticated
 
@@ -27,6 +32,7 @@ class IAuthenticator(Protocol):
 
         :param request: a twisted.web.http.Request; its body is not to be touched.
         :raise NotAuthenticated: there is a credential, and it is not good; says why.
+        :raise Unavailable: there is one, and whether it is good cannot be told now.
         """
 
 
@@ -48,24 +54,32 @@ class Authenticators:
         return Caller(None, host=_host(request))
 
 
+Attributes = Callable[[PeerIdentity], VomsAttributes | None]
+"""What a VO says of a peer; raises AttributesRefused. See tls.GridContextFactory."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was found out about the other end of a connection; without a certificate it is nobody, for ever."""
+    """What was found out about the other end of a connection, until then; without a certificate it is nobody, for ever."""
 
     credential: Credential | None = None
-    not_after_s: float = inf  # since 1970
+    until_s: float = inf  # since 1970
 
 
 class X509Authenticator:
-    """Certificates and proxies, as verified in the TLS handshake.
+    """Certificates and proxies, as verified in the TLS handshake, and the VOMS attributes that they carry.
+
+    Attributes that are not good are not counted, and the identity stays: the credential says why.
 
     :param now_s: the wall clock, seconds since 1970: certificates end by it.
+    :param attributes: None: what a VO says counts for nothing.
     """
 
     name = "x509"
+    log = Logger()
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
+    def __init__(self, now_s: Callable[[], float], attributes: Attributes | None = None) -> None:
+        self._now_s, self._attributes = now_s, attributes
 
     async def authenticate(self, request: Any) -> Credential | None:
         """See IAuthenticator."""
@@ -74,9 +88,8 @@ class X509Authenticator:
         known: _Known | None = getattr(connection, "pandad_peer", None)
         if known is None:
             known = connection.pandad_peer = self._read(request)
-        if known.credential is not None and known.not_after_s < self._now_s():
-            subject, not_after = known.credential.identity.subject, known.credential.not_after
-            raise NotAuthenticated(f"the certificate of {subject} expired at {not_after.isoformat()}")
+        if known.until_s < self._now_s() and known.credential is not None:
+            known = connection.pandad_peer = self._later(known.credential)
         return known.credential
 
     def _read(self, request: Any) -> _Known:
@@ -86,16 +99,42 @@ class X509Authenticator:
         try:
             peer = peer_chain(handle())
         except PeerRefused as refused:
+            metrics.count(f"tls.refused.{refused.reason}")
+            self.log.info("refused the chain from {peer}: {sentence} ({reason})",
+                          peer=_host(request), sentence=str(refused), reason=refused.reason.value)
             raise NotAuthenticated(str(refused)) from None
-        if peer is None:
-            return _Known()
-        return _Known(_credential(peer, _host(request)), peer.not_after.timestamp())
+        return self._known(peer, _host(request)) if peer is not None else _Known()
+
+    def _known(self, peer: PeerIdentity, host: str) -> _Known:
+        credential = Credential(
+            kind=self.name, identity=Identity(peer.anchor, peer.dn), not_after=peer.not_after, host=host, limited=peer.limited)
+        try:
+            proved = self._attributes(peer) if self._attributes is not None else None
+        except AttributesRefused as refused:
+            metrics.count(f"voms.refused.{refused.reason}")
+            self.log.info("the VOMS attributes of {dn!r} from {peer} do not count, {why} ({reason})",
+                          dn=peer.dn, peer=host, why=str(refused), reason=refused.reason.value)
+            return _Known(replace(credential, unproved=_unproved(refused)), peer.not_after.timestamp())
+        if proved is None:
+            return _Known(credential, peer.not_after.timestamp())
+        credential = replace(credential, vo=proved.vo, fqans=proved.fqans, nickname=proved.nickname)
+        return _Known(credential, min(peer.not_after, proved.not_after).timestamp())
+
+    def _later(self, credential: Credential) -> _Known:
+        """What is left when the first thing of a credential has ended.
+
+        :raise NotAuthenticated: nothing is.
+        """
+        if credential.not_after.timestamp() < self._now_s():
+            subject, not_after = credential.identity.subject, credential.not_after
+            raise NotAuthenticated(f"the certificate of {subject} expired at {not_after.isoformat()}")
+        refused = AttributesRefused(AttributeRefusal.EXPIRED, "while the connection was open")
+        less = replace(credential, vo="", fqans=(), nickname="", unproved=_unproved(refused))
+        return _Known(less, credential.not_after.timestamp())
 
 
-def _credential(peer: PeerIdentity, host: str) -> Credential:
-    return Credential(
-        kind=X509Authenticator.name, identity=Identity(peer.anchor, peer.dn), not_after=peer.not_after, host=host,
-        limited=peer.limited)
+def _unproved(refused: AttributesRefused) -> str:
+    return f"the VOMS attributes of the proxy do not count, {refused}"
 
 
 def _host(request: Any) -> str:

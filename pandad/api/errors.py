@@ -11,7 +11,8 @@ from uuid import uuid4
 from twisted.logger import Logger
 
 from pandad.api.encode import JSON, TEXT, Envelope, Reply, json_bytes, legacy
-from pandad.spec.errors import Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, Unavailable
+from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, Unavailable
+from pandad.spec.token import BadToken
 
 T = TypeVar("T")
 
@@ -100,6 +101,7 @@ _PLAIN: Answers = {
 }
 _V1: Answers = {
     PandadError: Answer(200),  # clients read the envelope only of a 200
+    BadToken: Answer(403),  # as PanDA, before it looks for what was called
     TooLarge: Answer(413),
     TooManyCalls: Answer(429),
     Incident: Answer(500),
@@ -122,6 +124,15 @@ RESPONSES: Mapping[str, Answers] = {
         Forbidden: Answer(200, 60),
         ActivePortNeeded: Answer(403),
     },
+    # getProxy and its kin: a pilot that gets anything but a 200 with JSON has no reason to show; one token less ends no job.
+    "legacy credential": {
+        PandadError: Answer(200, 90),
+        BadRequest: Answer(200, 30),
+        Unavailable: Answer(200, 10),
+        NotAuthenticated: Answer(200, 70),
+        Forbidden: Answer(200, 70),
+        ActivePortNeeded: Answer(403),
+    },
 }
 
 
@@ -142,6 +153,15 @@ def refuse_legacy(error: PandadError, answers: Answers, wants_json: bool) -> Rep
     if answer.status_code is not None:
         return legacy({"StatusCode": answer.status_code, "errorDialog": str(error)}, wants_json)
     return Reply(f"ERROR : {error}".encode(), TEXT, answer.status, _headers(answer))
+
+
+def refuse_credential(error: PandadError, answers: Answers) -> Reply:
+    """Always JSON, with the keys that pilots look at: a form crashes the pilot's monitor."""
+    answer = answer_to(error, answers)
+    if answer.status_code is None:
+        return refuse_legacy(error, answers, True)
+    said = str(error)
+    return legacy({"StatusCode": answer.status_code, "errorDialog": said, "ErrorDialog": said, "userProxy": ""}, True)
 
 
 def _headers(answer: Answer) -> tuple[tuple[bytes, bytes], ...]:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
-from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
 from pandad.api.load import Urgency
-from pandad.api.route import ANY, GET, LEGACY, LEGACY_GETJOB, MIB, POST, Route
+from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, Route
 from pandad.api.v1.pilot import NO_JOBS, definitions, urgency_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
@@ -40,7 +40,7 @@ class Legacy:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
+    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=CLAIM, takes=AcquireJobs, forgiving=True,
            tells_gone=True, urgency=Urgency.ACQUIRE)
     async def getJob(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
@@ -49,7 +49,7 @@ class Legacy:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
-    @Route("/server/panda/updateJob", POST, LEGACY, access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
+    @Route("/server/panda/updateJob", POST, LEGACY, access=REPORT, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB, urgency=urgency_of)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
@@ -73,12 +73,6 @@ class Legacy:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)
         return OK
-
-    @Route("/server/panda/get_access_token", GET, LEGACY, access=PILOT_OR_OWNER, encode=encode.as_json, urgency=Urgency.ALWAYS)
-    async def get_access_token(self, caller: Caller) -> Answer:
-        """No tokens are given out: the pilot keeps what it has. JSON always: a form crashes the pilot's monitor."""
-        said = "this server gives out no tokens"
-        return {"StatusCode": 70, "errorDialog": said, "ErrorDialog": said, "userProxy": ""}
 
     @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr,
            urgency=Urgency.ALWAYS)

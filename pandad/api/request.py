@@ -65,6 +65,16 @@ class PandaRequest(Request):
         value = self.getHeader(key.encode())
         return None if value is None else value.decode("utf-8", "replace")
 
+    def values(self, name: bytes) -> list[bytes]:
+        """Each value of a header: whose value decides must not be said twice.
+
+        :param name: in small letters.
+        """
+        if self._whole is not None:  # in which no name stands twice
+            value = self._whole[0].get(name)
+            return [] if value is None else [value]
+        return list(self.requestHeaders.getRawHeaders(name, ()))
+
     def body(self) -> bytes:
         """The whole body. To be taken before anything is waited for: it goes when the client hangs up."""
         if self._whole is not None:

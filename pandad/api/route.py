@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pandad.api import encode
 from pandad.api.access import Access
 from pandad.api.encode import FileReply, Reply
-from pandad.api.errors import RESPONSES, refuse_legacy, refuse_v1
+from pandad.api.errors import RESPONSES, refuse_credential, refuse_legacy, refuse_v1
 from pandad.api.load import Urgency
 from pandad.spec.errors import PandadError
 
@@ -36,6 +36,8 @@ V1_ACQUIRE = Dialect("v1 acquire", encode.envelope, lambda error, _: refuse_v1(e
 LEGACY = Dialect("legacy", encode.legacy, lambda error, json: refuse_legacy(error, RESPONSES["legacy"], json))
 LEGACY_GETJOB = Dialect(
     "legacy getJob", encode.legacy, lambda error, json: refuse_legacy(error, RESPONSES["legacy getJob"], json))
+LEGACY_CREDENTIAL = Dialect(
+    "legacy credential", encode.as_json, lambda error, _: refuse_credential(error, RESPONSES["legacy credential"]))
 PLAIN = Dialect("plain", encode.as_text, lambda error, json: refuse_legacy(error, RESPONSES["plain"], json))
 
 GET, POST = ("GET",), ("POST",)
@@ -93,12 +95,18 @@ class Route:
     @property
     def legacy(self) -> bool:
         """Whether the caller spells names as the legacy dialect does."""
-        return self.dialect in (LEGACY, LEGACY_GETJOB)
+        return self.dialect in (LEGACY, LEGACY_GETJOB, LEGACY_CREDENTIAL)
 
 
 def declared(handlers: Sequence[object]) -> Iterator[tuple[Route, Callable[..., Any]]]:
     """All routes of these handler objects, with the bound methods that answer them."""
     for handler in handlers:
-        for name, function in vars(type(handler)).items():
-            for route in getattr(function, "routes", ()):
-                yield route, getattr(handler, name)
+        for route, name in routes_of(type(handler)):
+            yield route, getattr(handler, name)
+
+
+def routes_of(handler: type) -> Iterator[tuple[Route, str]]:
+    """All routes of a class of handlers, with the names of the methods that answer them."""
+    for name, function in vars(handler).items():
+        for route in getattr(function, "routes", ()):
+            yield route, name

@@ -1,71 +1,53 @@
 """TLS as the grid speaks it: a client may show a certificate or an RFC 3820 proxy of any depth, and need not
 show any.
 
-Who is let through the handshake:
+Who is let through the handshake (handshake.py):
 
 * nobody who shows a certificate that is expired, not yet valid, forged, or of an authority not in the CA
   directory;
 * nobody whose certificate, or whose proxy's certificate, is revoked. Authorities without a CRL are tolerated;
   an *expired* CRL is not, unless asked for: then revocations reach us late, but a CRL fetcher that died does
   not lock everybody out;
-* nobody with a name that his authority may not sign (signingpolicy.py), nor with a proxy of Globus 2;
+* nobody with a name that his authority may not sign (signingpolicy.py), nor with a proxy of Globus 2, unless asked for;
 * everybody without a certificate. What he may do then is not decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from pandad.api.gridcert import PeerIdentity, PeerRefused, Reading, identify, read, slash_form
-from pandad.api.signingpolicy import Policies, may_sign, read_policies
+from pandad.api.gridcert import PeerIdentity
+from pandad.api.handshake import GridConnection, Rules, peer_chain, verifier
+from pandad.api.refusal import PeerRefused
+from pandad.api.revocation import Trust
+from pandad.api.signingpolicy import read_policies
+from pandad.api.voms import Voms, VomsAttributes
+from pandad.api.vomsdir import read_vomsdir
 
-__all__ = ["GridContextFactory", "PeerIdentity", "PeerRefused", "TlsConfigError", "peer_chain"]
+__all__ = ["GridContextFactory", "GridFiles", "PeerIdentity", "PeerRefused", "TlsConfigError", "peer_chain"]
 
-NO_CRL = 3
-"""X509_V_ERR_UNABLE_TO_GET_CRL (OpenSSL: x509_vfy.h)."""
-CRL_EXPIRED = 12
-"""X509_V_ERR_CRL_HAS_EXPIRED."""
-FAULTS = {
-    9: "not valid yet",
-    10: "expired",
-    12: "the CRL of its authority has expired",
-    18: "signed by itself",
-    19: "its authority is not trusted here",
-    20: "its authority is not trusted here",
-    23: "revoked",
-    25: "more authorities in the chain than one of them allows",
-    38: "more proxies in the chain than one of them allows",
-    79: "signed by something that is not an authority",
-}
-"""The usual ones of OpenSSL's X509_V_ERR_ numbers (x509_vfy.h), in words for the log."""
-REMEMBERED_CERTIFICATES = 10_000
-"""By their encoded form: pilots come back with the same chain, and reading it anew costs a third of the handshake. Only what a
-certificate says is remembered, and whether its authority may sign it; whom a connection stands for is found out for each."""
 NO_AUTO_CHAIN = 0x8
 """SSL_MODE_NO_AUTO_CHAIN (OpenSSL: ssl.h). Without it, a server whose file holds no chain looks for one, and verifies it, in
 each handshake."""
 DEEPEST_CHAIN = 20
 """Certificates; each delegation of a proxy adds one."""
+CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy, and encryption that authenticates. Those of TLS 1.3 are all so."""
 
 HOST_KEY_KINDS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 HostKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-VerifyCallback = Callable[[Any, crypto.X509, int, int, int], bool]
-
-log = Logger()
 
 
 class TlsConfigError(Exception):
@@ -77,59 +59,62 @@ class TlsConfigError(Exception):
         self.problem = problem
 
 
-class GridConnection(SSL.Connection):
-    """Keeps what was read of its client's chain when that was verified: getting the chain from OpenSSL costs as much again."""
+@dataclass(frozen=True, slots=True)
+class GridFiles:
+    """Where everything is that TLS needs.
 
-    def __init__(self, context: SSL.Context, socket: None) -> None:
-        super().__init__(context, socket)
-        self.verified_chain: dict[int, Reading] = {}  # by depth, the leaf at 0
+    :param certificate: of this host, PEM, may be followed by its chain. :param key: PEM, not encrypted.
+    :param ca_directory: ``<hash>.0``, ``<hash>.r0``, ``*.signing_policy``. :param vomsdir: see vomsdir.py; None: no VO is known.
+    """
+
+    certificate: Path
+    key: Path
+    ca_directory: Path
+    vomsdir: Path | None = None
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class GridContextFactory:
-    """Server side connections for the host certificate `certificate` (PEM, may be followed by its chain) with
-    `key` (PEM, not encrypted), trusting the authorities in `ca_directory` (``<hash>.0``, ``<hash>.r0``,
-    ``*.signing_policy``).
+    """Server side connections for a host, trusting the authorities of a folder; and what VOMS says of who comes over them.
 
-    Raises TlsConfigError, now and in `reload`."""
+    :param accept_old_style: see gridcert.identify.
+    :raise TlsConfigError: also in `reload`.
+    """
 
-    def __init__(
-        self, certificate: Path, key: Path, ca_directory: Path, *, accept_expired_crl: bool = False
-    ) -> None:
-        self._certificate = certificate
-        self._key = key
-        self._ca_directory = ca_directory
-        self._tolerated = {NO_CRL, CRL_EXPIRED} if accept_expired_crl else {NO_CRL}
+    def __init__(self, files: GridFiles, *, accept_expired_crl: bool = False, accept_old_style: bool = False) -> None:
+        self.files = files
+        self._accept_expired_crl, self._accept_old_style = accept_expired_crl, accept_old_style
         self.reload()
 
     def reload(self) -> None:
         """Read all files anew, for the connections to come; to be called from time to time, as OpenSSL keeps
         the CRLs it has read. Takes a few ms. If it raises TlsConfigError, what was read before stays in
-        force."""
-        check_ca_directory(self._ca_directory)
-        policies = read_policies(self._ca_directory)
+        force. Connections that are open stay as they are."""
+        files = self.files
+        check_ca_directory(files.ca_directory)
+        policies = read_policies(files.ca_directory)
         context = _new_context()
-        _use_host_certificate(context, self._certificate, self._key)
-        _send_chain(context, self._certificate, self._ca_directory)
-        _trust(context, self._ca_directory)
-        context.set_verify(SSL.VERIFY_PEER, _verifier(policies, frozenset(self._tolerated)))
+        _use_host_certificate(context, files.certificate, files.key)
+        _send_chain(context, files.certificate, files.ca_directory)
+        _trust(context, files.ca_directory)
+        context.set_verify(SSL.VERIFY_PEER, verifier(Rules(policies, self._accept_expired_crl, self._accept_old_style)))
+        trust = Trust.of(files.ca_directory, policies, self._accept_expired_crl)
+        self._voms = Voms(read_vomsdir(files.vomsdir), trust, host_names(files.certificate), _now)
         self._context = context
 
+    def attributes(self, peer: PeerIdentity) -> VomsAttributes | None:
+        """What a VO says of a peer; None if no VO says anything.
+
+        :raise AttributesRefused: what came along does not count.
+        """
+        return self._voms.attributes(peer.attributes, peer.end_entity) if peer.attributes is not None else None
+
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return GridConnection(self._context, None)
+        return GridConnection(self._context, tlsProtocol, self._accept_old_style)
 
 
-def peer_chain(connection: GridConnection) -> PeerIdentity | None:
-    """Who is at the other end of an established connection; None if no certificate was shown.
-
-    The same for the life of the connection: callers keep the answer. Raises PeerRefused."""
-    chain = connection.verified_chain
-    return identify([chain[depth] for depth in range(len(chain))]) if chain else None
-
-
-@lru_cache(maxsize=REMEMBERED_CERTIFICATES)
-def _reading(der: bytes) -> Reading:
-    return read(x509.load_der_x509_certificate(der))
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def check_ca_directory(ca_directory: Path) -> None:
@@ -142,10 +127,7 @@ def check_ca_directory(ca_directory: Path) -> None:
 
 def check_host_certificate(certificate: Path, now: datetime) -> None:
     """Raises TlsConfigError unless the file holds a certificate that is valid at `now` (aware)."""
-    try:
-        host = x509.load_pem_x509_certificate(_read(certificate))
-    except ValueError as error:
-        raise TlsConfigError(certificate, f"holds no certificate in PEM form ({error})") from error
+    host = load_certificates(certificate)[0]
     if host.not_valid_after_utc < now:
         raise TlsConfigError(certificate, f"expired on {host.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
     if host.not_valid_before_utc > now:
@@ -154,9 +136,27 @@ def check_host_certificate(certificate: Path, now: datetime) -> None:
         )
 
 
+def load_certificates(file: Path) -> list[x509.Certificate]:
+    """All of a PEM file, at least one. Raises TlsConfigError."""
+    try:
+        return x509.load_pem_x509_certificates(_read(file))
+    except ValueError as error:
+        raise TlsConfigError(file, f"holds no certificate in PEM form ({error})") from error
+
+
+def host_names(certificate: Path) -> Collection[str]:
+    """What the host is called by its certificate. Raises TlsConfigError."""
+    host = load_certificates(certificate)[0]
+    names = [str(a.value) for a in host.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    with suppress(x509.ExtensionNotFound):
+        names += host.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    return names
+
+
 def _new_context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(CIPHERS)
     context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE)
     # A resumed session has the leaf but not the chain: no user could be told from it, and no CRL would be
     # asked.
@@ -169,7 +169,7 @@ def _new_context() -> SSL.Context:
 
 
 def _use_host_certificate(context: SSL.Context, certificate: Path, key: Path) -> None:
-    check_host_certificate(certificate, datetime.now(UTC))
+    check_host_certificate(certificate, _now())
     private = _load_key(key)
     try:
         context.use_certificate_chain_file(str(certificate))
@@ -185,7 +185,7 @@ def _use_host_certificate(context: SSL.Context, certificate: Path, key: Path) ->
 def _send_chain(context: SSL.Context, certificate: Path, ca_directory: Path) -> None:
     """What leads from the host certificate to its root, for clients that know only the root: from the directory, if the file of
     the host certificate does not say."""
-    host, *chain = x509.load_pem_x509_certificates(_read(certificate))
+    host, *chain = load_certificates(certificate)
     if chain:
         return
     store = crypto.X509Store()
@@ -225,33 +225,3 @@ def _trust(context: SSL.Context, ca_directory: Path) -> None:
     # CRL_CHECK alone looks at the leaf only, and the leaf of a proxy is in no CRL: its revoked user would be
     # let in.
     store.set_flags(flags.ALLOW_PROXY_CERTS | flags.CRL_CHECK | flags.CRL_CHECK_ALL)
-
-
-def _verifier(policies: Policies, tolerated: frozenset[int]) -> VerifyCallback:
-    """OpenSSL calls it for each fault it found, and at the end for each certificate of the chain, the root first."""
-
-    within_policy = lru_cache(maxsize=REMEMBERED_CERTIFICATES)(partial(_signed_within_policy, policies))
-
-    def verify(connection: GridConnection, shown: crypto.X509, fault: int, depth: int, good: int) -> bool:
-        if not good:
-            if fault not in tolerated:
-                _log_refusal(shown.to_cryptography(), FAULTS.get(fault, f"OpenSSL verification fault {fault}"))
-            return fault in tolerated
-        reading = _reading(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
-        if not within_policy(reading):
-            _log_refusal(shown.to_cryptography(), "its authority may not sign this name")
-            return False
-        connection.verified_chain[depth] = reading
-        return True
-
-    return verify
-
-
-def _signed_within_policy(policies: Policies, certificate: Reading) -> bool:
-    if certificate.self_issued or certificate.policy is not None:
-        return True
-    return may_sign(policies, certificate.issuer, certificate.subject)
-
-
-def _log_refusal(certificate: x509.Certificate, reason: str) -> None:
-    log.info("refused certificate {dn}: {reason}", dn=slash_form(certificate.subject), reason=reason)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pandad.brokerage import weights
-from pandad.brokerage.rules import No, refusal
+from pandad.brokerage.loads import Limits, overload
+from pandad.brokerage.rules import RULES, No, refusal
 from pandad.brokerage.snapshot import Snapshot
+from pandad.brokerage.weights import Weight, generic
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 
 LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
-    """One queue's answer: the rule it fails, or its weight."""
+    """One queue's answer: the rule it fails, or its weight. Jobs of a round share them."""
 
     queue: str
     no: No | None
     weight: float = 0.0
 
-    def as_dict(self) -> dict[str, object]:
+    @cached_property
+    def stored(self) -> dict[str, object]:
         """As it is stored and shown."""
         if self.no is None:
             return {"queue": self.queue, "verdict": "ok", "weight": round(self.weight, 6), "text": "can take the job"}
@@ -59,31 +61,69 @@ class Decision:
         return [(v.queue, v.no) for v in self.verdicts if v.no is not None]
 
 
-def decide(jobs: Iterable[JobSpec], snapshot: Snapshot) -> Iterator[Decision]:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator chose."""
+
+    weight: Weight = generic
+    limits: Limits = Limits()
+
+
+def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = Policy()) -> Iterator[Decision]:
     """Decide on each job in turn; a queue that gets a job weighs less for the next one."""
-    given: Counter[str] = Counter()
-    seen: dict[tuple[object, ...], list[tuple[Queue, No | None]]] = {}
+    round_ = _Round(snapshot, policy)
     for job in jobs:
+        yield round_.decide(job)
+
+
+class _Round:
+    """What was found out for one job serves those that come after it: most are alike, and only one queue changes with each."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+        self._snapshot, self._policy = snapshot, policy
+        self._given: Counter[str] = Counter()
+        self._refusals: dict[tuple[object, ...], list[Verdict | None]] = {}
+        self._offers = [self._offer(queue, policy.limits) for queue in snapshot.queues]
+
+    def decide(self, job: JobSpec) -> Decision:
+        """The best queue that can take it."""
+        verdicts = [no or offer for no, offer in zip(self._refused(job), self._offers_to(job), strict=True)]
+        able = [place for place, verdict in enumerate(verdicts) if verdict.no is None]
+        if not able:
+            return Decision(job, None, tuple(verdicts))
+        place = max(able, key=lambda each: verdicts[each].weight)
+        self._give(place)
+        return Decision(job, self._snapshot.queues[place], tuple(verdicts))
+
+    def _refused(self, job: JobSpec) -> list[Verdict | None]:
         needs = _needs(job)
-        if needs not in seen:
-            seen[needs] = [(queue, refusal(job, queue)) for queue in snapshot.queues]
-        decision = _choose(job, seen[needs], snapshot, given)
-        if decision.chosen is not None:
-            given[decision.chosen.name] += 1
-        yield decision
+        if needs not in self._refusals:
+            answers = ((queue.name, refusal(job, queue)) for queue in self._snapshot.queues)
+            self._refusals[needs] = [Verdict(name, no) if no is not None else None for name, no in answers]
+        return self._refusals[needs]
 
+    def _offers_to(self, job: JobSpec) -> list[Verdict]:
+        if not job.is_pinned:
+            return self._offers
+        return [self._offer(queue, None) if queue.name == job.computingSite else offer
+                for queue, offer in zip(self._snapshot.queues, self._offers, strict=True)]
 
-def _choose(job: JobSpec, answers: list[tuple[Queue, No | None]], snapshot: Snapshot, given: Counter[str]) -> Decision:
-    verdicts = tuple(
-        Verdict(queue.name, no, weights.generic(queue.name, snapshot, given[queue.name]) if no is None else 0.0)
-        for queue, no in answers)
-    able = [(verdict.weight, queue) for verdict, (queue, no) in zip(verdicts, answers, strict=True) if no is None]
-    chosen = max(able, key=lambda pair: pair[0])[1] if able else None
-    return Decision(job, chosen, verdicts)
+    def _give(self, place: int) -> None:
+        queue = self._snapshot.queues[place]
+        self._given[queue.name] += 1
+        self._offers[place] = self._offer(queue, self._policy.limits)
+
+    def _offer(self, queue: Queue, limits: Limits | None) -> Verdict:
+        """What a queue says that fits. No limits are kept for jobs that have nowhere else to go."""
+        load = self._snapshot.load(queue.name, self._given[queue.name])
+        no = overload(queue, load, limits) if limits is not None else None
+        if no is not None:
+            return Verdict(queue.name, replace(no, passed=len(RULES)))
+        return Verdict(queue.name, None, self._policy.weight(load))
 
 
 def _needs(job: JobSpec) -> tuple[object, ...]:
     """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
     return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount,
             job.maxDiskCount, job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,
-            bool(job.inputs), bool(job.outputs))
+            job.AtlasRelease, job.homepackage, bool(job.container_name), bool(job.inputs), bool(job.outputs))

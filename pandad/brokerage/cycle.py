@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pandad.brokerage.broker import Decision, decide
+from pandad.brokerage.broker import Decision, Policy, decide
+from pandad.brokerage.loads import Limits
 from pandad.brokerage.snapshot import COUNTED, Snapshot
+from pandad.brokerage.weights import WEIGHTS
 from pandad.config import BrokerageConfig
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
@@ -21,7 +23,8 @@ class Cycle:
     """Gives `defined` jobs a queue."""
 
     def __init__(self, store: Store, config: BrokerageConfig) -> None:
-        self._store, self._config = store, config
+        self._store, self._batch = store, config.batch
+        self._policy = Policy(WEIGHTS[config.weight], Limits(config.waiting_limit))
 
     async def run_once(self) -> bool:
         """Broker the most urgent due jobs; True if there may be more.
@@ -29,11 +32,11 @@ class Cycle:
         Reading and writing are separate short transactions: a long one would hold back the vacuum of the hot table. A job that
         changed in between is simply not moved.
         """
-        due, snapshot = await self._store.read("brokerage_read", _read, self._config.batch)
+        due, snapshot = await self._store.read("brokerage_read", _read, self._batch)
         if due:
-            made = list(decide(due, snapshot))
+            made = list(decide(due, snapshot, self._policy))
             await self._store.transact("brokerage_write", _write, made)
-        return len(due) == self._config.batch
+        return len(due) == self._batch
 
 
 async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], Snapshot]:
@@ -49,7 +52,7 @@ async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
         txn.hint("activator")
     await _explain_refused(txn, [d for d in made if d.chosen is None])
     await decisions.put(txn, [
-        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.as_dict() for v in d.verdicts]) for d in made])
+        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.stored for v in d.verdicts]) for d in made])
 
 
 async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> None:

@@ -1,7 +1,7 @@
 """The rules: a small pure function per criterion, under PanDA's name for it, telling what the queue has and the job needs.
 
 Brokerage, and the explanation of a waiting job, use the same functions. 0 in a queue's limits means no limit (CRIC);
-criteria: PanDA generic and production brokers.
+criteria: PanDA generic, production and analysis brokers. What depends on how much work a queue has stands in loads.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pandad.spec.job import JobSpec
-from pandad.spec.site import Queue, QueueStatus
+from pandad.spec.platform import Platform
+from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class No:
 
 Rule = Callable[[JobSpec, Queue], No | None]
 
+ANALYSIS_LABELS = frozenset({"user", "panda"})
+NO_SOFTWARE = frozenset({"NULL", "None"})  # what clients write for none
 TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "rc_alrb"})
 
 
@@ -47,9 +50,24 @@ def status(job: JobSpec, queue: Queue) -> No | None:
     return No("status", queue.status.value, "online", f"the queue is {queue.status}")
 
 
+def kind_of_work(job: JobSpec, queue: Queue) -> No | None:
+    """A queue for production takes no analysis, and the other way round; tests go anywhere."""
+    if queue.type in (QueueType.UNIFIED, QueueType.SPECIAL) or job.prodSourceLabel in TEST_LABELS:
+        return None
+    need = QueueType.ANALYSIS if job.prodSourceLabel in ANALYSIS_LABELS else QueueType.PRODUCTION
+    if queue.type is need:
+        return None
+    return No("type", queue.type.value, need.value, f"the queue is for {queue.type}, the job is {need}")
+
+
 def memory(job: JobSpec, queue: Queue) -> No | None:
     """The queue's memory per slot covers the job's."""
     return _at_most("lowmemory", job.minRamCount, queue.maxrss_mb, "MB of memory")
+
+
+def least_memory(job: JobSpec, queue: Queue) -> No | None:
+    """A queue of large slots is not for small jobs."""
+    return _at_least("highmemory", job.minRamCount, queue.minrss_mb, "MB of memory")
 
 
 def disk(job: JobSpec, queue: Queue) -> No | None:
@@ -58,22 +76,56 @@ def disk(job: JobSpec, queue: Queue) -> No | None:
     return _at_most("disk", need, queue.maxwdir_mb, "MB of scratch disk")
 
 
+def input_size(job: JobSpec, queue: Queue) -> No | None:
+    """The queue lets a job have so much input."""
+    return _at_most("maxinputsize", (job.inputFileBytes or 0) // 2**20, queue.maxinput_mb, "MB of input")
+
+
 def cores(job: JobSpec, queue: Queue) -> No | None:
-    """The queue's slots have as many cores as the job wants."""
-    return _at_most("cpucore", job.coreCount or 1, queue.corecount, "cores")
+    """The queue's slots have as many cores as the job wants, and are not kept for jobs of one core or of several."""
+    need = max(job.coreCount or 1, 1)
+    if queue.slots is Slots.SCORE and need > 1:
+        return No("cpucore", 1, need, f"the queue is for jobs of one core, the job needs {need}")
+    if queue.slots is Slots.MCORE and need == 1:
+        return No("cpucore", queue.corecount, need, "the queue is for jobs of several cores, the job needs one")
+    return _at_most("cpucore", need, queue.corecount, "cores")
 
 
 def walltime(job: JobSpec, queue: Queue) -> No | None:
     """The queue lets a job run long enough."""
-    return _at_most("shortwalltime", job.maxWalltime or job.maxCpuCount, queue.maxtime_s, "s of wall time")
+    return _at_most("shortwalltime", _walltime_s(job), queue.maxtime_s, "s of wall time")
+
+
+def least_walltime(job: JobSpec, queue: Queue) -> No | None:
+    """A queue for long jobs is not for one that says it is short."""
+    return _at_least("longwalltime", _walltime_s(job), queue.mintime_s, "s of wall time")
 
 
 def platform(job: JobSpec, queue: Queue) -> No | None:
     """The queue has the job's platform; a queue that lists none takes any."""
-    if not job.cmtConfig or not queue.platforms or job.cmtConfig in queue.platforms:
+    need = Platform.of(job.cmtConfig).platform
+    if not need or not queue.platforms or not queue.platforms.isdisjoint((need, job.cmtConfig)):
         return None
     listed = ", ".join(sorted(queue.platforms))
-    return No("cmtconfig", listed, job.cmtConfig, f"the queue has {listed}, the job needs {job.cmtConfig}")
+    return No("cmtconfig", listed, need, f"the queue has {listed}, the job needs {need}")
+
+
+def architecture(job: JobSpec, queue: Queue) -> No | None:
+    """The queue has the processors that the job names."""
+    wanted = Platform.of(job.cmtConfig)
+    if wanted.runs_on(queue.hardware):
+        return None
+    have = ", ".join(map(str, queue.hardware)) or "no GPU named"
+    return No("architecture", have, wanted.needs, f"the queue has {have}, the job needs {wanted.needs}")
+
+
+def software(job: JobSpec, queue: Queue) -> No | None:
+    """The queue has the job's release or package; a queue that lists none has any, a container brings its own."""
+    named = [name for name in (job.AtlasRelease, job.homepackage) if name and name not in NO_SOFTWARE]
+    if not named or not queue.releases or job.container_name or not queue.releases.isdisjoint(named):
+        return None
+    listed, need = ", ".join(sorted(queue.releases)), " or ".join(named)
+    return No("cache", listed, need, f"the queue has {listed}, the job needs {need}")
 
 
 def storage(job: JobSpec, queue: Queue) -> No | None:
@@ -93,7 +145,9 @@ def excluded(job: JobSpec, queue: Queue) -> No | None:
 
 
 # The last is the rule that says most of a queue which would fit otherwise.
-RULES: Sequence[Rule] = (pinned, status, memory, disk, cores, walltime, platform, storage, excluded)
+RULES: Sequence[Rule] = (
+    pinned, status, kind_of_work, memory, least_memory, disk, input_size, cores, walltime, least_walltime, platform, architecture,
+    software, storage, excluded)
 
 
 def refusal(job: JobSpec, queue: Queue) -> No | None:
@@ -106,3 +160,14 @@ def _at_most(criterion: str, need: int, limit: int, what: str) -> No | None:
     if not limit or need <= limit:
         return None
     return No(criterion, limit, need, f"the job needs {need} {what}, the queue has {limit}")
+
+
+def _at_least(criterion: str, need: int, limit: int, what: str) -> No | None:
+    """Who does not say what it needs is not refused."""
+    if not need or need >= limit:
+        return None
+    return No(criterion, limit, need, f"the job needs {need} {what}, the queue is for jobs of {limit} and more")
+
+
+def _walltime_s(job: JobSpec) -> int:
+    return job.maxWalltime or job.maxCpuCount

@@ -8,16 +8,25 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.expiry import endings
+from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.tokens import authconfig, fetch
+from pandad.api.tokens.accepted import Accepted, from_config
+from pandad.api.tokens.discovery import FetchFailed
+from pandad.api.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
-from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, TlsConfig, load, sample
+from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample
 from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.spec.principal import principal_of
 from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.store import Store
+from pandad.tlsconfig import TlsConfig
+from pandad.tokenconfig import TokensConfig
 
 
 class Level(StrEnum):
@@ -68,23 +77,36 @@ def examine(path: Path) -> Iterator[Finding]:
         config = load(path, on_this_host=False)
     except ConfigError:
         return  # there is nothing to go on with, and it has been said why
-    yield tls(config.tls)
+    yield from tls(config.tls)
+    yield voms(config.tls)
     yield from ports(config.server)
     yield from identities(config)
+    yield from tokens(config.tokens)
     yield secrets(config)
     yield from endpoints(config)
     yield database(config.database)
 
 
-def tls(config: TlsConfig) -> Finding:
-    """Whether a TLS server can be made from the host certificate, its key and the CA folder."""
+def tls(config: TlsConfig) -> Iterator[Finding]:
+    """Whether a TLS server can be made from the host certificate, its key and the CA folder; and what of it ends soon."""
+    files = GridFiles(config.host_certificate, config.host_key, config.ca_directory, config.vomsdir)
     try:
-        GridContextFactory(config.host_certificate, config.host_key, config.ca_directory)
+        GridContextFactory(files)
     except TlsConfigError as e:
-        return Finding(Level.ERROR, "tls", str(e))
-    return Finding(
-        Level.OK, "tls", f"{config.host_certificate} and its key fit, {config.ca_directory} has CAs"
-    )
+        yield Finding(Level.ERROR, "tls", str(e))
+        return
+    yield Finding(Level.OK, "tls", f"{config.host_certificate} and its key fit, {config.ca_directory} has CAs")
+    now = datetime.now(UTC)
+    warnings = (ending.warning(now) for ending in endings(files, config.warn_days))
+    yield from (Finding(Level.WARNING, "tls", warning) for warning in warnings if warning)
+
+
+def voms(config: TlsConfig) -> Finding:
+    """Which VOs may give groups and roles."""
+    known = read_vomsdir(config.vomsdir)
+    if not known:
+        return Finding(Level.OK, "voms", "no VO gives groups or roles: tls.vomsdir has none")
+    return Finding(Level.OK, "voms", f"{config.vomsdir} knows {', '.join(known)}")
 
 
 def ports(config: ServerConfig) -> Iterator[Finding]:
@@ -124,11 +146,45 @@ def identities(config: Config) -> Iterator[Finding]:
         "admin": "nobody may see and manage everything",
     }
     for role, consequence in without.items():
-        count = len(getattr(config.identity, role))
-        if count:
-            yield Finding(Level.OK, f"identity.{role}", f"{count} DN{'s' if count > 1 else ''}")
+        members = getattr(config.identity, role)
+        if members:
+            bare = sum(1 for member in members if isinstance(principal_of(member), str))
+            yield Finding(Level.OK, f"identity.{role}", f"{len(members)} entr{'ies' if len(members) > 1 else 'y'}" + (
+                f'; {bare} of them for any trusted CA to vouch for: write "DN from CA" if there are several CAs' if bare else ""))
         else:
             yield Finding(Level.WARNING, f"identity.{role}", f"is empty: {consequence}")
+
+
+def tokens(config: TokensConfig) -> Iterator[Finding]:
+    """Whose tokens are good, and what is doubtful about that."""
+    if config.ca_file is not None:
+        try:
+            fetch.authorities(config.ca_file)
+        except FetchFailed as e:
+            yield Finding(Level.ERROR, "tokens", str(e))
+    directory, accepted = config.auth_config_directory, [from_config(*each) for each in config.issuers.items()]
+    if directory is not None:
+        try:
+            found = list(authconfig.accepted(directory, authconfig.read(directory)))
+        except authconfig.AuthConfigError as e:
+            yield Finding(Level.ERROR, "tokens", str(e))
+            return
+        if not found:
+            yield Finding(Level.WARNING, "tokens", f"{directory} has no file VO{authconfig.SUFFIX}")
+        accepted += found
+    if not accepted:
+        yield Finding(Level.OK, "tokens", "none is accepted: there is no issuer")
+    yield from map(_issuer, accepted)
+
+
+def _issuer(accepted: Accepted) -> Finding:
+    subject = f"tokens {accepted.name}"
+    if accepted.discovery.startswith("http:"):
+        return Finding(Level.WARNING, subject, f"{accepted.discovery} is without https: who is on this host can forge its tokens")
+    issuer, audiences = min(accepted.issuers), " or ".join(sorted(accepted.audiences))
+    if not accepted.members_only:
+        return Finding(Level.WARNING, subject, f"everybody with a token of {issuer} counts as one of {accepted.vo}")
+    return Finding(Level.OK, subject, f"{issuer} for {accepted.vo}, audience {audiences}")
 
 
 def secrets(config: Config) -> Finding:

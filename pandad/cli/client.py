@@ -1,6 +1,7 @@
-"""A small blocking client of API v1 over HTTPS, for a person with a grid credential.
+"""A small blocking client of API v1 over HTTPS, for a person with a grid credential or a token.
 
-Environment, as every PanDA client reads it: PANDA_URL_SSL, X509_USER_PROXY, X509_CERT_DIR.
+Environment, as every PanDA client reads it: PANDA_URL_SSL, X509_USER_PROXY, X509_CERT_DIR; with PANDA_AUTH=oidc PANDA_AUTH_VO,
+and PANDA_AUTH_ID_TOKEN or the others of bearer.py.
 Envelope: ``{"success": bool, "message": str, "data": ...}``; times come as ``{"__datetime__": ISO 8601}``.
 """
 
@@ -17,22 +18,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from pandad.spec.errors import PandadError
+from pandad.cli import bearer
+from pandad.cli.bearer import ClientError, NotSetUp
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+
+__all__ = ["Client", "ClientError", "NotSetUp", "Refused", "Unreachable", "connect", "credential", "submission", "unwrap"]
 
 DEFAULT_PORT = 25443
 TIMEOUT_S = 60
 CLIENT_FILE_ATTRIBUTES = 18  # a client sends the first ones only; the others are the server's
 DATETIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-
-
-class ClientError(PandadError):
-    """A call did not succeed; the text says why and what to do."""
-
-
-class NotSetUp(ClientError):
-    """The environment or the credential is not usable; no call was made."""
 
 
 class Unreachable(ClientError):
@@ -48,11 +44,14 @@ class Refused(ClientError):
 
 
 class Client:
-    """Calls to one server with one credential; every call is a connection of its own."""
+    """Calls to one server with one credential; every call is a connection of its own.
 
-    def __init__(self, server: SplitResult, context: ssl.SSLContext) -> None:
+    :param headers: what a token adds to each call.
+    """
+
+    def __init__(self, server: SplitResult, context: ssl.SSLContext, headers: Mapping[str, str]) -> None:
         self._host, self._port = server.hostname or "", server.port or DEFAULT_PORT
-        self._context = context
+        self._context, self._headers = context, headers
 
     def get(self, method: str, **query: object) -> Any:
         """Call ``/api/v1/<method>`` with a query; its data.
@@ -69,7 +68,7 @@ class Client:
         return self._call("POST", f"/api/v1/{method}", json.dumps(body).encode())
 
     def _call(self, verb: str, target: str, body: bytes | None) -> Any:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=TIMEOUT_S, context=self._context
         )
@@ -103,7 +102,11 @@ def connect(environ: Mapping[str, str] = os.environ) -> Client:
 
     :raise NotSetUp: says which variable or file is missing or wrong.
     """
-    return Client(_server(environ), _context(environ))
+    server, context = _server(environ), _context(environ)
+    if environ.get("PANDA_AUTH") == "oidc":
+        return Client(server, context, bearer.headers(environ))
+    _show_certificate(context, environ)
+    return Client(server, context, {})
 
 
 def unwrap(status: int, body: bytes) -> Any:
@@ -171,13 +174,16 @@ def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(capath=anchors)
+    return context
+
+
+def _show_certificate(context: ssl.SSLContext, environ: Mapping[str, str]) -> None:
     certificate, key = credential(environ, Path.home(), Path("/tmp"))
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as e:
         reason = getattr(e, "reason", None) or e.strerror or "no certificate and key in it"
         raise NotSetUp(f"{certificate} cannot be used as a credential ({reason}); make a new proxy") from e
-    return context
 
 
 def credential(environ: Mapping[str, str], home: Path, shared: Path) -> tuple[Path, Path]:

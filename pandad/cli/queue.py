@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, on_store, operator
+from pandad.cli.store import add_config, as_operator, on_store, operator
 from pandad.settings import nearest
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
-from pandad.taskbuffer import sites
+from pandad.taskbuffer import audit, sites
 from pandad.taskbuffer.store import Store
 from pandad.tomlsource import Problem, Source, SourceError, Where, read
 
@@ -51,6 +51,7 @@ def _add(args: argparse.Namespace) -> int:
         async def put(txn: Any) -> None:
             for queue in queues:
                 await sites.put(txn, queue, operator())
+                await audit.note(txn, as_operator()("put queue", queue.name))
 
         await store.transact("queue_add", put)
 
@@ -71,7 +72,11 @@ def _set(args: argparse.Namespace) -> int:
     status, reason = change_of(args.changes)
 
     async def set_status(store: Store) -> Queue:
-        return await store.transact("queue_set", sites.set_status, args.name, status, reason, operator())
+        async def change(txn: Any) -> Queue:
+            await audit.note(txn, as_operator()("set queue", f"{args.name} to {status}", reason))
+            return await sites.set_status(txn, args.name, status, reason, operator())
+
+        return await store.transact("queue_set", change)
 
     _print(args, [on_store(args.config, set_status)])
     return 0

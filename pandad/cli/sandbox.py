@@ -58,6 +58,7 @@ In another terminal:
   . {sandbox.directory}/env.sh
   pandad queue ls
   pandad job submit JOB.toml
+With a token: export PANDA_AUTH=oidc PANDA_AUTH_ID_TOKEN="$(cat $PANDAD_PKI/alice.token)"
 Its log: {sandbox.log_file}
 Stop it with Ctrl-C, or: pandad sandbox {sandbox.directory} --stop"""
 

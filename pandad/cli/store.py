@@ -17,6 +17,7 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from pandad.config import DatabaseConfig, load
+from pandad.spec.act import Doer, operator_on
 from pandad.spec.errors import PandadError
 from pandad.taskbuffer import migrate
 from pandad.taskbuffer.store import Store
@@ -44,6 +45,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def operator() -> str:
     """Who is at work here, for the record: the login name and the host."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def as_operator() -> Doer:
+    """The same for the audit."""
+    return operator_on(getpass.getuser(), socket.gethostname())
 
 
 def on_store(config: Path, work: Callable[[Store], Awaitable[T]], statement_timeout_s: float | None = None) -> T:

@@ -24,6 +24,8 @@ class Bodies:
     ageing: Body
     historian: Body
     alive: Body
+    rights: Body
+    audit: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
@@ -38,6 +40,8 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
         ("alive", bodies.alive, config.alive_s, False),
+        ("rights", bodies.rights, config.rights_s, False),
+        ("audit", bodies.audit, config.audit_s, True),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

@@ -33,6 +33,7 @@ from pandad.embedded.pilotsettings import (
     LOG_NAME,
     PAYLOAD_BASE_URL,
     SHIMS,
+    TOKEN_NAME,
     PilotSettings,
     arguments,
     configuration,
@@ -168,6 +169,9 @@ def _fill(settings: PilotSettings, python: ContainedPython) -> None:
     shutil.copytree(settings.ca_dir, workdir / "certificates", symlinks=False)
     shutil.copy(settings.proxy_file, workdir / "proxy.pem")
     (workdir / "proxy.pem").chmod(0o600)
+    if settings.token_file is not None:
+        shutil.copy(settings.token_file, workdir / TOKEN_NAME)
+        (workdir / TOKEN_NAME).chmod(0o600)
     (workdir / "tmp").mkdir()
     (workdir / "shims").mkdir()
     for module in python.missing_modules:

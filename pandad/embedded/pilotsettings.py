@@ -31,6 +31,7 @@ PAYLOAD_BASE_URL = "http://pandaserver-doma.cern.ch:25080/trf/user/"
 """What a job's `transformation` must begin with (pilot/user/generic/setup.py, get_valid_base_urls)."""
 
 LOG_NAME = "pilot.out"
+TOKEN_NAME = "pilot.token"
 
 FAILURE_LAG_S = 10
 """The pilot looks at its clock every few seconds, and ten of them share a processor or two: 4 to 6 s were seen."""
@@ -56,6 +57,10 @@ class PilotSettings:
     """Certificates under their hashed names."""
     storage_root: Path
     """Handed over to the pilot's account, with all that is in it."""
+    token_file: Path | None = None
+    """A bearer token, no line end behind it: what the pilot shows to the server instead of the proxy. A copy is made."""
+    token_origin: str = ""
+    """VO:ROLE that goes with the token."""
     host: str = "localhost"
     label: str = "user"
     job_requests: int = 1
@@ -67,7 +72,7 @@ class PilotSettings:
     node: str | None = None
     """The worker node's name in the pilot's requests; by default the machine's."""
     extra_environment: Mapping[str, str] = field(default_factory=dict)
-    """For what only some pilots have: PANDA_AUTH_TOKEN, HARVESTER_ID, HARVESTER_WORKER_ID ..."""
+    """For what only some pilots have: HARVESTER_ID, HARVESTER_WORKER_ID ..."""
 
 
 def queue_description(
@@ -173,5 +178,11 @@ def environment(settings: PilotSettings) -> dict[str, str]:
         "PANDA_HOSTNAME": settings.node or socket.gethostname(),
         "http_proxy": f"http://{settings.host}:{settings.http_port}",
         "no_proxy": f"{settings.host},localhost,127.0.0.1",
+        **(token_environment(settings) if settings.token_file is not None else {}),
         **settings.extra_environment,
     }
+
+
+def token_environment(settings: PilotSettings) -> dict[str, str]:
+    """Where the pilot finds its token (pilot/util/https.py, locate_token): a name, and a folder with a slash at its end."""
+    return {"PANDA_AUTH_TOKEN": TOKEN_NAME, "PANDA_AUTH_DIR": f"{settings.workdir}/", "PANDA_AUTH_ORIGIN": settings.token_origin}

@@ -89,6 +89,17 @@ class SandboxPki:
     def proxy(self, user: str) -> Path:
         return self.directory / f"{user}.proxy"
 
+    @property
+    def vomsdir(self) -> Path:
+        return self.directory / "vomsdir"
+
+    def voms_proxy(self, user: str) -> Path:
+        return self.directory / f"{user}.vproxy"
+
+    def token(self, user: str) -> Path:
+        """Written by the sandbox' issuer."""
+        return self.directory / f"{user}.token"
+
     def credential(self, user: str) -> Path:
         return self.directory / f"{user}.cred"
 

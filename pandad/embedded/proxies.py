@@ -23,6 +23,8 @@ INDEPENDENT = "1.3.6.1.5.5.7.21.2"
 LIMITED = "1.3.6.1.4.1.3536.1.1.1.9"
 """Globus' limited proxy: may move files, may not start jobs."""
 
+VOMS_ATTRIBUTES = x509.ObjectIdentifier("1.3.6.1.4.1.8005.100.100.5")
+
 CLOCK_SKEW = timedelta(minutes=5)
 RSA_BITS = 2048
 SEQUENCE, INTEGER, OBJECT_IDENTIFIER = 0x30, 0x02, 0x06
@@ -82,13 +84,16 @@ def make_proxy(
     policy: str | None = INHERIT_ALL,
     further_proxies: int | None = None,
     subject: x509.Name | None = None,
+    attributes: bytes | None = None,
+    key: PrivateKey | None = None,
 ) -> Credential:
     """A proxy signed by `issuer`, which may be a proxy itself.
 
     `policy` is the policy language; None leaves out the extension, as in the proxies of Globus 2.
     `further_proxies` is RFC 3820's pCPathLenConstraint. `subject` overrides the issuer's name plus one CN,
-    which makes a forgery. A negative `lifetime` makes a proxy that ended that long ago."""
-    key = new_rsa_key()
+    which makes a forgery. `attributes` is the content of a VOMS extension (voms.py). A negative `lifetime` makes a proxy that
+    ended that long ago."""
+    key = key or new_rsa_key()
     serial = x509.random_serial_number()
     common_name = "proxy" if policy is None else str(serial % 2**31)
     extended = [*issuer.certificate.subject.rdns, _common_name(common_name)]
@@ -106,6 +111,8 @@ def make_proxy(
     if policy is not None:
         info = x509.UnrecognizedExtension(PROXY_CERT_INFO, _proxy_cert_info(policy, further_proxies))
         builder = builder.add_extension(info, critical=True)
+    if attributes is not None:
+        builder = builder.add_extension(x509.UnrecognizedExtension(VOMS_ATTRIBUTES, attributes), critical=False)
     certificate = builder.sign(issuer.key, hashes.SHA256())
     return Credential(key, certificate, (issuer.certificate, *issuer.chain))
 

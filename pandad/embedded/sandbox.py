@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.threads import deferToThreadPool
 
 from pandad.config import Config, load
 from pandad.embedded.containment import contained_account
 from pandad.embedded.daemon import DaemonProcess
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.pilotsettings import queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.embedded.tokens import VO, auth_config
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
 from pandad.taskbuffer import migrate, sites, vault
@@ -43,6 +49,7 @@ class Sandbox:
         self._reactor, self.directory, self._wished_ports = reactor, directory.absolute(), ports
         self.postgres = EmbeddedPostgres(reactor, self.directory / "postgres")
         self.daemon: DaemonProcess
+        self.issuer: Issuer
         self.pki: SandboxPki
         self.config: Config
 
@@ -82,8 +89,9 @@ class Sandbox:
         self.ready_file.unlink(missing_ok=True)
         await self.postgres.start()
         self.pki = await deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), make_sandbox_pki, self.directory / "pki")
+            self._reactor, self._reactor.getThreadPool(), _make_pki, self.directory / "pki")
         self._make_directories()
+        self._start_issuer()
         self._write_config()
         self.config = load(self.config_file)
         await self._prepare_database()
@@ -97,6 +105,8 @@ class Sandbox:
         self.ready_file.unlink(missing_ok=True)
         if hasattr(self, "daemon"):
             await self.daemon.stop()
+        if hasattr(self, "issuer"):
+            await self.issuer.stop()
         await self.postgres.stop()
 
     def environment(self) -> Mapping[str, str]:
@@ -107,19 +117,22 @@ class Sandbox:
             "PANDA_URL_SSL": tls,
             "PANDACACHE_URL": tls,
             "X509_CERT_DIR": str(self.pki.ca_directory),
+            "X509_VOMS_DIR": str(self.pki.vomsdir),
             "X509_USER_PROXY": str(self.pki.proxy("alice")),
             "PANDAD_PKI": str(self.pki.directory),
             "PANDAD_DSN": self.config.database.dsn,
             "PANDAD_CONFIG": str(self.config_file),
             # panda-client: no VOMS, no question on a terminal, no shuffling of host names
             "PANDA_AUTH": "x509_no_grid",
+            # and with PANDA_AUTH=oidc
+            "PANDA_AUTH_VO": VO,
             "PANDA_NICKNAME": "alice",
             "PANDA_BEHIND_REAL_LB": "1",
             "PANDA_CONFIG_ROOT": str(self.directory / "client"),
         }
 
     def _make_directories(self) -> None:
-        for name in ("storage", "trf/user", "cache", "log", "client"):
+        for name in ("storage", "trf/user", "cache", "log", "client", "auth"):
             (self.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
         vault.make(self.directory / "secrets.key")
         account = contained_account()
@@ -128,6 +141,16 @@ class Sandbox:
         payload = self.directory / "trf" / "user" / "hello.sh"
         payload.write_text(HELLO, "utf-8")
         payload.chmod(0o755)
+
+    def _start_issuer(self) -> None:
+        """On the port it had before, which is in the names of its tokens; unless that is taken."""
+        file = self.directory / "auth" / f"{VO}_auth_config.json"
+        before = urlsplit(json.loads(file.read_bytes())["oidc_config_url"]).port if file.exists() else 0
+        port, _ = free_ports((before or 0, 0))
+        self.issuer = Issuer(self._reactor, self.directory / "issuer", time.time, port)
+        self.issuer.start()
+        self.issuer.write_tokens(self.pki.directory)
+        file.write_text(json.dumps(auth_config(self.issuer.url)), "utf-8")
 
     def _write_config(self) -> None:
         """New settings for what this start decides; ports stay as they were, so that clients find the sandbox again."""
@@ -159,6 +182,7 @@ http_port = {http_port}
 host_certificate = "{directory}/pki/hostcert.pem"
 host_key = "{directory}/pki/hostkey.pem"
 ca_directory = "{directory}/pki/certificates"
+vomsdir = "{directory}/pki/vomsdir"
 
 [database]
 dsn = {dsn}
@@ -166,6 +190,9 @@ dsn = {dsn}
 [identity]
 pilot = [{pilot}]
 production = [{production}]
+
+[tokens]
+auth_config_directory = "{directory}/auth"
 
 [secrets]
 key_file = "{directory}/secrets.key"
@@ -180,6 +207,14 @@ missing_retry_s = 5
 [dataservice.endpoints]
 {endpoint} = "{directory}/storage"
 """
+
+
+def _make_pki(directory: Path) -> SandboxPki:
+    from pandad.embedded.voms import make_sandbox_voms  # asn1crypto comes with what a sandbox needs, not with pandad
+
+    pki = make_sandbox_pki(directory)
+    make_sandbox_voms(pki, datetime.now(UTC))
+    return pki
 
 
 def free_ports(wished: tuple[int, int]) -> tuple[int, int]:

@@ -66,18 +66,18 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
     """
     if caller.identity is None:
         raise NotAuthenticated("a job is only given to a pilot with a certificate or token, and none came with the call")
-    labels, owner = labels_for(wanted.prod_source_label), None
+    labels, owners = labels_for(wanted.prod_source_label), None
     if not caller.has(Role.PILOT, Role.PRODUCTION):
         if wanted.prod_source_label != "user":
-            raise Forbidden(f"{caller.identity.subject} has no pilot role, so it may take its own jobs of label user only, "
-                            f"and asked for {wanted.prod_source_label or 'managed'}")
-        owner = caller.identity
+            raise Forbidden("without a role of a pilot one may take his own jobs of label user only, and this asked for "
+                            f"{wanted.prod_source_label or 'managed'}; {caller.described}")
+        owners = caller.others | {caller.identity}
     return Capability(
         queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
         disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),
         labels=labels, job_types=labels_for(wanted.job_type) if wanted.job_type else None, resource_type=wanted.resource_type,
         task_id=wanted.task_id, working_group=wanted.working_group, country_group=wanted.country_group,
-        owner=owner, owner_name=_label(wanted.prod_user_id), holder=caller.identity, node=wanted.node,
+        owners=owners, owner_name=_label(wanted.prod_user_id), holder=caller.identity, node=wanted.node,
         computing_element=wanted.computing_element, scheduler_id=wanted.scheduler_id,
         harvester_id=wanted.harvester_id, worker_id=wanted.worker_id)
 

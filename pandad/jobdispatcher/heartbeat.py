@@ -134,10 +134,9 @@ def refuse_stranger(caller: Caller, job: Dispatched | None, panda_id: int) -> No
 
     :raise Forbidden: this is neither.
     """
-    if caller.has(Role.PILOT, Role.PRODUCTION) or job is None or job.holder == caller.identity:
+    if caller.has(Role.PILOT, Role.PRODUCTION) or job is None or caller.is_(job.holder):
         return
-    subject = caller.identity.subject if caller.identity else "nobody"
-    raise Forbidden(f"{subject} has no pilot role, and job {panda_id} was not given to it")
+    raise Forbidden(f"a job is updated by pilots, and by who took it: job {panda_id} was not given to you; {caller.described}")
 
 
 def answer_to(job: Dispatched, meaning: Meaning) -> str | None:

@@ -33,6 +33,8 @@ class Credential:
     ``vo``: who vouches for ``fqans``; "" is nobody.
     ``fqans``: as verified, in their order: ``/atlas/Role=production``. A token's groups are written the same way.
     ``nickname``: a label that the VO or the issuer gives.
+    ``unproved``: why attributes that came along do not count, "" if they do or none came: a refusal tells who wonders why his
+    role is not seen.
     """
 
     kind: str
@@ -43,17 +45,30 @@ class Credential:
     vo: str = ""
     fqans: tuple[str, ...] = ()
     nickname: str = ""
+    unproved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One authenticated (or anonymous) peer, and what it may act as. ``limited``: see Credential."""
+    """One authenticated (or anonymous) peer, and what it may act as. ``limited``: see Credential.
+
+    ``account``: the number of the account that the identity is linked to. ``others``: the other identities of it: what is
+    theirs is the caller's.
+    ``groups``: the workingGroups whose jobs the caller manages. ``production_of``: those of them for which it may also submit
+    production work.
+    ``remarks``: why attributes and FQANs do not count.
+    """
 
     identity: Identity | None
     roles: frozenset[Role] = frozenset()
     limited: bool = False
     host: str = ""
     credential: Credential | None = None
+    account: int | None = None
+    others: frozenset[Identity] = frozenset()
+    groups: frozenset[str] = frozenset()
+    production_of: frozenset[str] = frozenset()
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,6 +78,26 @@ class Caller:
     def has(self, *roles: Role) -> bool:
         """Whether one of the roles, or admin, is held."""
         return not self.roles.isdisjoint((*roles, Role.ADMIN))
+
+    def is_(self, identity: Identity | None) -> bool:
+        """Whether that is the caller, under this identity or another one of the same account."""
+        return identity is not None and (identity == self.identity or identity in self.others)
+
+    @property
+    def described(self) -> str:
+        """Whom the server takes the caller for, and with what rights: the end of each refusal."""
+        if self.identity is None:
+            return "no identity came with the call"
+        fqans = self.credential.fqans if self.credential else ()
+        said = [
+            f"you are {self.identity.subject} (vouched for by {self.identity.anchor})",
+            f"of account {self.account}" if self.account is not None else "",
+            f"with roles: {', '.join(sorted(self.roles)) or 'none'}",
+            f"production of: {', '.join(sorted(self.production_of))}" if self.production_of else "",
+            f"FQANs: {', '.join(fqans)}" if fqans else "",
+            "with a limited proxy" if self.limited else "",
+            *self.remarks]
+        return ", ".join(filter(None, said))
 
 
 ANONYMOUS = Caller(None)

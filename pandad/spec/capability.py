@@ -28,7 +28,7 @@ class Capability:
     task_id: int | None = None
     working_group: str | None = None
     country_group: str | None = None
-    owner: Identity | None = None  # only this owner's jobs
+    owners: frozenset[Identity] | None = None  # only the jobs of these
     owner_name: str | None = None  # only jobs of this compact user name
     holder: Identity
     node: str | None = None
@@ -43,7 +43,7 @@ class Capability:
         labels = tuple(self.labels) if self.labels is not None else None
         types = tuple(self.job_types) if self.job_types is not None else None
         return (self.queue, self.memory_mb, self.disk_mb, self.remaining_s, self.cores, labels, types, self.resource_type,
-                self.task_id, self.working_group, self.country_group, self.owner, self.owner_name)
+                self.task_id, self.working_group, self.country_group, self.owners, self.owner_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,10 @@ def country_group(line: Line, pilot: Capability) -> Misfit | None:
 
 
 def owner(line: Line, pilot: Capability) -> Misfit | None:
-    """A pilot of a person takes that identity's jobs only."""
-    return _equal("owner", line.owner, pilot.owner)
+    """A pilot of a person takes the jobs of that person only."""
+    if pilot.owners is None or line.owner in pilot.owners:
+        return None
+    return Misfit("owner", sorted(map(str, pilot.owners)), line.owner)
 
 
 def owner_name(line: Line, pilot: Capability) -> Misfit | None:

@@ -16,6 +16,7 @@ from pandad.taskbuffer import migrate
 from pandad.taskbuffer.fsck_archive import ARCHIVE
 from pandad.taskbuffer.fsck_events import EVENTS
 from pandad.taskbuffer.fsck_jobs import JOBS
+from pandad.taskbuffer.fsck_rights import RIGHTS
 from pandad.taskbuffer.fsck_rows import ROWS
 from pandad.taskbuffer.fsck_schema import JUMP, RAISE_SERIALS, SCHEMA
 from pandad.taskbuffer.invariant import Invariant
@@ -23,7 +24,7 @@ from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
 
 # The schema first: where it is broken, the looks at what is in it may fail.
-INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE)
+INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS)
 
 # Where one of these is broken nothing else can be looked at: the statements name states and columns that may not be there.
 BASIS = frozenset({"schema-version", "schema-states"})

@@ -212,7 +212,7 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
         raise StoreUnavailable(f"no connection to the database within {config.connect_timeout_s:g} s") from error
     except psycopg2.Error as error:
         connection.close()
-        raise StoreUnavailable(f"no connection to the database: {str(error).strip()}") from error
+        raise StoreUnavailable(f"no connection to the database: {' '.join(str(error).split())}") from error  # libpq's has lines
     finally:
         if alarm.active():
             alarm.cancel()

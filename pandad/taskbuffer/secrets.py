@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pandad.spec.caller import Identity
+from pandad.spec.principal import identity_of
 from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
+
+MOST_BYTES = 4 * 1024 * 1024  # of all secrets of an identity: they travel with each of its jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ _OF_OWNER = sql("secrets.of_owner", """
     SELECT anchor, subject, name, sealed FROM user_secret WHERE subject = %(subject)s AND anchor = %(anchor)s ORDER BY name""")
 
 _OF_SUBJECT = sql("secrets.of_subject", """
-    SELECT anchor, subject, name, sealed FROM user_secret WHERE subject = %(subject)s ORDER BY anchor, name""")
+    SELECT anchor, subject, name, sealed FROM user_secret
+    WHERE subject = %(subject)s AND (anchor = %(anchor)s::text OR (%(anchor)s::text IS NULL AND anchor ~ '^/'))
+    ORDER BY anchor, name""")
 
 # The first arm is for the payload, the second for its pilot.
 _OF_JOBS = sql("secrets.of_jobs", f"""
@@ -50,6 +55,7 @@ _OF_JOBS = sql("secrets.of_jobs", f"""
     UNION ALL
     SELECT array_agg(w.pandaid), true, s.anchor, s.subject, s.name, s.sealed
     FROM wanted w JOIN user_secret s ON s.subject = %(pilot_owner)s::text
+        AND (s.anchor = %(pilot_anchor)s::text OR (%(pilot_anchor)s::text IS NULL AND s.anchor ~ '^/'))
     WHERE '{DEBUG_MODE}' = ANY (w.tags)
     GROUP BY s.subject, s.anchor, s.name""")
 
@@ -69,20 +75,27 @@ async def of_owner(txn: Transaction, owner: Identity) -> list[Sealed]:
     return [_sealed(*row) for row in await txn.many(_OF_OWNER, anchor=owner.anchor, subject=owner.subject)]
 
 
-async def of_subject(txn: Transaction, subject: str) -> list[Sealed]:
-    """All secrets of a DN that the configuration names, whoever vouched for it: as with the roles of [identity]."""
-    return [_sealed(*row) for row in await txn.many(_OF_SUBJECT, subject=subject)]
+async def of_subject(txn: Transaction, named: str) -> list[Sealed]:
+    """All secrets of whom the configuration names: as with the roles of [identity], a DN is that of certificates only."""
+    subject, anchor = _named(named)
+    return [_sealed(*row) for row in await txn.many(_OF_SUBJECT, subject=subject, anchor=anchor)]
 
 
 async def of_jobs(txn: Transaction, ids: Sequence[int], pilot_owner: str | None,
                   only_asked: bool) -> list[tuple[list[int], bool, Sealed]]:
     """What goes along with these jobs, each secret once: (PandaIDs, whether it is for the pilot itself, the secret).
 
-    :param pilot_owner: the DN whose secrets pilots of jobs in debug mode get.
+    :param pilot_owner: whose secrets pilots of jobs in debug mode get, as the configuration names him: DN or SUBJECT from ANCHOR.
     :param only_asked: the owners' secrets go only with jobs that have the tag for it.
     """
-    rows = await txn.many(_OF_JOBS, ids=list(ids), pilot_owner=pilot_owner, only_asked=only_asked)
+    subject, anchor = _named(pilot_owner) if pilot_owner is not None else (None, None)
+    rows = await txn.many(_OF_JOBS, ids=list(ids), pilot_owner=subject, pilot_anchor=anchor, only_asked=only_asked)
     return [(with_jobs, for_pilot, _sealed(*secret)) for with_jobs, for_pilot, *secret in rows]
+
+
+def _named(text: str) -> tuple[str, str | None]:
+    identity = identity_of(text)
+    return (text, None) if identity is None else (identity.subject, identity.anchor)
 
 
 def _sealed(anchor: str, subject: str, name: str, sealed: memoryview) -> Sealed:

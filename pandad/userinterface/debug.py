@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from pandad.spec import debugcommand, pilotcommand
+from pandad.spec.act import doer
 from pandad.spec.caller import Caller
 from pandad.spec.errors import Conflict, Forbidden, NotAuthenticated, NotFound
 from pandad.spec.jobstatus import BEFORE_PILOT, FINAL, IN_SLOT, LIVE, Actor
 from pandad.spec.killcode import ORDINARY
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag, with_tag, without_tag
-from pandad.taskbuffer import control, moves, outputs
+from pandad.taskbuffer import audit, control, moves, outputs
 from pandad.taskbuffer.control import Controlled
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
-from pandad.userinterface.authority import Authority, why_not_debug, why_not_kill
+from pandad.userinterface.authority import may_debug, may_kill, why_not_debug, why_not_kill
 
 
 class Debug:
     """What the owner of a job, and those who manage it, may ask of its pilot."""
 
-    def __init__(self, store: Store, authority: Authority) -> None:
-        self._store, self._authority = store, authority
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def set_mode(self, caller: Caller, panda_id: int, on: bool) -> None:
         """Switch debug mode: the pilot sends a heartbeat each minute, with the tail of its payload's output.
@@ -64,7 +65,7 @@ class Debug:
 
     async def _command(self, txn: Transaction, caller: Caller, panda_id: int, command: str) -> None:
         job = await self._locked(txn, caller, panda_id)
-        if debugcommand.ends_the_payload(command) and not self._authority.may_kill(caller, job, ORDINARY):
+        if debugcommand.ends_the_payload(command) and not may_kill(caller, job, ORDINARY):
             raise Forbidden(f"after gdb a pilot kills its payload, and {why_not_kill(caller, job)}")
         _refuse_unless(job, IN_SLOT, "no pilot has it")
         debug, pending = pilotcommand.parts(job.command)
@@ -95,7 +96,7 @@ class Debug:
         job = found.get(panda_id)
         if job is None:
             raise NotFound("job", panda_id)
-        if not self._authority.may_debug(caller, job):
+        if not may_debug(caller, job):
             raise Forbidden(why_not_debug(caller, job))
         return job
 
@@ -103,6 +104,7 @@ class Debug:
     async def _note(txn: Transaction, caller: Caller, change: Change, note: str) -> None:
         assert caller.identity is not None
         await moves.touch(txn, note, [change], LIVE, actor=Actor.USER, who=caller.identity.subject)
+        await audit.note(txn, doer(caller)(note, f"job {change.panda_id}", change.why or ""))
 
 
 def _refuse_unless(job: Controlled, states: frozenset[object], problem: str) -> None:

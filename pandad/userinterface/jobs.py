@@ -19,7 +19,6 @@ from pandad.taskbuffer import jobs
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import explain, kill, submission
-from pandad.userinterface.authority import Authority
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt, Wish
 
@@ -38,8 +37,8 @@ _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "Erro
 class Jobs:
     """What people and their programs do with jobs."""
 
-    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, authority: Authority | None = None) -> None:
-        self._store, self._config, self._authority = store, config, authority or Authority()
+    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS) -> None:
+        self._store, self._config = store, config
         self._submissions: Batcher[None, Wish, Receipt] = Batcher(self._submit, row=lambda wish: wish.row)
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
@@ -79,7 +78,7 @@ class Jobs:
         :raise BadRequest: there is no such code. :raise Forbidden: it is not for this caller.
         """
         _identity(caller)
-        return await self._store.transact("kill", kill.kill, self._authority, caller, list(ids), code)
+        return await self._store.transact("kill", kill.kill, caller, list(ids), code)
 
     async def why(self, caller: Caller, panda_id: int) -> dict[str, object]:
         """Why the job is where it is: a line for a person, and what the brokerage saw. (see explain.py)
@@ -105,9 +104,9 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     """
     _refuse_nonsense(job, place)
     label = job.prodSourceLabel = job.prodSourceLabel or "user"
-    if label in PRODUCTION_LABELS and not caller.has(Role.PRODUCTION):
-        raise Forbidden(f"jobs[{place}].prodSourceLabel: {label} needs the production role, and {caller.name} has "
-                        f"{', '.join(sorted(caller.roles)) or 'no role'}; submit with label user")
+    if label in PRODUCTION_LABELS and not (caller.has(Role.PRODUCTION) or job.workingGroup in caller.production_of):
+        raise Forbidden(f"jobs[{place}].prodSourceLabel: {label} needs the production role, or that of the job's workingGroup; "
+                        f"submit with label user; {caller.described}")
     assert caller.identity is not None
     job.jobStatus = JobStatus.DEFINED
     job.PandaID = job.startTime = job.endTime = job.transExitCode = None

@@ -6,16 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pandad.spec.act import doer
 from pandad.spec.caller import Caller
 from pandad.spec.errors import BadRequest
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event
 from pandad.spec.killcode import KILL_CODES, KillCode
 from pandad.spec.pilotcommand import KILL
-from pandad.taskbuffer import control, moves
+from pandad.taskbuffer import audit, control, moves
 from pandad.taskbuffer.control import Controlled
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
-from pandad.userinterface.authority import Authority, refuse_code, why_not_kill
+from pandad.userinterface.authority import may_kill, refuse_code, why_not_kill
 
 NOTE = "kill asked"  # in the history of a job whose pilot is to be told
 
@@ -45,8 +46,7 @@ def code_of(caller: Caller, number: int | None) -> KillCode:
     return code
 
 
-async def kill(txn: Transaction, authority: Authority, caller: Caller, ids: Sequence[int],
-               number: int | None) -> list[KillAnswer]:
+async def kill(txn: Transaction, caller: Caller, ids: Sequence[int], number: int | None) -> list[KillAnswer]:
     """Kill those jobs as far as the caller may; an answer per id, in order.
 
     A job is locked before its state is looked at. So a pilot gets it before, and is told, or never; and whoever brings news of it
@@ -58,10 +58,13 @@ async def kill(txn: Transaction, authority: Authority, caller: Caller, ids: Sequ
     answers: dict[int, KillAnswer] = {}
     known = await control.look(txn, ids)
     for job in known.values():
-        if not authority.may_kill(caller, job, code):
+        if not may_kill(caller, job, code):
             answers[job.panda_id] = KillAnswer(job.panda_id, False, why_not_kill(caller, job))
     locked = await control.lock(txn, [i for i in known if i not in answers])
     verdicts = await _killed(txn, list(locked.values()), caller, code, number)
+    taken = [str(i) for i, (is_taken, _) in verdicts.items() if is_taken]
+    if taken:
+        await audit.note(txn, doer(caller)("kill", f"jobs {', '.join(taken)}", code.meaning))
     answers |= {i: KillAnswer(i, taken, reason) for i, (taken, reason) in verdicts.items()}
     return [answers.get(i) or _not_there(i, known.get(i)) for i in ids]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pandad.spec.act import doer
 from pandad.spec.caller import Caller, Identity
 from pandad.spec.confidential import Confidential
 from pandad.spec.errors import BadRequest, NotAuthenticated, PandadError
-from pandad.taskbuffer import secrets
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer import audit, secrets
+from pandad.taskbuffer.secrets import MOST_BYTES
+from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.vault import Vault
 
 LONGEST_NAME = 256  # characters
-MOST_BYTES = 4 * 1024 * 1024  # of all secrets of an identity: they travel with each of its jobs
 
 
 class NoVault(PandadError):
@@ -23,7 +24,8 @@ class NoVault(PandadError):
 
 
 class Secrets:
-    """An identity's own secrets, by name."""
+    """The secrets of a person, by name. Each identity of the account has all of them, sealed for itself: a job carries those of
+    the identity that submitted it."""
 
     def __init__(self, store: Store, vault: Vault | None) -> None:
         self._store, self._vault = store, vault
@@ -34,16 +36,29 @@ class Secrets:
         :return: what was done, for a person.
         :raise NoVault: there is no key to seal them with. :raise BadRequest: no name for a value, or too large.
         """
-        owner, vault = _owner(caller), self._opened()
+        _owner(caller)
+        self._opened()
         if value is None:
-            count = await self._store.once("forget_secrets", secrets.remove, owner, name)
+            count = await self._store.transact("forget_secrets", self._forget, caller, name)
             return f"{count} secret{'' if count == 1 else 's'} forgotten"
         if not name or len(name) > LONGEST_NAME:
             raise BadRequest("key", f"must have 1 to {LONGEST_NAME} characters")
-        sealed = vault.seal(owner, name, value.reveal())
-        if not await self._store.once("set_secret", secrets.put, owner, name, sealed, MOST_BYTES):
-            raise BadRequest("value", f"is too large: all secrets of an identity may have {MOST_BYTES} bytes together")
+        await self._store.transact("set_secret", self._put, caller, name, value)
         return "OK"
+
+    async def _put(self, txn: Transaction, caller: Caller, name: str, value: Confidential) -> None:
+        vault = self._opened()
+        for owner in (_owner(caller), *caller.others):
+            if not await secrets.put(txn, owner, name, vault.seal(owner, name, value.reveal()), MOST_BYTES):
+                raise BadRequest("value", f"is too large: all secrets of an identity may have {MOST_BYTES} bytes together")
+        await audit.note(txn, doer(caller)("set secret", name))
+
+    async def _forget(self, txn: Transaction, caller: Caller, name: str | None) -> int:
+        count = await secrets.remove(txn, _owner(caller), name)
+        for other in caller.others:
+            await secrets.remove(txn, other, name)
+        await audit.note(txn, doer(caller)("forget secret", name or "all"))
+        return count
 
     async def get(self, caller: Caller, names: Collection[str] | None) -> dict[str, str]:
         """The caller's own secrets: those of these names that are there, or all.

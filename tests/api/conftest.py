@@ -25,9 +25,11 @@ from pandad.api.auth import Authenticators, IAuthenticator
 from pandad.api.files import Files
 from pandad.api.health import Health
 from pandad.api.legacy import Legacy
+from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
 from pandad.api.openapi import OpenApi
 from pandad.api.site import PandaSite, build_sites
+from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
@@ -35,10 +37,12 @@ from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.spec.caller import Caller, Credential, Identity, Role
+from pandad.spec.confidential import Confidential
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.userinterface.accounts import LinkCode
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
 
@@ -179,6 +183,41 @@ class SecretsStandIn(Room):
         return {name: value for name, value in {"a": "1", "b": "2"}.items() if names is None or name in names}
 
 
+class LendingStandIn(Room):
+    """Has everything."""
+
+    async def proxy(self, caller: Caller, name: str | None, role: str | None) -> Confidential:
+        await self.note(caller, name, role)
+        return Confidential("PROXY")
+
+    async def key_pair(self, caller: Caller, public: str, private: str) -> tuple[Confidential, Confidential]:
+        await self.note(caller, public, private)
+        return Confidential("PUBLIC"), Confidential("PRIVATE")
+
+    async def token(self, caller: Caller, client: str, key: str | None) -> Confidential:
+        await self.note(caller, client, key)
+        return Confidential("TOKEN")
+
+    async def token_key(self, caller: Caller, client: str) -> Confidential:
+        await self.note(caller, client)
+        return Confidential("KEY")
+
+
+class AccountsStandIn(Room):
+    """Knows one code."""
+
+    async def code(self, caller: Caller) -> LinkCode:
+        await self.note(caller)
+        return LinkCode(Confidential("CODE"), datetime(2026, 1, 2, tzinfo=UTC))
+
+    async def link(self, caller: Caller, code: Confidential, subject: str | None) -> int:
+        await self.note(caller, code.reveal(), subject)
+        return 7
+
+    async def unlink(self, caller: Caller, identity: Identity) -> None:
+        await self.note(caller, identity)
+
+
 class JobSecretsStandIn:
     """Has something for some jobs, and for pilots that are told to debug."""
 
@@ -302,6 +341,8 @@ class Api:
     secrets: SecretsStandIn
     job_secrets: JobSecretsStandIn
     checks: list[Any]
+    lending: LendingStandIn
+    accounts: AccountsStandIn
     handlers: list[object]
     trf: Path
     cache: Path
@@ -319,10 +360,13 @@ def standing(directory: Path) -> Api:
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
     jobs, checks = JobsStandIn(), list[Any]()
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
+    lending: Any = LendingStandIn()
+    accounts: Any = AccountsStandIn()
     (trf := directory / "trf").mkdir()
     (cache := directory / "cache").mkdir()
     handlers = [
-        Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets),  # type: ignore[arg-type]
+        Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
+        Account(accounts), LegacyCreds(lending),
         System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
@@ -330,8 +374,8 @@ def standing(directory: Path) -> Api:
     handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
-        Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks, handlers,
-        trf, cache)
+        Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
+        lending, accounts, handlers, trf, cache)
 
 
 @pytest.fixture

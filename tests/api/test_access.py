@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandad.api.access import IDENTIFIED, PILOT, PILOT_OR_OWNER, PUBLIC, Access
+from pandad.api.access import CLAIM, IDENTIFIED, PILOT, PUBLIC, Access
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 
@@ -21,7 +21,7 @@ LIMITED_PILOT = Caller(ALICE, frozenset({Role.PILOT}), limited=True)
         (PUBLIC, [ANONYMOUS, USER, LIMITED, *PILOTS]),
         (IDENTIFIED, [USER, *PILOTS]),
         (PILOT, [*PILOTS, LIMITED_PILOT]),
-        (PILOT_OR_OWNER, [USER, LIMITED, *PILOTS, LIMITED_PILOT]),
+        (CLAIM, [USER, LIMITED, *PILOTS, LIMITED_PILOT]),
     ],
 )
 def test_let_in(rule: Access, callers: list[Caller]) -> None:
@@ -30,7 +30,7 @@ def test_let_in(rule: Access, callers: list[Caller]) -> None:
         rule.check(caller)
 
 
-@pytest.mark.parametrize("rule", [IDENTIFIED, PILOT, PILOT_OR_OWNER])
+@pytest.mark.parametrize("rule", [IDENTIFIED, PILOT, CLAIM])
 def test_anonymous(rule: Access) -> None:
     """Without an identity the refusal says that one is needed."""
     with pytest.raises(NotAuthenticated, match="no identity came with it"):

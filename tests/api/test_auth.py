@@ -20,7 +20,7 @@ from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.grants import Grants
 from pandad.api.port import listen
 from pandad.api.site import build_sites
-from pandad.api.tls import GridContextFactory
+from pandad.api.tls import GridContextFactory, GridFiles
 from pandad.api.v1.system import System
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, SandboxPki
 from pandad.spec.caller import Credential, Identity, Role
@@ -95,7 +95,7 @@ async def test_over_tls(pki: SandboxPki) -> None:
     """Over real TLS a proxy stands for its user at each request of its connection; without one there is no identity."""
     authenticators = Authenticators([X509Authenticator(time.time)], granted)
     sites = build_sites([System()], authenticators.identify, str, reactor)
-    tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory)
+    tls = GridContextFactory(GridFiles(pki.host_certificate, pki.host_key, pki.ca_directory))
     port = listen(reactor, 0, sites.active, "127.0.0.1", tls)
     try:
         number = port.getHost().port

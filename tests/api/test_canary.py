@@ -33,12 +33,12 @@ from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
+from pandad.jobdispatcher.lending import Lending
 from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import migrate
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import Vault
-from pandad.userinterface.authority import Authority
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
@@ -82,9 +82,10 @@ async def world(store: Store) -> AsyncIterator[World]:
     """The rooms that secrets pass, with a vault."""
     vault = Vault([b"k" * 32])
     heartbeat, dispatcher, workers = Heartbeat(store), Dispatcher(store, CLOCK, SharesConfig()), Workers(store)
-    debug, secrets, along = Debug(store, Authority()), Secrets(store, vault), JobSecrets(store, vault, SecretsConfig())
+    debug, secrets, along = Debug(store), Secrets(store, vault), JobSecrets(store, vault, SecretsConfig())
     handlers = [
-        Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets),
+        Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along),
+        Creds(secrets, Lending(store, vault)),
         LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug)]
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, CLOCK)
     treq = StubTreq(sites.active.resource)

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from pandad.api.access import PILOT_OR_OWNER
+from pandad.api.access import CLAIM
 from pandad.api.route import Route
 from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.errors import StoreBusy
@@ -91,7 +91,7 @@ class Watchful:
         self.seen: list[bool] = []
         self.gone: Callable[[], bool] = bool
 
-    @Route("/watch", access=PILOT_OR_OWNER, takes=Nothing, tells_gone=True)
+    @Route("/watch", access=CLAIM, takes=Nothing, tells_gone=True)
     async def watch(self, caller: Caller, asked: Nothing, gone: Callable[[], bool]) -> None:
         self.gone = gone
         self.seen.append(gone())

@@ -9,9 +9,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from pandad.jobdispatcher.lending import NotLent
 from pandad.spec.caller import Role
 from pandad.spec.errors import Forbidden, StoreUnavailable
 from pandad.spec.job import ClaimedJob
+from pandad.spec.pilotcredential import Kind
 
 ACCEPT_JSON = {"accept": "application/json"}
 
@@ -122,7 +124,8 @@ def test_worker_status(api: Any) -> None:
 
 
 def test_access_token(api: Any) -> None:
-    """There are no tokens, which the pilot must be able to read as a Python literal even if it accepts no JSON."""
+    """Why there is no token, the pilot must be able to read as a Python literal even if it accepts no JSON."""
+    api.lending.trouble = NotLent(Kind.TOKEN, "pilot_server")
     got = api.active.get("/server/panda/get_access_token?client_name=pilot_server&token_key=K", dn="/CN=p", roles="pilot")
     assert got.status == 200
     reply = ast.literal_eval(got.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
-from tests.benchmarks.measures import calls, cycles, postgres, queues, submissions, surroundings
+from tests.benchmarks.measures import calls, cycles, handshakes, postgres, queues, submissions, surroundings
 from tests.benchmarks.stand import HTTP, HTTPS, HTTPS_NEW, HTTPS_RESUMED, Stand, Transport
 
 Step = tuple[str, Callable[[Stand], None]]
@@ -33,6 +33,8 @@ def steps(full: bool) -> list[Step]:
         ("heartbeats-https", lambda stand: calls.heartbeats(stand, HTTPS, 64)),
         ("reads", lambda stand: calls.reads(stand, HTTP, 64)),
         ("alive", lambda stand: calls.alive(stand, HTTP, 64)),
+        ("handshakes", handshakes.handshakes),
+        ("identified", handshakes.identified),
         ("snapshot", cycles.old_snapshot),
         ("two-daemons", cycles.two_daemons),
         ("profile", cycles.profile),

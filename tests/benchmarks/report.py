@@ -17,6 +17,9 @@ TABLES: Mapping[str, Sequence[str]] = {
     "calls": (
         "call", "transport", "clients", "calls_per_s", "daemon_cpu_ms_per_call", "postgres_cpu_ms_per_call", "p50_ms", "p95_ms",
         "p99_ms", "others_share_of_machine"),
+    "identity": (
+        "call", "credential", "transport", "clients", "calls_per_s", "calls_per_s_and_core", "daemon_cpu_ms_per_call",
+        "handshakes", "resumed", "others_share_of_machine"),
     "submissions": ("jobs_per_call", "clients", "jobs_per_s", "daemon_cpu_ms_per_job", "postgres_cpu_ms_per_job", "submit_p50_ms",
                     "submit_p99_ms", "all_activated_after_s"),
     "pgbench_cycles": ("jobs_per_transaction", "clients", "cycles_per_s", "postgres_cpu_ms_per_cycle", "acquire_mean_ms",

@@ -93,6 +93,15 @@ def alive(run: Run, calls: Calls, load: Load, number: int) -> Script:
             run.done()
 
 
+def who_am_i(run: Run, calls: Calls, load: Load, number: int) -> Script:
+    """No database, but an identity."""
+    asking = calls.get("system/get_attributes")
+    yield READY
+    while run.goes_on():
+        if _noted(run, "get_attributes", (yield "get_attributes", asking)):
+            run.done()
+
+
 def submissions(run: Run, calls: Calls, load: Load, number: int) -> Script:
     """Jobs, some in a call."""
     asking = calls.post("job/submit", messages.submit(load.jobs_per_call))
@@ -103,7 +112,8 @@ def submissions(run: Run, calls: Calls, load: Load, number: int) -> Script:
 
 
 SCRIPTS: Mapping[str, Callable[[Run, Calls, Load, int], Script]] = {
-    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "alive": alive, "submissions": submissions}
+    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "alive": alive, "who_am_i": who_am_i,
+    "submissions": submissions}
 
 
 def _noted(run: Run, call: str, answer: bytes) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pandad.embedded.sandbox import Sandbox
@@ -76,14 +77,14 @@ class Stand:
         say(what)
 
     def load(self, kind: str, transport: Transport, clients: int, *, passive: bool = False, user: str = "pilot",
-             seconds: float | None = None, **more: Any) -> Found:
+             proxy: Path | None = None, seconds: float | None = None, **more: Any) -> Found:
         """Put a load on all daemons, a share on each.
 
-        :param passive: the port for reads. :param more: of Load.
+        :param passive: the port for reads. :param proxy: instead of the user's plain one. :param more: of Load.
         """
         self.go_on(f"{kind}: {clients} clients, {transport.name}")
         pki = self.sandbox.pki
-        whole = Load(kind=kind, port=0, clients=clients, seconds=seconds or self.seconds, proxy=str(pki.proxy(user)),
+        whole = Load(kind=kind, port=0, clients=clients, seconds=seconds or self.seconds, proxy=str(proxy or pki.proxy(user)),
                      ca_directory=str(pki.ca_directory), tls=transport.tls,
                      new_connection_per_call=transport.new_connection_per_call, resumes=transport.resumes, **more)
         ports = [d.tls_port if transport.tls else d.http_port if passive else d.plain_port for d in self.daemons]

@@ -11,9 +11,11 @@ from factories import QUEUE, a_file, a_job, a_queue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.broker import Decision, decide
+from pandad.brokerage.broker import Decision, Policy, decide
+from pandad.brokerage.loads import Limits
 from pandad.brokerage.rules import refusal
 from pandad.brokerage.snapshot import Snapshot
+from pandad.brokerage.weights import WEIGHTS
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.site import Queue
@@ -60,7 +62,7 @@ def test_decisions_follow_the_rules(wanted: list[JobSpec], at: list[Queue]) -> N
         assert (decision.chosen is None) == (not able)
         assert decision.chosen is None or able[decision.chosen.name] == max(able.values())
         assert decision.reason
-        orjson.dumps([v.as_dict() for v in decision.verdicts])
+        orjson.dumps([v.stored for v in decision.verdicts])
 
 
 def test_alike_jobs_spread() -> None:
@@ -112,7 +114,7 @@ def test_the_reason_for_a_choice(able: int) -> None:
 
 def test_verdicts_as_stored() -> None:
     """A verdict is stored with the criterion, what the queue has and what the job needs; a yes with its weight."""
-    yes, no = (v.as_dict() for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
+    yes, no = (v.stored for v in one(a_job(minRamCount=2000), a_queue(), a_queue(nickname="SMALL", maxrss=1000)).verdicts)
     assert yes == {"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}
     assert no == {
         "queue": "SMALL",
@@ -122,3 +124,28 @@ def test_verdicts_as_stored() -> None:
         "need": 2000,
         "text": "the job needs 2000 MB of memory, the queue has 1000",
     }
+
+
+def test_a_queue_over_its_limit_is_passed_over() -> None:
+    """Jobs of one round count against the limit on waiting work; who finds no room is told where it came nearest."""
+    policy = Policy(limits=Limits(waiting=3))
+    made = list(decide([a_job() for _ in range(8)], Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
+    assert Counter(d.chosen.name if d.chosen else None for d in made) == {"A": 3, "B": 3, None: 2}
+    assert made[-1].reason == "no queue takes it: A: 3 jobs wait there already, 3 may; B: 3 jobs wait there already, 3 may"
+
+
+def test_pinned_jobs_have_nowhere_else_to_go() -> None:
+    """They are placed however much their queue has, and count for the others."""
+    policy, pinned = Policy(limits=Limits(waiting=1)), {"computingSite": "A", "relocationFlag": 1}
+    jobs = [a_job(**pinned), a_job(**pinned), a_job()]
+    made = list(decide(jobs, Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
+    assert [d.chosen.name if d.chosen else None for d in made] == ["A", "A", "B"]
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("generic", "BUSY"), ("analysis", "NEW"), ("production", "BUSY")])
+def test_the_formula_of_the_operators_choice(name: str, chosen: str) -> None:
+    """The same grid, another formula, another queue."""
+    at = [a_queue(nickname=n) for n in ("BUSY", "NEW")]
+    counts = {"BUSY": {S.RUNNING: 40, S.ACTIVATED: 40}, "NEW": {S.ASSIGNED: 1, S.RUNNING: 2}}
+    (decision,) = decide([a_job()], Snapshot(at, counts), Policy(WEIGHTS[name]))
+    assert decision.chosen is not None and decision.chosen.name == chosen

@@ -23,6 +23,11 @@ AT_MOST = [
     (rules.walltime, "shortwalltime", "maxWalltime", "maxtime"),
     (rules.walltime, "shortwalltime", "maxCpuCount", "maxtime"),
 ]
+# likewise: no if and only if the job says that it needs less than a least that is there
+AT_LEAST = [
+    (rules.least_memory, "highmemory", "minRamCount", "minrss"),
+    (rules.least_walltime, "longwalltime", "maxWalltime", "mintime"),
+]
 
 
 @given(case=st.sampled_from(AT_MOST), need=AMOUNT, limit=LIMIT)
@@ -34,6 +39,80 @@ def test_needs_against_limits(case: tuple[Rule, str, str, str], need: int, limit
     if no is not None:
         assert (no.criterion, no.have, no.need) == (criterion, limit, need)
         assert str(need) in no.text and str(limit) in no.text
+
+
+@given(case=st.sampled_from(AT_LEAST), need=AMOUNT, least=LIMIT)
+def test_needs_against_a_least(case: tuple[Rule, str, str, str], need: int, least: int) -> None:
+    """A queue for large jobs refuses small ones, but none that does not say what it needs."""
+    rule, criterion, attribute, key = case
+    no = rule(a_job(**{attribute: need}), a_queue(**{key: least}))
+    assert (no is not None) == (0 < need < least)
+    assert no is None or (no.criterion, no.have, no.need) == (criterion, least, need)
+
+
+@given(input_bytes=st.none() | st.integers(0, 2**32), limit_mb=st.integers(0, 3000))
+def test_input_size(input_bytes: int | None, limit_mb: int) -> None:
+    """Input counts in whole MB; 0 is no limit."""
+    no = rules.input_size(a_job(inputFileBytes=input_bytes), a_queue(maxinputsize=limit_mb))
+    assert (no is not None) == (0 < limit_mb < (input_bytes or 0) // 2**20)
+    assert no is None or no.criterion == "maxinputsize"
+
+
+@pytest.mark.parametrize(
+    ("capability", "cores", "takes"),
+    [("score", 1, True), ("score", 2, False), ("mcore", 1, False), ("mcore", None, False), ("mcore", 8, True),
+     ("mcore", 9, False), ("ucore", 1, True), ("ucore", 8, True), ("ucore", 9, False), ("", 1, True)],
+)
+def test_slots(capability: str, cores: int | None, takes: bool) -> None:
+    """score takes jobs of one core, mcore of several, ucore any that fit."""
+    no = rules.cores(a_job(coreCount=cores), a_queue(capability=capability, corecount=8))
+    assert (no is None) == takes
+    assert no is None or no.criterion == "cpucore"
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "takes"),
+    [("production", "managed", True), ("production", "user", False), ("production", "panda", False),
+     ("production", "ptest", True), ("analysis", "user", True), ("analysis", "managed", False), ("analysis", "prod_test", True),
+     ("unified", "user", True), ("unified", "managed", True), ("special", "user", True), (None, "user", True)],
+)
+def test_kind_of_work(kind: str | None, label: str, takes: bool) -> None:
+    """A queue for production takes no users' jobs, one for analysis no production; tests go anywhere."""
+    no = rules.kind_of_work(a_job(prodSourceLabel=label), a_queue(type=kind))
+    assert (no is None) == takes
+    assert no is None or (no.criterion, no.have) == ("type", kind)
+
+
+@pytest.mark.parametrize(
+    ("job", "releases", "takes"),
+    [
+        ({}, ["A-1"], True),
+        ({"AtlasRelease": "A-1"}, [], True),
+        ({"AtlasRelease": "A-1"}, ["A-1", "A-2"], True),
+        ({"AtlasRelease": "A-1"}, "A-1, A-2", True),
+        ({"AtlasRelease": "A-3"}, ["A-1"], False),
+        ({"AtlasRelease": "A-3"}, ["AUTO"], True),
+        ({"AtlasRelease": "A-3", "homepackage": "P/1"}, ["P/1"], True),
+        ({"homepackage": "P/2"}, ["P/1"], False),
+        ({"homepackage": "NULL"}, ["P/1"], True),
+        ({"AtlasRelease": "A-3", "container_name": "docker://x"}, ["A-1"], True),
+    ],
+)
+def test_software(job: dict[str, Any], releases: object, takes: bool) -> None:
+    """A release or package must be listed, unless the queue lists none or the job brings a container."""
+    no = rules.software(a_job(**job), a_queue(releases=releases))
+    assert (no is None) == takes
+    assert no is None or no.criterion == "cache"
+
+
+def test_architecture() -> None:
+    """A job for a GPU goes where there is one; the refusal names both sides."""
+    job, gpus = a_job(cmtConfig="el9#x86_64&nvidia"), [{"type": "gpu", "vendor": ["nvidia"]}]
+    assert rules.architecture(job, a_queue(architectures=gpus)) is None
+    no = rules.architecture(job, a_queue(architectures=[{"type": "cpu", "arch": ["x86_64"]}]))
+    assert no is not None
+    assert (no.criterion, no.have, no.need) == ("architecture", "cpu x86_64", "CPU x86_64 and GPU nvidia")
+    assert rules.platform(job, a_queue(cmtconfig="el8,el9")) is None
 
 
 @given(scratch_mb=st.integers(0, 1000), input_bytes=st.none() | st.integers(0, 2**32), limit_mb=st.integers(1, 3000))

@@ -1,30 +1,43 @@
-"""The weight of a queue for a generic VO."""
+"""PanDA's weights, worked out by hand."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.snapshot import COUNTED, Snapshot
-from pandad.brokerage.weights import generic
-from pandad.spec.jobstatus import JobStatus as S
+from pandad.brokerage.snapshot import Load
+from pandad.brokerage.weights import WEIGHTS, Weight, analysis, generic, production
 
-COUNTS = st.dictionaries(st.sampled_from(sorted(COUNTED)), st.integers(0, 1000))
-
-
-def test_pandas_formula() -> None:
-    """(running + 1) / (activated + assigned + 1) / (assigned + 1), the jobs of this round counted as assigned."""
-    snapshot = Snapshot((), {"Q": {S.RUNNING: 9, S.ACTIVATED: 2, S.ASSIGNED: 1}})
-    assert generic("Q", snapshot, 0) == pytest.approx(10 / 4 / 2)
-    assert generic("Q", snapshot, 3) == pytest.approx(10 / 7 / 5)
-    assert generic("unknown", snapshot, 0) == 1
+FEW = st.integers(0, 1000)
+LOADS = st.builds(Load, FEW, FEW, FEW)
 
 
-@given(COUNTS, st.integers(0, 100), st.sampled_from(sorted(COUNTED)))
-def test_work_that_waits_makes_lighter(counts: dict[S, int], given_: int, status: S) -> None:
-    """One more running job makes a queue heavier, one more job that waits makes it lighter; a weight is never 0."""
-    more = {**counts, status: counts.get(status, 0) + 1}
-    before, after = (generic("Q", Snapshot((), {"Q": c}), given_) for c in (counts, more))
-    assert before > 0 and after > 0
-    assert (after > before) if status is S.RUNNING else (after < before)
+@pytest.mark.parametrize(
+    ("weight", "assigned", "activated", "running", "by_hand"),
+    [
+        (generic, 0, 0, 0, 1),
+        (generic, 1, 2, 9, 10 / 4 / 2),
+        (generic, 4, 2, 9, 10 / 7 / 5),
+        (analysis, 0, 0, 0, 1),
+        (analysis, 1, 2, 9, 10 / 4),
+        (production, 0, 0, 0, 1 / 10 / 1),
+        (production, 1, 4, 9, 10 / 15 / 1),
+        (production, 5, 3, 99, 100 / 18 / 1.5),
+        (production, 30, 0, 9, 10 / 40 / 2),
+    ],
+)
+def test_pandas_formulas(weight: Weight, assigned: int, activated: int, running: int, by_hand: float) -> None:
+    """The brokers' formulas; production's backlog counts between one and two times."""
+    assert weight(Load(assigned, activated, running)) == pytest.approx(by_hand)
+
+
+@given(st.sampled_from(sorted(WEIGHTS)), LOADS)
+def test_work_that_waits_makes_lighter(name: str, load: Load) -> None:
+    """One more running job makes a queue heavier, one more that waits for its input lighter; a weight is never 0."""
+    weight = WEIGHTS[name]
+    assert weight(load) > 0
+    assert weight(replace(load, running=load.running + 1)) > weight(load)
+    assert weight(replace(load, assigned=load.assigned + 1)) < weight(load)

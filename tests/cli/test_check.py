@@ -8,14 +8,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls
+from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls, tokens, voms
 from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, SecretsConfig, ServerConfig, TlsConfig
-from pandad.embedded.pki import SandboxPki
+from pandad.embedded.pki import SandboxPki, make_sandbox_pki
+from pandad.embedded.proxies import pem_of, write_private
+from pandad.embedded.tokens import auth_config
 from pandad.settings import render
+from pandad.tokenconfig import TokenIssuerConfig, TokensConfig
 
 LOOPBACK = "127.0.0.1"
 
@@ -107,7 +112,31 @@ def test_roles_that_nobody_has_are_warnings(good: Config) -> None:
 def test_a_wrong_key_is_an_error(pki: SandboxPki) -> None:
     """A key that is not the certificate's is found."""
     wrong = TlsConfig(host_certificate=pki.host_certificate, host_key=pki.credential("bob"), ca_directory=pki.ca_directory)
-    assert tls(wrong).level is Level.ERROR
+    assert [f.level for f in tls(wrong)] == [Level.ERROR]
+
+
+def test_what_ends_soon_is_a_warning(tmp_path: Path) -> None:
+    """A host certificate that has days left is told before a client tells it; so is a revocation list that nobody renews."""
+    pki = make_sandbox_pki(tmp_path)
+    config = TlsConfig(host_certificate=pki.host_certificate, host_key=pki.host_key, ca_directory=pki.ca_directory)
+    assert [f.level for f in tls(config)] == [Level.OK]
+    now, day = datetime.now(UTC), timedelta(days=1)
+    host = pki.authority.issue_host(["localhost"], now, 3 * day)
+    write_private(pki.host_key, pem_of(host.key))
+    write_private(pki.host_certificate, pem_of(host.certificate))
+    pki.authority.install_revocations(pki.ca_directory, pki.authority.revocation_list(now - 9 * day, lifetime=10 * day))
+    found = list(tls(config))
+    assert [f.level for f in found][:2] == [Level.OK, Level.WARNING]
+    assert "hostcert.pem expires in" in found[1].text
+    assert all("fetch-crl" in f.text for f in found[2:])
+    assert len(found) > 2
+
+
+def test_vos_are_told(tmp_path: Path) -> None:
+    """Which VOs may give roles is said; that there are none is no fault."""
+    assert "no VO" in voms(TlsConfig(vomsdir=tmp_path)).text
+    (tmp_path / "atlas").mkdir()
+    assert "atlas" in voms(TlsConfig(vomsdir=tmp_path)).text
 
 
 KEYS = [(None, Level.OK), ("", Level.ERROR), ("k" * 44, Level.ERROR), ("A" * 43 + "=", Level.OK)]
@@ -120,3 +149,25 @@ def test_keys_of_secrets(good: Config, tmp_path: Path, text: str | None, level: 
     if text is not None:
         file.write_text(text)
     assert secrets(replace(good, secrets=SecretsConfig(key_file=file if text is not None else None))).level is level
+
+
+def test_token_issuers(tmp_path: Path) -> None:
+    """Each issuer is listed; one that can be forged from this host, one that makes everybody a member, and an empty folder are
+    warnings; a folder or a file that cannot be used is an error."""
+    def levels(**settings: Any) -> list[Level]:
+        return [finding.level for finding in tokens(TokensConfig(**settings))]
+
+    issuer: dict[str, Any] = {"vo": "atlas", "audience": ("x",)}
+    assert levels() == [Level.OK]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="https://iam.test/", **issuer)}) == [Level.OK]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="http://localhost:1", **issuer)}) == [Level.WARNING]
+    assert levels(issuers={"a": TokenIssuerConfig(issuer="https://x.test/", members_only=False, **issuer)}) == [Level.WARNING]
+    assert levels(auth_config_directory=tmp_path / "none") == [Level.ERROR]
+    assert levels(auth_config_directory=tmp_path) == [Level.WARNING, Level.OK]
+    for text in ("", "-----BEGIN CERTIFICATE-----\nx"):
+        (tmp_path / "ca.pem").write_text(text)
+        assert levels(ca_file=tmp_path / "ca.pem") == [Level.ERROR, Level.OK]
+    (tmp_path / "atlas_auth_config.json").write_text(json.dumps(auth_config("https://iam.test")))
+    assert levels(auth_config_directory=tmp_path) == [Level.OK]
+    (tmp_path / "cms_auth_config.json").write_text("{}")
+    assert levels(auth_config_directory=tmp_path) == [Level.ERROR]

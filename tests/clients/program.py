@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pandaclient import Client
+from pandaclient import Client, PsubUtils
 from pandaclient.FileSpec import FileSpec
 from pandaclient.JobSpec import JobSpec
 
@@ -55,6 +55,11 @@ def secrets() -> Returned:
     return Client.get_user_secrets()
 
 
+def nickname() -> Returned:
+    """PsubUtils.getNickname, in the form of the others."""
+    return 0, PsubUtils.getNickname()
+
+
 def hello() -> Returned:
     """Client.hello."""
     return Client.hello(False)
@@ -66,7 +71,7 @@ def attributes() -> Returned:
 
 
 CALLS: dict[str, Callable[..., Returned]] = {
-    f.__name__: f for f in (submit, status, full_status, kill, debug, set_secret, secrets, hello, attributes)}
+    f.__name__: f for f in (submit, status, full_status, kill, debug, set_secret, secrets, nickname, hello, attributes)}
 
 
 def _job(values: Mapping[str, Any]) -> JobSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from shutil import which
 from typing import Any
 
 import pytest
@@ -49,13 +50,22 @@ def test_hello(alice: User) -> None:
     assert (answer.status, answer.data) == (0, "alive=yes")
 
 
-@pytest.mark.parametrize("kind", ["proxy", "credential"])
+@pytest.mark.parametrize("kind", ["proxy", "voms_proxy", "credential"])
 def test_credentials(sandbox: Sandbox, kind: str) -> None:
-    """A proxy and a plain certificate with its key are the same user, and the client can show who that is."""
+    """A proxy, with VOMS attributes or not, and a plain certificate are the same user, and the client can show who that is."""
     bob = user_of(sandbox, getattr(sandbox.pki, kind)("bob"))
     answer = bob.call("attributes")
     assert answer.status == 0 and isinstance(answer.data, dict)
     assert f"SSL_CLIENT_S_DN: {SANDBOX_USERS['bob']}" in answer.printed.splitlines()
+    (job,) = bob.data("status", ids=submitted(bob, a_job("mine")))
+    assert job["prodUserID"] == SANDBOX_USERS["bob"]
+
+
+@pytest.mark.skipif(which("voms-proxy-info") is None, reason="the client asks voms-proxy-info: apt-get install voms-clients")
+def test_voms(sandbox: Sandbox) -> None:
+    """In its VOMS mode, its usual one, the client finds the nickname that the sandbox's VO gives, and its calls succeed."""
+    bob = user_of(sandbox, sandbox.pki.voms_proxy("bob"), PANDA_AUTH="voms")
+    assert bob.data("nickname") == "bob"
     (job,) = bob.data("status", ids=submitted(bob, a_job("mine")))
     assert job["prodUserID"] == SANDBOX_USERS["bob"]
 

@@ -6,10 +6,14 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
 
+import psycopg2
 import pytest
 from pytest_twisted import async_yield_fixture, blockon, ensureDeferred
 from twisted.internet.defer import Deferred
@@ -19,6 +23,7 @@ from clients.twistd import Answer, Daemon, command, environment
 from clients.twistd import daemon as daemon_command
 from clients.user import User, user_of
 from clients.waiting import in_thread, until
+from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import QUEUE, Sandbox
 
 LIMIT_S = 60
@@ -109,6 +114,30 @@ async def daemon(idle: Sandbox) -> AsyncIterator[Daemon]:
         started.end(signal.SIGKILL)
 
 
+@ensureDeferred
+async def test_an_upgrade_may_take_long(idle: Sandbox) -> None:
+    """A migration is not held to statement_timeout_s: on a table of millions it would be given up and begun again for ever."""
+    usual = idle.config_file.read_text()
+    idle.config_file.write_text(usual.replace("[database]", "[database]\nstatement_timeout_s = 0.3"))
+    with closing(psycopg2.connect(idle.config.database.dsn)) as beside, beside.cursor() as cursor:
+        beside.autocommit = True
+        cursor.execute("SELECT pg_advisory_lock(7261636)")  # as another process that is at it
+        started = Daemon(idle)
+        try:
+            def waits_for_long() -> bool:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query_start < now() - interval '1 s'"
+                )
+                return bool(cursor.fetchone()[0])
+
+            await until(lambda: in_thread(waits_for_long), "a statement that waits for more than a second")
+            cursor.execute("SELECT pg_advisory_unlock(7261636)")
+            await ready(started)
+        finally:
+            started.end(signal.SIGKILL)
+            idle.config_file.write_text(usual)
+
+
 @pytest.fixture
 def alice(idle: Sandbox) -> User:
     """Somebody with jobs."""
@@ -130,6 +159,38 @@ async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Si
     assert "Server Shut Down" in said
     assert "Traceback" not in said and "Unhandled" not in said
     assert daemon.ask("/healthz").status == 0
+
+
+@ensureDeferred
+async def test_reads_its_files_again(idle: Sandbox, daemon: Daemon) -> None:
+    """SIGHUP has the certificates read again: the process lives on, and a connection that is open is not dropped."""
+    context = ssl.create_default_context(capath=str(idle.pki.ca_directory))
+    context.load_cert_chain(idle.pki.voms_proxy("prod"))
+    held = HTTPSConnection("localhost", idle.config.server.tls_port, context=context, timeout=LIMIT_S)
+    assert (await in_thread(asked_who, held)) == SANDBOX_USERS["prod"]
+    before = await reloads(daemon)
+
+    async def more() -> bool:
+        return await reloads(daemon) > before
+
+    daemon.tell_to(signal.SIGHUP)
+    await until(more, "the files to be read again")
+    assert (await in_thread(asked_who, held)) == SANDBOX_USERS["prod"]
+    held.close()
+    assert daemon.lives
+
+
+def asked_who(connection: HTTPSConnection) -> str:
+    """Who the daemon says is at this end of the connection."""
+    connection.request("GET", "/api/v1/system/get_attributes")
+    name: str = json.loads(connection.getresponse().read())["data"]["environment"]["SSL_CLIENT_S_DN"]
+    return name
+
+
+async def reloads(daemon: Daemon) -> int:
+    """How often the daemon read its files."""
+    found = re.search(r'name="tls.reloaded"} (\d+)', (await in_thread(daemon.ask, "/metrics")).text)
+    return int(found[1]) if found else 0
 
 
 async def acquired(daemon: Daemon) -> dict[str, object]:

@@ -68,6 +68,10 @@ class Daemon:
         """Whether the process is there."""
         return self._process.poll() is None
 
+    def tell_to(self, number: signal.Signals) -> None:
+        """Send a signal that ends nothing."""
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals) -> int:
         """Send a signal; the exit code, minus the signal's number if that ended it."""
         self._process.send_signal(number)

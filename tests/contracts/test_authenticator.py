@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from api.tokens import forge
 from cryptography import x509
 from twisted.internet.address import IPv4Address
 
@@ -36,7 +37,8 @@ class ConnectionStandIn:
     """What is asked of a TLS connection after its handshake."""
 
     def __init__(self, chain: list[x509.Certificate]) -> None:
-        self.verified_chain = {depth: read(certificate) for depth, certificate in enumerate(chain)}
+        self.chain = [read(certificate) for certificate in chain]
+        self.is_unsettled = self.accept_old_style = False
 
     def getHandle(self) -> ConnectionStandIn:
         return self
@@ -76,7 +78,26 @@ def x509_stand(pki: SandboxPki) -> Stand:
     )
 
 
-STANDS: Mapping[str, Callable[[SandboxPki], Stand]] = {"x509": x509_stand}
+def token_stand(pki: SandboxPki) -> Stand:
+    made = forge.stand()
+
+    def bearer(user: str, **claims: Any) -> forge.Request:
+        return forge.Request([b"Bearer " + forge.good(sub=f"{user}-1", **claims)], "atlas")
+
+    return Stand(
+        made.authenticator,
+        without=forge.Request,
+        good=bearer,
+        bad={
+            "expired": lambda user: bearer(user, exp=forge.NOW_S - 1),
+            "for somebody else": lambda user: bearer(user, aud="https://other.test"),
+            "not signed": lambda user: forge.Request([b"Bearer " + forge.made(sign=lambda data: b"x")], "atlas"),
+            "a password": lambda user: forge.Request([b"Basic YWxpY2U6eA=="], "atlas"),
+        },
+    )
+
+
+STANDS: Mapping[str, Callable[[SandboxPki], Stand]] = {"x509": x509_stand, "token": token_stand}
 
 
 @pytest.fixture(params=STANDS)

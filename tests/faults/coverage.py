@@ -19,10 +19,18 @@ Covered = Mapping[str, tuple[Scenario, ...] | str]
 
 READS = "reads"
 SAYS = "says what it knows without the database"
+PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
 
 ROUTES: Covered = {
     "/api/v1/creds/set_user_secrets": (s.with_a_secret,),
     "/api/v1/creds/get_user_secrets": READS,
+    "/api/v1/creds/get_proxy": READS,
+    "/api/v1/creds/get_key_pair": READS,
+    "/api/v1/creds/get_access_token": READS,
+    "/api/v1/creds/get_token_key": READS,
+    "/api/v1/account/get_link_code": PERSON,
+    "/api/v1/account/link": PERSON,
+    "/api/v1/account/unlink": PERSON,
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
@@ -37,11 +45,18 @@ ROUTES: Covered = {
     "/api/v1/pilot/update_jobs_bulk": (s.reported_together,),
     "/api/v1/pilot/update_worker_status": (s.of_a_worker,),
     "/api/v1/system/get_attributes": SAYS,
+    "/api/v1/system/get_user_attributes": SAYS,
+    "/api/v1/system/get_voms_attributes": SAYS,
     "/api/v1/workflow/get_workflow_details": SAYS,
     "/server/panda/getJob": (s.finished,),
     "/server/panda/updateJob": (s.finished,),
     "/server/panda/updateWorkerPilotStatus": (s.of_a_worker,),
-    "/server/panda/get_access_token": SAYS,
+    "/server/panda/getProxy": READS,
+    "/server/panda/getKeyPair": READS,
+    "/server/panda/get_access_token": READS,
+    "/server/panda/get_token_key": READS,
+    "/server/panda/getAttr": SAYS,
+    "/server/panda/getVomsAttr": SAYS,
     "/server/panda/setDebugMode": (s.debugged,),
     "/server/panda/send_command_to_job": (s.debugged,),
     "/server/panda/set_user_secret": (s.with_a_secret,),
@@ -58,18 +73,21 @@ LOOPS: Covered = {
     "ageing": (s.aged,),
     "historian": (s.archived,),
     "alive": (s.after_an_outage,),
+    "rights": READS,
+    "audit": "one transaction: what it left is sealed in the next round",
 }
-
-PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
 
 NOT_CUT: Mapping[str, str] = {
     **dict.fromkeys((
-        "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
+        "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),
     "fsck_pause": "waits",
-    "fsck_repair": PERSON,
+    **dict.fromkeys(("fsck_repair", "link", "unlink", "link_code"), PERSON),
+    "audit_seal": "what it left is sealed in the next round",
     "notify": "a hint that may get lost: no border",
     "sandbox_queue": PERSON,
+    "token_allow": PERSON,
+    "token_deny": PERSON,
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

@@ -42,7 +42,6 @@ from pandad.spec.timeouts import TIMEOUTS
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import KEY_BYTES, Vault
-from pandad.userinterface.authority import Authority
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
@@ -76,7 +75,7 @@ class World:
         self.store = store = CutStore(clock, database, scalpel)
         vault, secrets = Vault([bytes(KEY_BYTES)]), SecretsConfig(handed_out="asked")
         self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store), Workers(store)
-        self.debug, self.secrets = Debug(store, Authority()), Secrets(store, vault)
+        self.debug, self.secrets = Debug(store), Secrets(store, vault)
         self._dispatcher, self._job_secrets = Dispatcher(store, clock, SharesConfig()), JobSecrets(store, vault, secrets)
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
         self.leases = leases = Leases(store, LEASE_S)

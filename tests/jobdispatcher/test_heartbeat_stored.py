@@ -210,7 +210,7 @@ async def test_strangers_are_refused(stage: Stage) -> None:
     panda_id = await stage.job(S.RUNNING)
     before = await stage.dump()
     for caller in (a_caller("alice"), a_caller("bob")):
-        with pytest.raises(Forbidden, match="no pilot role"):
+        with pytest.raises(Forbidden, match="was not given to you"):
             await tell(stage, "running", panda_id, caller)
     with pytest.raises(NotAuthenticated):
         await tell(stage, "running", panda_id, ANONYMOUS)

@@ -51,6 +51,10 @@ UNGUARD = """DO $$ BEGIN EXECUTE (
     END $$"""
 
 
+_OLD_ACT = """INSERT INTO audit (at, who, anchor, host, act, target, why)
+              VALUES (now() - interval '2 hours', 'root', '', 'h', 'ban', 'x', 'y')"""
+
+
 def _c(breaks: str, of: str, sql: str, *also: str, refused_by: str = "") -> Corruption:
     return Corruption(breaks, of, sql, frozenset(also), refused_by)
 
@@ -241,4 +245,20 @@ CORRUPTIONS = (
     _c("archive-ahead", _NEXT_PARTITION, _DROP_NEXT),
     _c("archive-columns", "SELECT 'file_archive'", "ALTER TABLE file_archive ADD COLUMN extra integer", "archive-views"),
     _c("archive-views", "SELECT 'file_ever'", "DROP VIEW file_ever"),
+    # accounts, bans, the audit
+    _c("rights-one", "SELECT 'rights'", "DELETE FROM rights"),
+    _c("account-roles", "SELECT min(id) FROM account", "UPDATE account SET roles = '{root}' WHERE id = %(id)s",
+       refused_by="account_roles_known"),
+    _c("account-identity", "SELECT min(account) FROM account_identity",
+       "UPDATE account_identity SET anchor = '' WHERE account = %(id)s"),
+    _c("account-of-identity", "SELECT 99", "UPDATE account_identity SET account = 99",
+       refused_by="account_identity_account_fkey"),
+    _c("ban-of-one", "SELECT min(id) FROM ban", "UPDATE ban SET account = NULL WHERE id = %(id)s", refused_by="ban_of_one"),
+    _c("link-code-ends", "SELECT encode('x'::bytea, 'hex')",
+       "INSERT INTO link_code (digest, anchor, subject, expires) VALUES ('x', 'ca', 'x', 'infinity')"),
+    _c("credential-kind", "SELECT 'odd client'",
+       "INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('odd', 'client', '', '', 'root')",
+       refused_by="pilot_credential_kind_known"),
+    _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
+    _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
 )

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from factories import ALICE, PILOT, QUEUE, a_file, a_job
 from stages import Stage
 
+from pandad.spec.act import operator_on
 from pandad.spec.caller import Identity
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, files, history, jobs, loops, moves, users, workers
+from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, users, workers
 from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
+from pandad.userinterface import administration
+from pandad.userinterface.administration import Whom
 
 S, E, A = JobStatus, Event, Actor
 BOB = Identity(ALICE.anchor, "/DC=org/DC=test/CN=bob")
@@ -151,3 +154,8 @@ async def _beside(txn: Transaction) -> None:
         await loops.finished(txn, name, "host:1:abc", term, "no route" if name == "adder" else None)
     await workers.put(txn, "harvester", 1, "started", QUEUE, "node1")
     await workers.put(txn, "harvester", 1, "finished", QUEUE, "node1")
+    root = operator_on("root", "host")
+    both = [Whom(f"{each.subject} from {each.anchor}") for each in (ALICE, BOB)]
+    await administration.link(txn, both[0], both[1], "", root)
+    await administration.ban(txn, Whom("account 1"), "why", None, False, root)
+    await audit.seal(txn, [])

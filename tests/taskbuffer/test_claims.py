@@ -103,7 +103,7 @@ async def test_owner_is_an_identity(store: Store) -> None:
         await stored(txn, [waiting()], BOB)
         await stored(txn, [waiting()], Identity("/CN=Other CA", ALICE.subject))
         (alices,) = await stored(txn, [waiting()], ALICE)
-        assert await ids_of(txn, a_pilot(count=9, owner=ALICE)) == [alices]
+        assert await ids_of(txn, a_pilot(count=9, owners=frozenset({ALICE}))) == [alices]
 
     await store.transact("body", body)
 

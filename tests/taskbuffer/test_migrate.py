@@ -49,6 +49,13 @@ ROWS = {
     7: """INSERT INTO job_debug (pandaid, command, askedby) VALUES (1, 'ps -ef', 'alice');
           INSERT INTO user_secret (anchor, subject, name, sealed) VALUES ('ca', 'alice', 'token', '\\x00')""",
     8: "SELECT 1",
+    9: """INSERT INTO account (label, roles) VALUES ('alice', '{pilot}');
+           INSERT INTO account_identity (anchor, subject, account, linkedby) SELECT 'ca', 'alice', id, 'root' FROM account;
+           INSERT INTO link_code (digest, anchor, subject, expires) VALUES ('x', 'ca', 'alice', now());
+           INSERT INTO ban (subject, reason, bannedby) VALUES ('bob', 'why', 'root');
+           INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
+           INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
+    10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
@@ -23,9 +23,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from pandad.api.port import listen
-from pandad.api.tls import GridContextFactory, PeerRefused, TlsConfigError, peer_chain
+from pandad.api.tls import GridContextFactory, GridFiles, PeerRefused, TlsConfigError, peer_chain
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, Authority, SandboxPki, make_sandbox_pki, name_of
-from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, make_proxy, new_rsa_key, pem_of, write_private
+from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, key_usage, make_proxy, new_rsa_key, pem_of, write_private
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -40,11 +40,11 @@ class WhoAmI(Resource):
         try:
             peer = peer_chain(request.transport.getHandle())
         except PeerRefused as refusal:
-            return json.dumps({"refused": refusal.reason}).encode()
+            return json.dumps({"refused": refusal.reason, "says": str(refusal)}).encode()
         if peer is None:
             return b"null"
         answer = vars(peer) | {"not_after": peer.not_after.isoformat()}
-        return json.dumps(answer).encode()
+        return json.dumps({name: value for name, value in answer.items() if name not in ("end_entity", "attributes")}).encode()
 
 
 @dataclass
@@ -89,7 +89,7 @@ def get(port: int, context: ssl.SSLContext) -> Any:
 
 @contextmanager
 def serve(pki: SandboxPki, scratch: Path, **options: bool) -> Iterator[Server]:
-    tls = GridContextFactory(pki.host_certificate, pki.host_key, pki.ca_directory, **options)
+    tls = GridContextFactory(GridFiles(pki.host_certificate, pki.host_key, pki.ca_directory), **options)
     port = listen(reactor, 0, Site(WhoAmI()), "127.0.0.1", tls)
     yield Server(pki, tls, port.getHost().port, scratch)
     port.stopListening()
@@ -152,20 +152,25 @@ async def test_limited_proxy(server: Server) -> None:
     assert (await server.sees(make_proxy(limited, NOW)))["limited"]
 
 
-@pytest.mark.parametrize(("policy", "why"), [(INDEPENDENT, "independent"), ("1.2.3.4.5", "not understood")])
+@pytest.mark.parametrize(("policy", "why"), [(INDEPENDENT, "independent_proxy"), ("1.2.3.4.5", "policy_language")])
 @ensureDeferred
 async def test_proxies_without_full_rights(server: Server, policy: str, why: str) -> None:
     """A proxy that does not carry its user's rights, or restricts them in an unknown way, is nobody's, and
     says why; so is a proxy made with it."""
     shown = make_proxy(server.pki.users["alice"], NOW, policy=policy)
-    assert why in (await server.sees(shown))["refused"]
-    assert why in (await server.sees(make_proxy(shown, NOW)))["refused"]
+    assert (await server.sees(shown))["refused"] == why
+    assert (await server.sees(make_proxy(shown, NOW)))["refused"] == why
 
 
 @ensureDeferred
 async def test_legacy_proxy(server: Server) -> None:
-    """A proxy of Globus 2, told by its CN alone, is not accepted."""
-    assert "CA" in await server.refuses(make_proxy(server.pki.users["alice"], NOW, policy=None))
+    """A proxy of Globus 2, told by its CN alone, is nobody's, and says why; so is one mixed with others."""
+    old = make_proxy(server.pki.users["alice"], NOW, policy=None)
+    assert (await server.sees(old))["refused"] == "old_style_proxy"
+    assert (await server.sees(make_proxy(old, NOW, policy=None)))["refused"] == "old_style_proxy"
+    assert (await server.sees(make_proxy(old, NOW)))["refused"] == "mixed_proxies"
+    new = make_proxy(server.pki.users["alice"], NOW)
+    assert (await server.sees(make_proxy(new, NOW, policy=None)))["refused"] == "mixed_proxies"
 
 
 @ensureDeferred
@@ -254,6 +259,41 @@ async def test_reload_brings_revocations(own_server: Server) -> None:
 
 
 @ensureDeferred
+async def test_connections_outlive_a_reload(own_server: Server) -> None:
+    """A connection that is open stays, as whom it was, whatever a reload brings; the next one gets the new certificate."""
+    pki = own_server.pki
+    alice = pki.users["alice"]
+    context = own_server.client_context(make_proxy(alice, NOW))
+    held = HTTPSConnection("localhost", own_server.port, context=context, timeout=SOCKET_TIMEOUT_S)
+    assert await deferToThread(ask, held) == ALICE
+    before = held.sock.getpeercert(True)
+    host = pki.authority.issue_host(["localhost"], NOW)
+    write_private(pki.host_key, pem_of(host.key))
+    write_private(pki.host_certificate, pem_of(host.certificate))
+    pki.authority.install_revocations(pki.ca_directory, pki.authority.revocation_list(NOW, [alice.certificate]))
+    own_server.tls.reload()
+    assert await deferToThread(ask, held) == ALICE
+    assert held.sock.getpeercert(True) == before
+    held.close()
+    assert "REVOKED" in await own_server.refuses(make_proxy(alice, NOW))
+    assert await deferToThread(host_certificate, own_server) == host.certificate.public_bytes(serialization.Encoding.DER)
+
+
+def ask(connection: HTTPSConnection) -> Any:
+    """Who the server says is at this end."""
+    connection.request("GET", "/")
+    return json.loads(connection.getresponse().read())["dn"]
+
+
+def host_certificate(server: Server) -> bytes | None:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=SOCKET_TIMEOUT_S) as plain,
+        server.client_context(None).wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        return secured.getpeercert(True)
+
+
+@ensureDeferred
 async def test_expired_crl(own_server: Server) -> None:
     """An expired CRL keeps the users of its authority out: nobody knows whom it would name by now."""
     pki = own_server.pki
@@ -299,6 +339,52 @@ async def test_old_protocols(server: Server) -> None:
         await server.sees(alice, only(ssl.TLSVersion.TLSv1_1))
 
 
+@pytest.mark.parametrize(("ciphers", "good"), [
+    ("ECDHE+AESGCM", True), ("ECDHE+CHACHA20", True), ("AES256-SHA", False), ("ECDHE-ECDSA-AES128-SHA256", False),
+    ("AESGCM:!ECDHE:!DHE", False)])
+@ensureDeferred
+async def test_ciphers(server: Server, ciphers: str, good: bool) -> None:
+    """TLS 1.2 is spoken with ciphers that authenticate and whose keys are gone afterwards; with others it is refused."""
+
+    def adapt(context: ssl.SSLContext) -> None:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+
+    if good:
+        assert (await server.sees(server.pki.users["alice"], adapt))["dn"] == ALICE
+    else:
+        with pytest.raises(ssl.SSLError, match="(?i)handshake.failure"):
+            await server.sees(server.pki.users["alice"], adapt)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@ensureDeferred
+async def test_another_session(server: Server, version: ssl.TLSVersion) -> None:
+    """Who offers a session in which somebody else was known is who he shows that he is."""
+    contexts = [server.client_context(make_proxy(server.pki.users[name], NOW)) for name in ("alice", "bob")]
+    for context in contexts:
+        context.minimum_version = context.maximum_version = version
+    assert await deferToThread(in_one_session, server.port, contexts) == [ALICE, BOB]
+
+
+def in_one_session(port: int, contexts: list[ssl.SSLContext]) -> list[str]:
+    """The first one's session is offered by the second. Python lets a session go with its context only: so one goes for both."""
+    context, seen = contexts[0], []
+    session: ssl.SSLSession | None = None
+    for each in contexts:
+        with socket.create_connection(("127.0.0.1", port), timeout=SOCKET_TIMEOUT_S) as plain:
+            secured = context.wrap_socket(plain, server_hostname="localhost", session=session, do_handshake_on_connect=False)
+            with secured:
+                secured.context = each  # its certificate and key, for this connection
+                secured.do_handshake()
+                secured.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                answer = b"".join(iter(lambda: secured.recv(4096), b""))  # noqa: B023 - called at once
+                seen.append(json.loads(answer.split(b"\r\n\r\n")[1])["dn"])
+                session = secured.session
+                assert not secured.session_reused
+    return seen
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @ensureDeferred
 async def test_no_resumption(server: Server, version: ssl.TLSVersion) -> None:
@@ -332,6 +418,9 @@ def subordinate(root: Authority) -> Authority:
         .not_valid_before(NOW - HOUR)
         .not_valid_after(NOW + HOUR)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), critical=False)
         .sign(root.key, hashes.SHA256())
     )
     return Authority(key, certificate)

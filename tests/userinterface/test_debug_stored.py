@@ -17,18 +17,16 @@ from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotAuthenticated
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, Actor, Event
 from pandad.spec.pilotcommand import DEBUG_OFF
 from pandad.taskbuffer.outputs import LONGEST, PATIENCE_TELLINGS
-from pandad.userinterface.authority import Authority
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 
 from .wishes import ALICE_CALLER, S, a_spec
 
-MANAGER = a_caller("mandy")
-AUTHORITY = Authority({"phys": ("/DC=org/DC=test/CN=mandy",)})
+MANAGER = replace(a_caller("mandy"), groups=frozenset({"phys"}))
 
 
 def room(stage: Stage) -> Debug:
-    return Debug(stage.store, AUTHORITY)
+    return Debug(stage.store)
 
 
 async def hear(stage: Stage, panda_id: int, stdout: str | None = None, word: str = "running", **but: Any) -> str:

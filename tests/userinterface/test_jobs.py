@@ -119,7 +119,7 @@ def test_priorities(label: str | None, wanted: int, priority: int) -> None:
 def test_production_labels(label: str) -> None:
     """Production work needs the role; the refusal names the attribute, what is held and what to do."""
     with pytest.raises(
-        Forbidden, match=rf"jobs\[0\].prodSourceLabel: {label} needs the production role.*alice has pilot.*label user"
+        Forbidden, match=rf"jobs\[0\].prodSourceLabel: {label} needs the production role.*label user; you are .*roles: pilot"
     ):
         prepared(a_caller("alice", Role.PILOT), prodSourceLabel=label)
     for role in (Role.PRODUCTION, Role.ADMIN):

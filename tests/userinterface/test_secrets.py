@@ -12,8 +12,9 @@ from stages import Stage
 from pandad.spec.caller import ANONYMOUS, Caller, Role
 from pandad.spec.confidential import Confidential
 from pandad.spec.errors import BadRequest, NotAuthenticated
+from pandad.taskbuffer.secrets import MOST_BYTES
 from pandad.taskbuffer.vault import Unopened, Vault
-from pandad.userinterface.secrets import LONGEST_NAME, MOST_BYTES, NoVault, Secrets
+from pandad.userinterface.secrets import LONGEST_NAME, NoVault, Secrets
 
 from .wishes import ALICE_CALLER
 

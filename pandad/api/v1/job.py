@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pandad.api.access import IDENTIFIED, PUBLIC
+from pandad.api.access import DEBUG, KILL, OWN, PUBLIC, READ
 from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
 from pandad.api.route import ANY, GET, MIB, Route
 from pandad.api.v1.pilot import JobIds
+from pandad.spec import pilotcommand
 from pandad.spec.caller import Caller
 from pandad.spec.job import JobSpec
-from pandad.spec.pilotcommand import KILL, NOTHING
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -79,14 +79,14 @@ class Job:
     def __init__(self, jobs: Jobs, dispatcher: Dispatcher, debug: Debug) -> None:
         self._jobs, self._dispatcher, self._debug = jobs, dispatcher, debug
 
-    @Route("/api/v1/job/submit", access=IDENTIFIED, takes=Submission, body_limit_bytes=64 * MIB)
+    @Route("/api/v1/job/submit", access=OWN, takes=Submission, body_limit_bytes=64 * MIB)
     async def submit(self, caller: Caller, submission: Submission) -> Envelope:
         """Store new jobs: their ids, in order. A submission that came before gets its first answer, and the message says so."""
         receipt = await self._jobs.submit(caller, job_specs(submission.jobs), submission.request_id)
         return Envelope(True, receipt.message, [_stored(job) for job in receipt.jobs])
 
-    @Route("/api/v1/job/get_description", ANY, access=IDENTIFIED, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
-    @Route("/api/v1/job/get_description_incl_archive", ANY, access=IDENTIFIED, takes=JobIds,
+    @Route("/api/v1/job/get_description", ANY, access=READ, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/get_description_incl_archive", ANY, access=READ, takes=JobIds,
            body_limit_bytes=MANY_IDS_BYTES)
     async def get_description(self, caller: Caller, asked: JobIds) -> list[JobSpec | None]:
         """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
@@ -97,7 +97,7 @@ class Job:
         """State and command by PandaID, in the order asked."""
         return [_status(state) for state in await self._dispatcher.statuses(asked.job_ids)]
 
-    @Route("/api/v1/job/kill", access=IDENTIFIED, takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/kill", access=KILL, takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
     async def kill(self, caller: Caller, asked: Kill) -> Envelope:
         """Whether each job is being killed, in the order asked; the message says why some are not."""
         answers = await self._jobs.kill_each(caller, asked.job_ids, asked.code)
@@ -105,28 +105,28 @@ class Job:
             a.taken for a in answers]
         return Envelope(True, _refusals(answers), rows)
 
-    @Route("/api/v1/job/set_debug_mode", access=IDENTIFIED, takes=DebugMode)
+    @Route("/api/v1/job/set_debug_mode", access=DEBUG, takes=DebugMode)
     async def set_debug_mode(self, caller: Caller, asked: DebugMode) -> Envelope:
         """Switch debug mode of a job."""
         await self._debug.set_mode(caller, asked.job_id, asked.mode)
         return Envelope(True, SUCCEEDED, SUCCEEDED)
 
-    @Route("/api/v1/job/set_command", access=IDENTIFIED, takes=Command)
+    @Route("/api/v1/job/set_command", access=DEBUG, takes=Command)
     async def set_command(self, caller: Caller, asked: Command) -> Envelope:
         """Have the pilot of a job do a debug command; the command as the pilot gets it."""
         return Envelope(True, SUCCEEDED, await self._debug.command(caller, asked.job_id, asked.command))
 
-    @Route("/api/v1/job/get_debug_output", GET, access=IDENTIFIED, takes=JobId)
+    @Route("/api/v1/job/get_debug_output", GET, access=DEBUG, takes=JobId)
     async def get_debug_output(self, caller: Caller, asked: JobId) -> dict[str, Any]:
         """What came back from the pilot of a job in debug mode. pandad's own: PanDA shows it in its monitor only."""
         return await self._debug.output(caller, asked.job_id)
 
-    @Route("/api/v1/job/why", GET, access=IDENTIFIED, takes=JobId)
+    @Route("/api/v1/job/why", GET, access=READ, takes=JobId)
     async def why(self, caller: Caller, asked: JobId) -> dict[str, Any]:
         """Why the job is where it is."""
         return await self._jobs.why(caller, asked.job_id)
 
-    @Route("/api/v1/job/get_timeline", GET, access=IDENTIFIED, takes=JobId)
+    @Route("/api/v1/job/get_timeline", GET, access=READ, takes=JobId)
     async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
         return await self._jobs.timeline(caller, asked.job_id)
@@ -147,5 +147,5 @@ def _stored(job: JobSpec) -> list[Any]:
 def _status(state: JobState | None) -> dict[str, str]:
     """Harvester ends the workers of jobs that PanDA does not know."""
     if state is None:
-        return {"status": "unknown", "command": KILL}
-    return {"status": state.status, "command": state.command or NOTHING}
+        return {"status": "unknown", "command": pilotcommand.KILL}
+    return {"status": state.status, "command": state.command or pilotcommand.NOTHING}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from pandad.api.access import PILOT, PILOT_OR_OWNER, PUBLIC
+from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
 from pandad.api.decode import decoder_for
 from pandad.api.encode import Envelope
 from pandad.api.errors import guarded, refusal
@@ -57,7 +57,7 @@ class Pilot:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=PILOT_OR_OWNER, takes=AcquireJobs, forgiving=True,
+    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=CLAIM, takes=AcquireJobs, forgiving=True,
            tells_gone=True, urgency=Urgency.ACQUIRE)
     async def acquire_jobs(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Envelope:
         """Work for a pilot; no work is a refusal, as in PanDA."""
@@ -66,14 +66,14 @@ class Pilot:
             return Envelope(False, NO_JOBS)
         return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
 
-    @Route("/api/v1/pilot/update_job", access=PILOT_OR_OWNER, takes=JobUpdate, forgiving=True,
+    @Route("/api/v1/pilot/update_job", access=REPORT, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB, urgency=urgency_of)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
         command = await self._heartbeat.update(caller, update)
         return {"StatusCode": 0, "command": command, **await self._secrets.of_update(command)}
 
-    @Route("/api/v1/pilot/update_jobs_bulk", access=PILOT_OR_OWNER, takes=JobUpdates, body_limit_bytes=64 * MIB,
+    @Route("/api/v1/pilot/update_jobs_bulk", access=REPORT, takes=JobUpdates, body_limit_bytes=64 * MIB,
            urgency=Urgency.FINAL)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
         """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""

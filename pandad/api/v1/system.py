@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pandad import __version__
+from pandad.api import whoami
 from pandad.api.access import IDENTIFIED, PUBLIC
 from pandad.api.encode import Envelope
 from pandad.api.route import GET, Route
@@ -20,15 +18,19 @@ class System:
         return Envelope(True, "alive=yes")
 
     @Route("/api/v1/system/get_attributes", GET, access=IDENTIFIED)
-    async def get_attributes(self, caller: Caller) -> dict[str, Any]:
-        """The caller as this server sees it, under the names that clients look for."""
-        assert caller.identity is not None
-        environment = {
-            "SSL_CLIENT_S_DN": caller.identity.subject,
-            "SSL_CLIENT_I_DN": caller.identity.anchor,
-            "GRST_CRED_AURI_0": f"dn:{caller.identity.subject}",  # panda-client shows the keys of this kind only
-            "REMOTE_ADDR": caller.host,
-            "PANDAD_ROLES": ",".join(sorted(caller.roles)),
-            "PANDAD_VERSION": __version__,
-        }
-        return {"parameters": {}, "environment": environment}
+    async def get_attributes(self, caller: Caller) -> Envelope:
+        """The caller as this server sees him, under the names of a web server's environment."""
+        found = whoami.environment(caller)
+        return Envelope(True, whoami.lines(found), {"parameters": {}, "environment": found})
+
+    @Route("/api/v1/system/get_user_attributes", GET, access=IDENTIFIED)
+    async def get_user_attributes(self, caller: Caller) -> Envelope:
+        """The same, under PanDA's names for a user and in structure."""
+        found = whoami.user(caller)
+        return Envelope(True, whoami.lines(found), found)
+
+    @Route("/api/v1/system/get_voms_attributes", GET, access=IDENTIFIED)
+    async def get_voms_attributes(self, caller: Caller) -> Envelope:
+        """Of the same, the DN and the FQANs."""
+        found = whoami.voms(caller)
+        return Envelope(True, whoami.lines(found), found)

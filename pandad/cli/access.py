@@ -1,0 +1,74 @@
+"""``pandad access``: all calls and who may make them; and the table of it in the documentation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pandad import api
+from pandad.api.access import Access, Reach
+from pandad.api.route import Route, routes_of
+from pandad.cli.output import add_json, show, table
+
+HEADER = ("call", "by", "credential", "role", "reaches")
+
+BEGIN = "<!-- made by: pandad access --renew FILE -->\n"
+END = "<!-- end of what is made -->\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_json(parser)
+    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the table into that page of the documentation")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    if args.renew:
+        args.renew.write_text(renewed(args.renew.read_text("utf-8")), "utf-8")
+        return 0
+    found = rows()
+    show(args, [dict(zip(HEADER, row, strict=True)) for row in found], table(HEADER, found))
+    return 0
+
+
+def routes() -> Iterator[Route]:
+    """All that any class of the api declares."""
+    for found in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
+        for handler in vars(importlib.import_module(found.name)).values():
+            if isinstance(handler, type) and handler.__module__ == found.name:
+                yield from (route for route, _ in routes_of(handler))
+
+
+def rows() -> Sequence[tuple[str, ...]]:
+    """The table as a person reads it, under HEADER."""
+    return [_row(route) for route in sorted(routes(), key=lambda r: r.path)]
+
+
+def _row(route: Route) -> tuple[str, ...]:
+    rule = route.access
+    role = " or ".join(sorted(rule.roles)) + " or admin" if rule.roles else "-"
+    return route.path, "/".join(route.methods), credential(rule), role, reach(rule)
+
+
+def credential(rule: Access) -> str:
+    """What has to come with the call."""
+    return "none" if rule.anonymous else "any, a limited proxy too" if rule.limited else "any but a limited proxy"
+
+
+def reach(rule: Access) -> str:
+    """What of others the call touches."""
+    if rule.reach is not Reach.GROUNDS:
+        return rule.reach.value
+    return f"{rule.reach.value}: {', '.join(sorted(rule.grounds))}"
+
+
+def renewed(text: str) -> str:
+    """That page of the documentation with the table, between its two marks, as it is now."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [HEADER, ("---",) * len(HEADER), *((f"`{path}`", *cells) for path, *cells in rows())]
+    return before + BEGIN + "".join(f"| {' | '.join(line)} |\n" for line in lines) + END + after

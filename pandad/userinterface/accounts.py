@@ -1,0 +1,140 @@
+"""One person with several credentials: shown to be one by the person, with a code asked for with the one and brought back with
+the other."""
+
+from __future__ import annotations
+
+import secrets as randomness
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from pandad.spec.act import doer
+from pandad.spec.caller import Caller, Identity, compact_name
+from pandad.spec.confidential import Confidential
+from pandad.spec.errors import BadRequest, Conflict, NotAuthenticated, NotFound
+from pandad.taskbuffer import accounts, audit, secrets
+from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.vault import Unopened, Vault
+
+CODE_LIVES_S = 600
+CODE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCode:
+    """Worth the identity that asked for it, once, until then."""
+
+    code: Confidential
+    expires: datetime
+
+
+class Accounts:
+    """What people do about their own identities.
+
+    :param vault: opens and seals what secrets they have; None: there are none.
+    """
+
+    def __init__(self, store: Store, vault: Vault | None) -> None:
+        self._store, self._vault = store, vault
+
+    async def code(self, caller: Caller) -> LinkCode:
+        """A code to come back with under another identity."""
+        identity = _identity(caller)
+        code = Confidential(randomness.token_urlsafe(CODE_BYTES))
+        return LinkCode(code, await self._store.once("link_code", accounts.put_code, _digest(code), identity, CODE_LIVES_S))
+
+    async def link(self, caller: Caller, code: Confidential, subject: str | None) -> int:
+        """Make the caller and who asked for that code one; the number of the account.
+
+        :param subject: of who asked for it, said by the caller: else somebody could be talked into giving his rights away by a
+            code that he was sent.
+        :raise NotFound: there is no such code, or it is over. :raise Conflict: the subject is to be confirmed, or both belong to
+            accounts already. :raise BadRequest: it is another subject.
+        """
+        _identity(caller)
+        return await self._store.transact("link", self._link, caller, _digest(code), subject)
+
+    async def unlink(self, caller: Caller, identity: Identity) -> None:
+        """Part from an identity of one's own account, which may be the present one.
+
+        :raise NotFound: it is not one of the caller's.
+        """
+        _identity(caller)
+        if caller.account is None or not caller.is_(identity):
+            raise NotFound("identity of yours", f"{identity.subject} from {identity.anchor}")
+        await self._store.transact("unlink", self._unlink, caller, identity)
+
+    async def _link(self, txn: Transaction, caller: Caller, digest: bytes, subject: str | None) -> int:
+        here = _identity(caller)
+        await accounts.lock(txn)
+        other = await accounts.of_code(txn, digest)
+        if other is None:
+            raise NotFound("code", "like this one: it was used, is over, or was mistyped; ask for a new one")
+        if other == here:
+            raise BadRequest("code", "was asked for with the credential that you come with now; come with the other one")
+        whom = f"{other.subject} (vouched for by {other.anchor})"
+        if subject is None:
+            raise Conflict(f"this code was asked for by {whom}: send that subject along to confirm that it is you; "
+                           "whoever it is will have all your rights")
+        if subject != other.subject:
+            raise BadRequest("subject", f"is not that of who asked for this code: {whom}")
+        number = await joined(txn, other, here, here.subject)
+        await accounts.use_code(txn, digest)
+        if self._vault is not None:
+            await share(txn, self._vault, number)
+        await audit.note(txn, doer(caller)("link", f"{whom} to account {number}"))
+        return number
+
+    async def _unlink(self, txn: Transaction, caller: Caller, identity: Identity) -> None:
+        await accounts.lock(txn)
+        number = await accounts.unlink(txn, identity)
+        whom = f"{identity.subject} (vouched for by {identity.anchor})"
+        await audit.note(txn, doer(caller)("unlink", f"{whom} from account {number}"))
+
+
+async def joined(txn: Transaction, first: Identity, second: Identity, by: str) -> int:
+    """Make two identities one person; the number of the account.
+
+    :raise Conflict: each has an account already, and they are two.
+    """
+    numbers = {i: await accounts.of(txn, i) for i in (first, second)}
+    known = {number for number in numbers.values() if number is not None}
+    if len(known) > 1:
+        two = " and ".join(map(str, sorted(known)))
+        raise Conflict(f"they belong to the accounts {two} already; an administrator has to unlink the one or the other first")
+    number = known.pop() if known else await accounts.new(txn, compact_name(first.subject))
+    for identity, linked in numbers.items():
+        if linked is None:
+            await accounts.link(txn, identity, number, by)
+    return number
+
+
+async def share(txn: Transaction, vault: Vault, number: int) -> None:
+    """Give each identity of an account the secrets that only another one has: jobs carry those of who submitted them."""
+    account = await accounts.find(txn, number)
+    assert account is not None
+    members = sorted(account.identities, key=lambda i: (i.anchor, i.subject))
+    found = {member: {s.name: s for s in await secrets.of_owner(txn, member)} for member in members}
+    for owner, named in found.items():
+        for name, sealed in named.items():
+            await _copy(txn, vault, sealed, [m for m in members if m != owner and name not in found[m]])
+
+
+async def _copy(txn: Transaction, vault: Vault, sealed: secrets.Sealed, to: Collection[Identity]) -> None:
+    try:
+        text = vault.open(sealed.owner, sealed.name, sealed.sealed)
+    except Unopened:
+        return  # its owner hears of it when he asks for it
+    for member in to:
+        await secrets.put(txn, member, sealed.name, vault.seal(member, sealed.name, text), secrets.MOST_BYTES)
+
+
+def _digest(code: Confidential) -> bytes:
+    return sha256(code.reveal().strip().encode()).digest()
+
+
+def _identity(caller: Caller) -> Identity:
+    if caller.identity is None:
+        raise NotAuthenticated("accounts are of those with an identity: come with a certificate, a proxy or a token")
+    return caller.identity

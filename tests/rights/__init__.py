@@ -1,0 +1,1 @@
+"""Who may do what: every call by everybody about everybody's jobs, and people who look like others."""
