@@ -144,7 +144,7 @@ CALLS: Mapping[str, Call] = {
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json", "/cache/<path:name>", "/trf/<path:name>", "/healthz",
     "/readyz", "/metrics", "/auth/<name>", "/api/v1/openapi.json"})
-"""Public files, what the server says of itself, and its health: tests/api, test_files.py, test_health.py, test_openapi.py and tokens."""
+"""Public files, what the server says of itself, and its health: see tests/api."""
 
 
 def path_of(name: str) -> str:

@@ -16,6 +16,7 @@ from pandad import configchecks
 from pandad.api import encode
 from pandad.api.access import PUBLIC
 from pandad.api.files import FileName
+from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
 from pandad.api.tokens.accepted import GROUPS_CLAIM, WELL_KNOWN, Accepted
 from pandad.spec.caller import Caller
@@ -44,7 +45,8 @@ class AuthConfigs:
     def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
         self._files = {name: _public(content) for name, content in files.items()}
 
-    @Route("/auth/<name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_json)
+    @Route("/auth/<name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_json,
+           urgency=Urgency.ALWAYS)
     async def auth_config(self, caller: Caller, asked: FileName) -> Mapping[str, Any]:
         """The issuer of a VO. panda-client writes VO:ROLE as it is in PANDA_AUTH_VO."""
         found = self._files.get(asked.name.replace(":", "."))
