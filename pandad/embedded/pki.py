@@ -35,6 +35,7 @@ from pandad.embedded.proxies import (
 
 BASE = "/DC=org/DC=pandad"
 SANDBOX_CA = f"{BASE}/CN=pandad sandbox CA"
+SANDBOX_VO = "sandbox"  # of proxies and of tokens
 SANDBOX_USERS: Mapping[str, str] = {
     "alice": f"{BASE}/OU=Users/CN=alice/CN=12345/CN=Alice Example",
     "bob": f"{BASE}/OU=Users/CN=bob/CN=23456/CN=Bob Example",

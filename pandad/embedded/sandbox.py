@@ -21,9 +21,9 @@ from pandad.embedded.containment import contained_account
 from pandad.embedded.daemon import DaemonProcess
 from pandad.embedded.issuer import Issuer
 from pandad.embedded.pilotsettings import queue_description
-from pandad.embedded.pki import SANDBOX_USERS, SandboxPki, make_sandbox_pki
+from pandad.embedded.pki import SANDBOX_USERS, SANDBOX_VO, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
-from pandad.embedded.tokens import VO, auth_config
+from pandad.embedded.tokens import auth_config
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
 from pandad.taskbuffer import migrate, sites, vault
@@ -125,7 +125,7 @@ class Sandbox:
             # panda-client: no VOMS, no question on a terminal, no shuffling of host names
             "PANDA_AUTH": "x509_no_grid",
             # and with PANDA_AUTH=oidc
-            "PANDA_AUTH_VO": VO,
+            "PANDA_AUTH_VO": SANDBOX_VO,
             "PANDA_NICKNAME": "alice",
             "PANDA_BEHIND_REAL_LB": "1",
             "PANDA_CONFIG_ROOT": str(self.directory / "client"),
@@ -144,7 +144,7 @@ class Sandbox:
 
     def _start_issuer(self) -> None:
         """On the port it had before, which is in the names of its tokens; unless that is taken."""
-        file = self.directory / "auth" / f"{VO}_auth_config.json"
+        file = self.directory / "auth" / f"{SANDBOX_VO}_auth_config.json"
         before = urlsplit(json.loads(file.read_bytes())["oidc_config_url"]).port if file.exists() else 0
         port, _ = free_ports((before or 0, 0))
         self.issuer = Issuer(self._reactor, self.directory / "issuer", time.time, port)
@@ -160,7 +160,7 @@ class Sandbox:
         users = {name: f'"{dn}"' for name, dn in SANDBOX_USERS.items()}
         draft = CONFIG.format(
             interface=INTERFACE, tls_port=tls_port, http_port=http_port, dsn=_toml(self.postgres.dsn), directory=self.directory,
-            pilot=users["pilot"], production=users["prod"], endpoint=ENDPOINT)
+            pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO, endpoint=ENDPOINT)
         self.config_file.write_text(draft, "utf-8")
 
     async def _prepare_database(self) -> None:
@@ -190,6 +190,7 @@ dsn = {dsn}
 [identity]
 pilot = [{pilot}]
 production = [{production}]
+vos = ["{vo}"]
 
 [tokens]
 auth_config_directory = "{directory}/auth"

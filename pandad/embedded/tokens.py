@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from pandad.embedded.pki import SANDBOX_VO
 from pandad.embedded.proxies import PrivateKey, new_rsa_key, pem_of, write_private
 
-VO = "sandbox"
 CLIENT_ID = "panda-client"
 AUDIENCE = "https://pandad.sandbox"
 
@@ -28,14 +28,14 @@ class Person:
 
     name: str
     groups: tuple[str, ...]
-    origin: str = VO
+    origin: str = SANDBOX_VO
 
 
 PEOPLE: Mapping[str, Person] = {
-    "alice": Person("Alice Example", (VO,)),
-    "bob": Person("Bob Example", (VO,)),
-    "pilot": Person("Robot pandad pilot", (VO, f"{VO}/pilot"), f"{VO}:pilot"),
-    "prod": Person("Robot pandad production", (VO, f"{VO}/production"), f"{VO}:production"),
+    "alice": Person("Alice Example", (SANDBOX_VO,)),
+    "bob": Person("Bob Example", (SANDBOX_VO,)),
+    "pilot": Person("Robot pandad pilot", (SANDBOX_VO, f"{SANDBOX_VO}/pilot"), f"{SANDBOX_VO}:pilot"),
+    "prod": Person("Robot pandad production", (SANDBOX_VO, f"{SANDBOX_VO}/production"), f"{SANDBOX_VO}:production"),
 }
 """By subject: the users of the sandbox' certificate authority."""
 
@@ -87,5 +87,5 @@ def claims_of(user: str, issuer: str, audience: str, now_s: float, lifetime_s: i
 
 def auth_config(issuer: str) -> dict[str, Any]:
     """The auth_config file of the sandbox' VO."""
-    return {"audience": AUDIENCE, "client_id": CLIENT_ID, "client_secret": "", "vo": VO,
+    return {"audience": AUDIENCE, "client_id": CLIENT_ID, "client_secret": "", "vo": SANDBOX_VO,
             "oidc_config_url": f"{issuer}/.well-known/openid-configuration"}

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pandad.embedded.pki import BASE, SANDBOX_PROXY_LIFETIME, SandboxPki, dn_of
+from pandad.embedded.pki import BASE, SANDBOX_PROXY_LIFETIME, SANDBOX_VO, SandboxPki, dn_of
 from pandad.embedded.proxies import CLOCK_SKEW, Credential, make_proxy, write_private
 
 FQANS = "1.3.6.1.4.1.8005.100.100.4"
@@ -24,12 +24,11 @@ GENERIC_ATTRIBUTES = "1.3.6.1.4.1.8005.100.100.11"
 NO_REVOCATION_AVAILABLE = "2.5.29.56"
 AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
 
-SANDBOX_VO = "pandad"
 SANDBOX_FQANS: Mapping[str, Sequence[str]] = {
-    "alice": ("/pandad",),
-    "bob": ("/pandad",),
-    "pilot": ("/pandad/Role=pilot", "/pandad"),
-    "prod": ("/pandad/Role=production", "/pandad"),
+    "alice": (f"/{SANDBOX_VO}",),
+    "bob": (f"/{SANDBOX_VO}",),
+    "pilot": (f"/{SANDBOX_VO}/Role=pilot", f"/{SANDBOX_VO}"),
+    "prod": (f"/{SANDBOX_VO}/Role=production", f"/{SANDBOX_VO}"),
 }
 
 Change = Callable[[Any], None]

@@ -15,9 +15,9 @@ from pandad.api.revocation import Trust
 from pandad.api.signingpolicy import read_policies
 from pandad.api.voms import Voms
 from pandad.api.vomsdir import read_vomsdir
-from pandad.embedded.pki import BASE, SANDBOX_USERS, SandboxPki, make_sandbox_pki
+from pandad.embedded.pki import BASE, SANDBOX_USERS, SANDBOX_VO, SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
-from pandad.embedded.voms import SANDBOX_VO, VomsServer, make_sandbox_voms
+from pandad.embedded.voms import VomsServer, make_sandbox_voms
 
 PATIENCE_S = 60
 
