@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
-from pandad.limits import LimitsConfig
+from pandad.limitsconfig import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tokenconfig import TokensConfig

@@ -39,8 +39,6 @@ from pandad.api.load import Load
 from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
-from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
-from pandad.api.tlswatch import TlsWatch
 from pandad.api.tokens.authconfig import AuthConfigError
 from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
@@ -51,6 +49,8 @@ from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
+from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive

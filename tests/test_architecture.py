@@ -112,7 +112,7 @@ BAD = [
     (asks_the_time, "brokerage/x.py", "import time\nx = time.time()"),
     (asks_the_time, "brokerage/x.py", "from time import time"),
     (asks_the_time, "brokerage/x.py", "import datetime\nx = datetime.datetime.now()"),
-    (asks_the_time, "api/tls.py", "from twisted.internet.task import LoopingCall"),
+    (asks_the_time, "api/x509/tls.py", "from twisted.internet.task import LoopingCall"),
     (evaluates_text, "api/x.py", "eval(text)"),
     (evaluates_text, "api/x.py", "subprocess.run(text, shell=True)"),
     (is_a_drawer, "api/utils.py", ""),

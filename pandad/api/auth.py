@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 
 from pandad import metrics
-from pandad.api.gridcert import PeerIdentity
-from pandad.api.handshake import peer_chain
-from pandad.api.refusal import AttributeRefusal, AttributesRefused, PeerRefused
-from pandad.api.voms import VomsAttributes
+from pandad.api.x509.gridcert import PeerIdentity
+from pandad.api.x509.handshake import peer_chain
+from pandad.api.x509.refusal import AttributeRefusal, AttributesRefused, PeerRefused
+from pandad.api.x509.voms import VomsAttributes
 from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.errors import NotAuthenticated
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pandad import metrics
 from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
-from pandad.limits import LimitsConfig
+from pandad.limitsconfig import LimitsConfig
 from pandad.spec.caller import Caller
 from pandad.spec.errors import PandadError
 

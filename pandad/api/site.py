@@ -21,7 +21,7 @@ from pandad.api.endpoint import Endpoint, Identify, send
 from pandad.api.load import Load
 from pandad.api.request import PandaRequest
 from pandad.api.route import KIB, MIB, declared
-from pandad.limits import LimitsConfig
+from pandad.limitsconfig import LimitsConfig
 
 IDLE_TIMEOUT_S = 75  # longer than the 60 s for which clients keep a connection in their pool
 BODY_LIMIT_ELSEWHERE_BYTES = 64 * KIB

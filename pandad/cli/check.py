@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pandad.api.expiry import endings
-from pandad.api.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.tokens import authconfig, fetch
 from pandad.api.tokens.accepted import Accepted, from_config
 from pandad.api.tokens.discovery import FetchFailed
-from pandad.api.vomsdir import read_vomsdir
+from pandad.api.x509.expiry import endings
+from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
+from pandad.api.x509.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample

@@ -20,8 +20,8 @@ from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.grants import Grants
 from pandad.api.port import listen
 from pandad.api.site import build_sites
-from pandad.api.tls import GridContextFactory, GridFiles
 from pandad.api.v1.system import System
+from pandad.api.x509.tls import GridContextFactory, GridFiles
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, SandboxPki
 from pandad.spec.caller import Credential, Identity, Role
 from pandad.spec.errors import NotAuthenticated

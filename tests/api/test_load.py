@@ -13,7 +13,7 @@ from pandad import metrics
 from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
 from pandad.api.load import HIGHEST, HIGHEST_FOR_OLD, LOOK_S, OLD_S, REMEMBERED, Load, Urgency
 from pandad.api.route import declared
-from pandad.limits import LimitsConfig
+from pandad.limitsconfig import LimitsConfig
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
 
 LIMITS = LimitsConfig(calls_per_s=10, calls_burst=20, answer_s=60, lag_s=0.5)

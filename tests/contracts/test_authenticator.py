@@ -13,7 +13,7 @@ from cryptography import x509
 from twisted.internet.address import IPv4Address
 
 from pandad.api.auth import IAuthenticator, X509Authenticator
-from pandad.api.gridcert import read
+from pandad.api.x509.gridcert import read
 from pandad.embedded.pki import SandboxPki
 from pandad.embedded.proxies import INDEPENDENT, make_proxy
 from pandad.spec.caller import Credential

@@ -11,7 +11,7 @@ from asn1crypto import cms, core
 from asn1crypto import x509 as asn1x509
 from cryptography import x509
 
-from pandad.api.refusal import AttributeRefusal as Why
+from pandad.api.x509.refusal import AttributeRefusal as Why
 from pandad.embedded.pki import BASE, SandboxPki, name_of
 from pandad.embedded.proxies import Credential
 from pandad.embedded.voms import (

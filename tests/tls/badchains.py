@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pandad.api.gridcert import PROXY_CERT_INFO
-from pandad.api.refusal import Refusal
+from pandad.api.x509.gridcert import PROXY_CERT_INFO
+from pandad.api.x509.refusal import Refusal
 from pandad.embedded.pki import name_of
 from pandad.embedded.proxies import INDEPENDENT, INHERIT_ALL, LIMITED, key_usage
 

@@ -18,9 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 from twisted.internet.testing import StringTransport
 
-from pandad.api.gridcert import PROXY_CERT_INFO, PeerIdentity
-from pandad.api.refusal import PeerRefused, Refusal
-from pandad.api.tls import GridContextFactory, GridFiles, peer_chain
+from pandad.api.x509.gridcert import PROXY_CERT_INFO, PeerIdentity
+from pandad.api.x509.refusal import PeerRefused, Refusal
+from pandad.api.x509.tls import GridContextFactory, GridFiles, peer_chain
 from pandad.embedded.pki import Authority, name_of
 from pandad.embedded.proxies import INHERIT_ALL, PrivateKey, key_usage, pem_of, write_private
 

@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 
 from pandad import metrics
 from pandad.api.auth import X509Authenticator
-from pandad.api.gridcert import read
-from pandad.api.tls import GridContextFactory, GridFiles
+from pandad.api.x509.gridcert import read
+from pandad.api.x509.tls import GridContextFactory, GridFiles
 from pandad.embedded.pki import BASE, SANDBOX_USERS, SandboxPki
 from pandad.embedded.proxies import LIMITED, Credential, make_proxy
 from pandad.embedded.voms import VomsServer, in_extension

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from pandad.api.refusal import FAULTS, SENTENCES, Refusal
+from pandad.api.x509.refusal import FAULTS, SENTENCES, Refusal
 from pandad.embedded.pki import name_of
 from pandad.embedded.proxies import LIMITED
 

@@ -9,8 +9,8 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.api.gridcert import PROXY_CERT_INFO, identify, proxy_policy, read, slash_form
-from pandad.api.refusal import PeerRefused
+from pandad.api.x509.gridcert import PROXY_CERT_INFO, identify, proxy_policy, read, slash_form
+from pandad.api.x509.refusal import PeerRefused
 from pandad.embedded.pki import SandboxPki
 from pandad.embedded.proxies import make_proxy
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pandad.api.signingpolicy import may_sign, read_policies
+from pandad.api.x509.signingpolicy import may_sign, read_policies
 
 SEVERAL_PATTERNS = """\
 # EACL of an authority

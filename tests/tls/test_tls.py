@@ -23,7 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from pandad.api.port import listen
-from pandad.api.tls import GridContextFactory, GridFiles, PeerRefused, TlsConfigError, peer_chain
+from pandad.api.x509.tls import GridContextFactory, GridFiles, PeerRefused, TlsConfigError, peer_chain
 from pandad.embedded.pki import SANDBOX_CA, SANDBOX_USERS, Authority, SandboxPki, make_sandbox_pki, name_of
 from pandad.embedded.proxies import INDEPENDENT, LIMITED, Credential, key_usage, make_proxy, new_rsa_key, pem_of, write_private
 

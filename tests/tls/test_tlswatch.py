@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 
 from pandad import metrics
-from pandad.api.expiry import endings
-from pandad.api.tls import GridContextFactory, GridFiles
-from pandad.api.tlswatch import WARNING_PERIOD_S, TlsWatch
+from pandad.api.x509.expiry import endings
+from pandad.api.x509.tls import GridContextFactory, GridFiles
+from pandad.api.x509.tlswatch import WARNING_PERIOD_S, TlsWatch
 from pandad.embedded.pki import SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
 

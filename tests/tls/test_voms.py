@@ -11,12 +11,12 @@ import pytest
 from asn1crypto import x509 as asn1x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pandad.api.gridcert import read
-from pandad.api.refusal import ATTRIBUTE_SENTENCES, AttributeRefusal, AttributesRefused
-from pandad.api.revocation import Trust
-from pandad.api.signingpolicy import read_policies
-from pandad.api.voms import Voms, VomsAttributes
-from pandad.api.vomsdir import read_vomsdir
+from pandad.api.x509.gridcert import read
+from pandad.api.x509.refusal import ATTRIBUTE_SENTENCES, AttributeRefusal, AttributesRefused
+from pandad.api.x509.revocation import Trust
+from pandad.api.x509.signingpolicy import read_policies
+from pandad.api.x509.voms import Voms, VomsAttributes
+from pandad.api.x509.vomsdir import read_vomsdir
 from pandad.embedded.pki import BASE, SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import Credential, make_proxy
 from pandad.embedded.voms import VomsServer, in_extension

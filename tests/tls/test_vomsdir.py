@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pandad.api.refusal import AttributesRefused, Refusal
-from pandad.api.revocation import ChainRefused, Trust
-from pandad.api.signingpolicy import read_policies
-from pandad.api.vomsdir import fits, read_lsc, read_vomsdir
+from pandad.api.x509.refusal import AttributesRefused, Refusal
+from pandad.api.x509.revocation import ChainRefused, Trust
+from pandad.api.x509.signingpolicy import read_policies
+from pandad.api.x509.vomsdir import fits, read_lsc, read_vomsdir
 from pandad.embedded.pki import BASE, SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of
 from pandad.embedded.voms import CERTIFICATES, VomsServer

@@ -10,11 +10,11 @@ from shutil import which
 import pytest
 from cryptography import x509
 
-from pandad.api.gridcert import identify, read
-from pandad.api.revocation import Trust
-from pandad.api.signingpolicy import read_policies
-from pandad.api.voms import Voms
-from pandad.api.vomsdir import read_vomsdir
+from pandad.api.x509.gridcert import identify, read
+from pandad.api.x509.revocation import Trust
+from pandad.api.x509.signingpolicy import read_policies
+from pandad.api.x509.voms import Voms
+from pandad.api.x509.vomsdir import read_vomsdir
 from pandad.embedded.pki import BASE, SANDBOX_USERS, SANDBOX_VO, SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
 from pandad.embedded.voms import VomsServer, make_sandbox_voms

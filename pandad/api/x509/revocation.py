@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import crypto
 
-from pandad.api.gridcert import UNREADABLE, read, slash_form
-from pandad.api.refusal import FAULTS, Refusal
-from pandad.api.signingpolicy import Policies, may_sign
+from pandad.api.x509.gridcert import UNREADABLE, read, slash_form
+from pandad.api.x509.refusal import FAULTS, Refusal
+from pandad.api.x509.signingpolicy import Policies, may_sign
 
 MOST_LISTS = 10  # of names with the same hash; fetchers count them from 0
 _PEM = b"-----BEGIN"

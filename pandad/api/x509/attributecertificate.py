@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
-from pandad.api import acsyntax as syntax
-from pandad.api.gridcert import UNREADABLE
-from pandad.api.refusal import AttributeRefusal as Why
-from pandad.api.refusal import AttributesRefused
+from pandad.api.x509 import acsyntax as syntax
+from pandad.api.x509.gridcert import UNREADABLE
+from pandad.api.x509.refusal import AttributeRefusal as Why
+from pandad.api.x509.refusal import AttributesRefused
 
 FQANS = ObjectIdentifier("1.3.6.1.4.1.8005.100.100.4")
 CERTIFICATES = ObjectIdentifier("1.3.6.1.4.1.8005.100.100.10")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from pandad.api.gridcert import UNREADABLE
+from pandad.api.x509.gridcert import UNREADABLE
 
 _SYNONYMS = ((re.compile(r"/(?:Email|E)="), "/emailAddress="), (re.compile(r"/USERID="), "/UID="))
 _NEXT_CHAIN = re.compile(r"-+ *NEXT CHAIN *-+")

@@ -17,12 +17,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from pandad.api.attributecertificate import AttributeCertificate, name_of, parse
-from pandad.api.gridcert import UNREADABLE, slash_form
-from pandad.api.refusal import AttributeRefusal as Why
-from pandad.api.refusal import AttributesRefused
-from pandad.api.revocation import ChainRefused, Trust
-from pandad.api.vomsdir import Vo, fits
+from pandad.api.x509.attributecertificate import AttributeCertificate, name_of, parse
+from pandad.api.x509.gridcert import UNREADABLE, slash_form
+from pandad.api.x509.refusal import AttributeRefusal as Why
+from pandad.api.x509.refusal import AttributesRefused
+from pandad.api.x509.revocation import ChainRefused, Trust
+from pandad.api.x509.vomsdir import Vo, fits
 
 REMEMBERED = 10_000  # proxies: pilots come back with the same one, and verifying its attributes costs more than its handshake
 CLOCK_SKEW = timedelta(minutes=5)  # as libvomsapi: a fresh one may come from a server whose clock is ahead

@@ -28,13 +28,13 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from pandad.api.gridcert import PeerIdentity
-from pandad.api.handshake import GridConnection, Rules, peer_chain, verifier
-from pandad.api.refusal import PeerRefused
-from pandad.api.revocation import Trust
-from pandad.api.signingpolicy import read_policies
-from pandad.api.voms import Voms, VomsAttributes
-from pandad.api.vomsdir import read_vomsdir
+from pandad.api.x509.gridcert import PeerIdentity
+from pandad.api.x509.handshake import GridConnection, Rules, peer_chain, verifier
+from pandad.api.x509.refusal import PeerRefused
+from pandad.api.x509.revocation import Trust
+from pandad.api.x509.signingpolicy import read_policies
+from pandad.api.x509.voms import Voms, VomsAttributes
+from pandad.api.x509.vomsdir import read_vomsdir
 
 __all__ = ["GridContextFactory", "GridFiles", "PeerIdentity", "PeerRefused", "TlsConfigError", "peer_chain"]
 

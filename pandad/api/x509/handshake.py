@@ -17,9 +17,18 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from pandad import metrics
-from pandad.api.gridcert import UNREADABLE, PeerIdentity, Reading, identify, is_malformed_proxy, is_old_style, read, slash_form
-from pandad.api.refusal import FAULTS, SENTENCES, PeerRefused, Refusal
-from pandad.api.signingpolicy import Policies, may_sign
+from pandad.api.x509.gridcert import (
+    UNREADABLE,
+    PeerIdentity,
+    Reading,
+    identify,
+    is_malformed_proxy,
+    is_old_style,
+    read,
+    slash_form,
+)
+from pandad.api.x509.refusal import FAULTS, SENTENCES, PeerRefused, Refusal
+from pandad.api.x509.signingpolicy import Policies, may_sign
 
 NO_CRL = 3
 """X509_V_ERR_UNABLE_TO_GET_CRL (OpenSSL: x509_vfy.h)."""

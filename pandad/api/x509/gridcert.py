@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
-from pandad.api.refusal import PeerRefused, Refusal
+from pandad.api.x509.refusal import PeerRefused, Refusal
 
 PROXY_CERT_INFO = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14")
 """id-pe-proxyCertInfo, RFC 3820 section 3.8. This extension, and nothing about the name, makes a certificate

@@ -10,8 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pandad import metrics
-from pandad.api.expiry import Ending, endings
-from pandad.api.tls import GridContextFactory, TlsConfigError
+from pandad.api.x509.expiry import Ending, endings
+from pandad.api.x509.tls import GridContextFactory, TlsConfigError
 
 WARNING_PERIOD_S = 24 * 3600
 LATE_PERIODS = 3  # of the reload: a certificate that was replaced a moment before its key mends itself with the next
