@@ -27,6 +27,7 @@ MAKERS = frozenset({
     _PACKAGES + "attr/_make.py",
     _PACKAGES + "werkzeug/routing/rules.py",  # the builders of our routes
     _PACKAGES + "_pytest/assertion/rewrite.py",  # tests are imported
+    _PACKAGES + "_pytest/mark/expression.py",  # the words of -k and -m
     _PACKAGES + "hypothesis/internal/reflection.py",
     _PACKAGES + "hypothesis/internal/lambda_sources.py",
 })
