@@ -12,40 +12,24 @@ import sys
 from collections.abc import Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_twisted import blockon, ensureDeferred
 from twisted.internet.defer import Deferred
 
-from clients.demos import PILOTS
+from clients.errand import Errand
 from clients.test_panda_client import a_job, submitted
 from clients.user import LIMIT_S, User, user_of
-from clients.waiting import in_thread, reactor, until
+from clients.waiting import in_thread, until
 from pandad.cli.client import connect
-from pandad.dataservice.ddm import FileName
-from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import (
-    PAYLOAD_BASE_URL,
-    PilotProcess,
-    PilotSettings,
     missing_requirements,
-    prepare_pilot,
-    queue_description,
 )
 from pandad.embedded.pki import SANDBOX_USERS
-from pandad.embedded.sandbox import ENDPOINT, HOST, SITE, Sandbox
+from pandad.embedded.sandbox import HOST, Sandbox
 from pandad.embedded.tokens import PEOPLE
-from pandad.spec.site import queue_from_description
-from pandad.taskbuffer import sites
-from pandad.taskbuffer.store import Store
 
 lacking = missing_requirements()
-
-TOKEN_QUEUE = "TOKENS"
-SCOPE = "user.alice"
-JOB = "by-token"
-
 
 def token_user(sandbox: Sandbox, name: str, **besides: str) -> User:
     """Who has a token and no certificate."""
@@ -59,68 +43,10 @@ def tokened(sandbox: Sandbox) -> User:
     return token_user(sandbox, "alice")
 
 
-class Errand:
-    """A job of alice's that only a pilot at TOKEN_QUEUE can do, and that pilot."""
-
-    def __init__(self, sandbox: Sandbox, tokened: User) -> None:
-        self.sandbox, self._user = sandbox, tokened
-        self.panda_id = 0
-        self._pilot: PilotProcess | None = None
-
-    async def begin(self) -> None:
-        store = Store(reactor, self.sandbox.config.database)
-        queue = queue_from_description(queue_description(TOKEN_QUEUE, SITE, ENDPOINT))
-        await store.transact("test_queue", sites.put, queue, "test")
-        await store.close()
-        self.place(f"{JOB}.in").parent.mkdir(parents=True, exist_ok=True)
-        self.place(f"{JOB}.in").write_text("by a token\n")
-        (self.panda_id,) = await in_thread(submitted, self._user, self._job())
-        self._pilot = PilotProcess(self._settings(await in_thread(prepare_pilot, PILOTS)))
-        await self._pilot.start(reactor)
-
-    async def dismiss(self) -> None:
-        """Nothing of the pilot is left afterwards."""
-        if self._pilot is not None:
-            self._pilot.kill()
-            await self._pilot.finished
-
-    async def ended(self) -> dict[str, Any]:
-        """The job, when it has come to an end."""
-        async def job() -> dict[str, Any] | None:
-            (found,) = await in_thread(self._user.data, "full_status", ids=[self.panda_id])
-            return found if found["jobStatus"] in ("finished", "failed") else None
-
-        found = await until(job, "the job to end")
-        assert found is not None
-        return found
-
-    def place(self, lfn: str) -> Path:
-        """Where a file of the job lies, or would lie."""
-        found = path_of(self.sandbox.storage, FileName(SCOPE, lfn))
-        assert found is not None
-        return found
-
-    def _job(self) -> dict[str, Any]:
-        dataset = "user.alice.tokens"
-        there = {"scope": SCOPE, "dataset": dataset, "destinationDBlock": dataset, "destinationSE": ENDPOINT}
-        return {"jobName": JOB, "transformation": f"{PAYLOAD_BASE_URL}hello.sh", "prodSourceLabel": "user",
-                "computingSite": TOKEN_QUEUE, "jobParameters": f"{JOB}.in {JOB}.out", "minRamCount": 100, "maxWalltime": 600,
-                "Files": [{"type": "input", "lfn": f"{JOB}.in", "scope": SCOPE, "dataset": dataset},
-                          {"type": "output", "lfn": f"{JOB}.out", **there}, {"type": "log", "lfn": f"{JOB}.log.tgz", **there}]}
-
-    def _settings(self, source: Path) -> PilotSettings:
-        sandbox, server = self.sandbox, self.sandbox.config.server
-        return PilotSettings(
-            source=source, workdir=sandbox.directory / "pilot-token", queue=TOKEN_QUEUE, tls_port=server.tls_port,
-            http_port=server.http_port, proxy_file=sandbox.pki.proxy("bob"), token_file=sandbox.pki.token("pilot"),
-            token_origin=PEOPLE["pilot"].origin, ca_dir=sandbox.pki.ca_directory, storage_root=sandbox.storage, host=HOST,
-            node="tokennode", lifetime_s=50)
-
-
 @pytest.fixture(scope="module")
 def errand(sandbox: Sandbox, tokened: User) -> Iterator[Errand]:
     """Under way while the other tests of this module run."""
-    begun = Errand(sandbox, tokened)
+    begun = Errand(sandbox, tokened, "token", sandbox.pki.proxy("bob"), token="pilot")
     try:
         blockon(Deferred.fromCoroutine(begun.begin()))
         yield begun
@@ -240,7 +166,7 @@ async def test_the_pilot(errand: Errand) -> None:
     """A pilot whose only right is its token runs a job of another one's from end to end."""
     job = await errand.ended()
     assert (job["jobStatus"], job["prodUserID"], job["modificationHost"]) == ("finished", "alice", "tokennode")
-    assert errand.place(f"{JOB}.out").read_text() == "BY A TOKEN\n"
+    assert errand.output == "BY TOKEN\n"
 
 
 def test_tokens_are_nowhere(sandbox: Sandbox) -> None:
