@@ -10,12 +10,12 @@ from typing import Any
 
 from pandad.api.tokens.jose import Claims, opened
 from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, on_store, operator
+from pandad.cli.store import add_config, as_operator, on_store, operator
 from pandad.spec.errors import BadRequest, NotFound
 from pandad.spec.token import Denial, DenialKind
-from pandad.taskbuffer import denials
+from pandad.taskbuffer import audit, denials
 from pandad.taskbuffer.denials import Denied
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.store import Store, Transaction
 
 SHOWN = ("iss", "sub", "jti", "aud", "name", "preferred_username", "groups", "wlcg.groups", "scope", "iat", "nbf", "exp")
 TIMES = frozenset({"iat", "nbf", "exp"})
@@ -71,8 +71,12 @@ def denial_of(issuer: str, subject: str | None, jti: str | None) -> Denial:
 def _deny(args: argparse.Namespace) -> int:
     denial = denial_of(args.issuer, args.subject, args.jti)
 
+    async def deny(txn: Transaction) -> None:
+        await denials.put(txn, denial, args.reason, operator())
+        await audit.note(txn, as_operator()("deny tokens", _words(denial), args.reason))
+
     async def put(store: Store) -> list[Denied]:
-        await store.transact("token_deny", denials.put, denial, args.reason, operator())
+        await store.transact("token_deny", deny)
         return await store.read("token_ls", denials.find_all)
 
     _print(args, [each for each in on_store(args.config, put) if each.denial == denial])
@@ -82,12 +86,20 @@ def _deny(args: argparse.Namespace) -> int:
 def _allow(args: argparse.Namespace) -> int:
     denial = denial_of(args.issuer, args.subject, args.jti)
 
-    async def remove(store: Store) -> bool:
-        return await store.transact("token_allow", denials.remove, denial)
+    async def allow(txn: Transaction) -> None:
+        if not await denials.remove(txn, denial):
+            raise NotFound("denial of", _words(denial))
+        await audit.note(txn, as_operator()("allow tokens", _words(denial)))
 
-    if not on_store(args.config, remove):
-        raise NotFound("denial of", " ".join(filter(None, denial)))
+    async def remove(store: Store) -> None:
+        await store.transact("token_allow", allow)
+
+    on_store(args.config, remove)
     return 0
+
+
+def _words(denial: Denial) -> str:
+    return " ".join(filter(None, denial))
 
 
 def _ls(args: argparse.Namespace) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from pandad.cli.main import main
@@ -53,6 +55,10 @@ def test_on_a_store(database: DatabaseConfig, tmp_path: Path) -> None:
     assert "@" in listed["denied_by"]
     assert token("allow", ISSUER, "--subject", "alice", *config).returncode == 0
     again = token("allow", ISSUER, "--subject", "alice", *config)
+    with closing(psycopg2.connect(database.dsn)) as beside, beside.cursor() as cursor:
+        cursor.execute("SELECT act, target, why FROM audit ORDER BY id")
+        acts = [("deny tokens", "stolen"), ("allow tokens", "")]
+        assert cursor.fetchall() == [(act, f"{ISSUER} subject alice", why) for act, why in acts]
     assert (again.returncode, "there is no denial of" in again.stderr) == (1, True)
     assert token("ls", *config).stdout == "nothing is denied\n"
 
