@@ -235,11 +235,12 @@ def _more_memory(job: JobSpec, memory_mb: int | None) -> dict[str, int | str]:
 
 
 def _more_time(job: JobSpec, time_s: int | None) -> dict[str, int | str]:
-    """The CPU time grows in the same measure as the wall time."""
+    """The CPU time grows in the same measure as the wall time, unless it is beyond all measure already."""
     if time_s is None:
         return {}
     cpu_s = min(job.maxCpuCount * time_s // (_limit_s(job) or 1), LARGEST)
-    return {**({"maxWalltime": time_s} if job.maxWalltime or not cpu_s else {}), **({"maxCpuCount": cpu_s} if cpu_s else {})}
+    wall = {"maxWalltime": time_s} if job.maxWalltime or not cpu_s else {}
+    return {**wall, **({"maxCpuCount": cpu_s} if cpu_s > job.maxCpuCount else {})}
 
 
 # What an attempt leaves on its job, and the next one must not find there: the errors, and what pilots report.

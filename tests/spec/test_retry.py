@@ -221,6 +221,12 @@ def test_more_prohibitions_never_allow_more(job: JobSpec, rules: list[RetryRule]
         assert decided(job, *rules, attempts=made).retried
 
 
+def test_a_cpu_time_beyond_all_measure() -> None:
+    """It stays as it is while the wall time grows: demands never shrink."""
+    job = a_failed(maxWalltime=100, maxCpuCount=2**62, **OUT_OF_MEMORY)
+    assert decided(job, a_rule(Action.MORE_TIME)).needs == {"maxWalltime": 150}
+
+
 @given(JOBS, RULES, MADE, st.sampled_from([0, 3000, 6000]), st.sampled_from([0, 120]))
 def test_what_the_next_attempt_gets(job: JobSpec, rules: list[RetryRule], made: int, maxrss: int, maxtime: int) -> None:
     """Demands only grow, within the limits and 64 bits; an end changes nothing; a pinned job stays, at a queue that it fits;
