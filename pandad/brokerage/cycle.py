@@ -47,24 +47,26 @@ async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], Snapshot]:
 
 
 async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
+    """Of jobs that changed in between nothing is kept: another process, that took the loop over, has dealt with them."""
     placed = [_placed(d) for d in made if d.chosen is not None]
-    if placed and await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO):
+    moved = await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO) if placed else []
+    if moved:
         txn.hint("activator")
-    await _explain_refused(txn, [d for d in made if d.chosen is None])
+    kept = {*(each.panda_id for each in moved), *await _explain_refused(txn, [d for d in made if d.chosen is None])}
     await decisions.put(txn, [
-        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.stored for v in d.verdicts]) for d in made])
+        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.stored for v in d.verdicts])
+        for d in made if _id(d) in kept])
 
 
-async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> None:
-    """Say on each job why no queue takes it, in its history only when the reason is a new one."""
+async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> list[int]:
+    """Say on each job why no queue takes it, in its history only when the reason is a new one. Which of them still wait."""
     news = [d for d in refused if d.reason[:DIAG_LENGTH] != d.job.brokerageErrorDiag]
     same = [_id(d) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
-    if news:
-        changes = [moves.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S)
-                   for d in news]
-        await moves.touch(txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO)
-    if same:
-        await moves.defer(txn, same, JobStatus.DEFINED, RETRY_S)
+    changes = [
+        moves.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S) for d in news]
+    told = await moves.touch(
+        txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO) if changes else []
+    return [*(each.panda_id for each in told), *(await moves.defer(txn, same, JobStatus.DEFINED, RETRY_S) if same else [])]
 
 
 def _placed(decision: Decision) -> moves.Change:

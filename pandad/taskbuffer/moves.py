@@ -212,15 +212,15 @@ async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Move
 
 _DEFER = sql("moves.defer", """
     UPDATE job SET nextcheck = now() + make_interval(secs => %(check_in_s)s)
-    WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = %(status)s::job_status""")
+    WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = %(status)s::job_status RETURNING pandaid""")
 
 _RECHECK = sql("moves.recheck", f"""
     UPDATE job SET nextcheck = now() WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck > now()""")
 
 
-async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_in_s: float) -> None:
-    """Nothing new about these jobs: look again later."""
-    await txn.run(_DEFER, ids=list(ids), status=status, check_in_s=check_in_s)
+async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_in_s: float) -> list[int]:
+    """Nothing new about these jobs: look again later. Which of them are still in that state."""
+    return [panda_id for (panda_id,) in await txn.many(_DEFER, ids=list(ids), status=status, check_in_s=check_in_s)]
 
 
 async def recheck(txn: Transaction) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from factories import QUEUE, a_job
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
@@ -166,3 +167,24 @@ async def test_a_job_killed_meanwhile_stays_killed(stage: Stage) -> None:
     assert await stage.status(kept) is JobStatus.ASSIGNED
     assert await stage.status(killed) is JobStatus.CANCELLED
     assert await stage.events(killed) == [Event.KILLED]
+    assert await decision(stage, killed) is None
+    assert (await decision(stage, kept)).chosen == QUEUE
+
+
+@pytest.mark.parametrize("rounds_before", [0, 1])
+@ensureDeferred
+async def test_a_round_that_comes_too_late_says_nothing(stage: Stage, rounds_before: int) -> None:
+    """What a process that was stopped amid its round decided on a job, which others dealt with since, is not kept: neither a new
+    reason nor the one that was told before."""
+    await stage.queue(status="offline")
+    panda_id = await stage.job()
+    for _ in range(rounds_before):
+        await rounds(stage).run_once()
+        await stage.due()
+    before = await decision(stage, panda_id)
+
+    async def kill() -> None:
+        assert await stage.event(Event.KILLED, panda_id, actor=Actor.USER)
+
+    await Cycle(Meanwhile(stage.store, "brokerage_write", kill), BrokerageConfig()).run_once()
+    assert await decision(stage, panda_id) == before
