@@ -62,7 +62,8 @@ class Legacy:
         states = await self._dispatcher.statuses(asked.ids)
         return {**OK, "status": "+".join(map(_status, states)), "attemptNr": "+".join(map(_attempt, states))}
 
-    @Route("/server/panda/isAlive", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.as_text)
+    @Route("/server/panda/isAlive", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.as_text,
+           urgency=Urgency.ALWAYS)
     async def isAlive(self, caller: Caller) -> str:
         """Yes."""
         return "alive=yes"

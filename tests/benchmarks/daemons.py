@@ -16,6 +16,7 @@ from pandad.embedded.sandbox import INTERFACE, Sandbox, free_ports
 
 ROOT = Path(__file__).parents[2]
 _TRANSACTIONS = re.compile(r'^pandad_events_total\{name="store\.([^"]+)"\} (\d+)$', re.MULTILINE)
+LIMITS = "\n[limits]\ncalls_per_s = 1000000\ncalls_burst = 1000000\n"  # one address and one user stand for thousands
 START_LIMIT_S, STOP_LIMIT_S, POLL_S = 60.0, 30.0, 0.1
 
 
@@ -46,7 +47,7 @@ def start(sandbox: Sandbox, number: int = 0) -> Daemon:
     """
     (tls_port, http_port), (plain_port, _) = free_ports((0, 0)), free_ports((0, 0))
     config = sandbox.directory / f"pandad-{number}.toml"
-    config.write_text(_with_ports(sandbox.config_file.read_text("utf-8"), tls_port, http_port), "utf-8")
+    config.write_text(_with_ports(sandbox.config_file.read_text("utf-8"), tls_port, http_port) + LIMITS, "utf-8")
     log = sandbox.directory / "log" / f"pandad-{number}.log"
     twistd = ["-n", "--pidfile=", "pandad", "--config", str(config)]
     command = [sys.executable, "-m", "tests.benchmarks.daemon", str(plain_port), *twistd]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pandad.api import whoami
 from pandad.api.access import IDENTIFIED, PUBLIC
 from pandad.api.encode import Envelope
+from pandad.api.load import Urgency
 from pandad.api.route import GET, Route
 from pandad.spec.caller import Caller
 
@@ -12,7 +13,7 @@ from pandad.spec.caller import Caller
 class System:
     """One method per call."""
 
-    @Route("/api/v1/system/is_alive", GET, access=PUBLIC, passive=True)
+    @Route("/api/v1/system/is_alive", GET, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def is_alive(self, caller: Caller) -> Envelope:
         """Yes."""
         return Envelope(True, "alive=yes")
