@@ -26,7 +26,7 @@ REMEMBERED = 10_000  # callers whose rate is known
 
 
 class Urgency(IntEnum):
-    """Of a kind of call; the higher, the sooner it is put off (goal H1 of the project)."""
+    """Of a kind of call; the higher, the sooner it is put off."""
 
     # Who watches this server; and whoever fetches a file or a constant, which costs little: curl, unless told otherwise, takes
     # the text of a refusal for the file, and a pilot runs it.
