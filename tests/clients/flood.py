@@ -1,4 +1,4 @@
-"""`python -m clients.flood PORT CONNECTIONS`: asks whether the server is alive, as often as these connections take; until killed.
+"""`python -m clients.flood PORT CONNECTIONS`: asks for the states of no jobs, as often as these connections take; until killed.
 
 Requests are pipelined, so that each turn of the server's reactor finds far more of them than it can answer in that turn.
 """
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
-ASK = b"GET /server/panda/isAlive HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+ASK = b"GET /server/panda/getStatus HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
 READ_BYTES = 1 << 20
 
 
