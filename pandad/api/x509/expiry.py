@@ -13,7 +13,6 @@ from pandad.api.x509.revocation import read_crl
 from pandad.api.x509.tls import GridFiles, load_certificates
 
 EARLY_CRL = 0.25  # of its time: fetchers bring the next list in the first half of it, so that by then they have failed for long
-CRL_WITHOUT_START = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
