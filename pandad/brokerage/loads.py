@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pandad.brokerage.rules import No
-from pandad.brokerage.snapshot import Load
+from pandad.spec.facts import Load
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pandad.spec.facts import Ends, Link, Load, Pilots, Space, Usage
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
 
@@ -13,26 +14,20 @@ COUNTED = frozenset({JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED,
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Jobs of a queue by where they are; ``activated``: also those that a pilot has and has not begun."""
-
-    assigned: int = 0
-    activated: int = 0
-    running: int = 0
-    transferring: int = 0
-
-    @property
-    def waiting(self) -> int:
-        """Those that do not run yet."""
-        return self.assigned + self.activated
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All queues by name order, and how many jobs each has per state (the COUNTED ones)."""
+    """All queues by name order, and what is known of them.
+
+    :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends: by queue.
+    :param space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
+    """
 
     queues: Sequence[Queue]
     counts: Mapping[str, Mapping[JobStatus, int]]
+    pilots: Mapping[str, Pilots] = field(default_factory=dict)
+    ends: Mapping[str, Ends] = field(default_factory=dict)
+    space: Mapping[str, Space] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], Link] = field(default_factory=dict)
+    usage: Mapping[int, Usage] = field(default_factory=dict)
 
     def count(self, queue: str, *states: JobStatus) -> int:
         """Jobs of a queue in those states."""

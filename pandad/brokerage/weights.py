@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pandad.brokerage.snapshot import Load
+from pandad.spec.facts import Load
 
 Weight = Callable[[Load], float]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandad.brokerage.loads import TRANSFERRING_LIMIT, Limits, cap, transferring
-from pandad.brokerage.snapshot import Load
+from pandad.spec.facts import Load
 
 FEW = st.integers(0, 50)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pandad.brokerage.snapshot import Load, Snapshot
+from pandad.brokerage.snapshot import Snapshot
+from pandad.spec.facts import Load
 from pandad.spec.jobstatus import JobStatus as S
 
 

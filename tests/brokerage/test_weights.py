@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.snapshot import Load
 from pandad.brokerage.weights import WEIGHTS, Weight, analysis, generic, production
+from pandad.spec.facts import Load
 
 FEW = st.integers(0, 1000)
 LOADS = st.builds(Load, FEW, FEW, FEW)

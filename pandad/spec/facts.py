@@ -1,0 +1,88 @@
+"""What is known of queues, their pilots, storage and links at one instant: brokerage decides by it, and who asks why is shown it.
+
+Windows are given in seconds back from the instant at which the facts were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Jobs of a queue by where they are; ``activated``: also those that a pilot has and has not begun."""
+
+    assigned: int = 0
+    activated: int = 0
+    running: int = 0
+    transferring: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Those that do not run yet."""
+        return self.assigned + self.activated
+
+
+@dataclass(frozen=True, slots=True)
+class Pilots:
+    """What the pilots of a queue did within a window.
+
+    :param asked: calls for jobs. :param served: jobs given out.
+    :param refused: by criterion, calls that got nothing because of it; "nothing" where no job waited at all.
+    :param last: when one asked last, ever.
+    """
+
+    window_s: int = 0
+    asked: int = 0
+    served: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How jobs of a queue began and ended within a window.
+
+    :param fast: of those failed, the ones that did so soon after their start: the mark of a broken node or site.
+    :param causes: of those failed, how many by "source:code", such as "pilot:1137" or "taskBuffer:102".
+    """
+
+    window_s: int = 0
+    started: int = 0
+    finished: int = 0
+    failed: int = 0
+    fast: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room at a storage endpoint. ``free_bytes`` is what jobs may still fill."""
+
+    total_bytes: int
+    free_bytes: int
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From one storage endpoint, or site, to another.
+
+    :param distance: 0 is the same place, more is further (Rucio's distances); None where nobody said.
+    :param backlog_bytes: what waits to be moved along it.
+    """
+
+    distance: int | None = None
+    backlog_files: int = 0
+    backlog_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the finished jobs of a task really used: how many they were, and the figures that 95 of 100 keep below."""
+
+    jobs: int
+    walltime_s: int
+    memory_mb: int
