@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
@@ -192,28 +193,6 @@ class BrokerageConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataServiceConfig:
-    """Input and output data."""
-
-    backend: str = setting(
-        "What keeps the data; local is folders that this host sees", "local", choices=("local",)
-    )
-    batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
-    missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
-    give_up_s: int = setting(
-        "A reported job fails whose output storage still does not answer after this",
-        DAY_S,
-        low=1,
-        high=365 * DAY_S,
-    )
-    endpoints: Mapping[str, Path] = setting(
-        'Storage endpoints of the local backend: NAME = "/folder"',
-        lambda: MappingProxyType({}),
-        on_disk=configchecks.directory,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryConfig:
     """Ended jobs: they stay readable, in monthly partitions."""
 
@@ -385,6 +364,8 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, issuer in config.tokens.issuers.items() if config is not None else ():
         if issuer.refusal is not None:
             reader.complain(("tokens", "issuers", name), issuer.refusal)
+    if config is not None and (refusal := config.dataservice.refusal) is not None:
+        reader.complain(("dataservice", "rucio"), refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

@@ -62,8 +62,11 @@ from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
-from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.rucio.trust import CredentialUnusable
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -91,6 +94,7 @@ READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up e
 # A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
 BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig], IDDM]] = {
     "local": lambda reactor, config: LocalDDM(reactor, config.endpoints),
+    "rucio": lambda reactor, config: RucioDDM(Session(reactor, config.rucio, time.time)),
 }
 
 
@@ -125,7 +129,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, CredentialUnusable, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -186,7 +190,7 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
-            Health(self._checks, metrics.text),
+            Health(self._checks, metrics.text, self._notes),
         )
         return *handlers, OpenApi(handlers)
 
@@ -234,6 +238,8 @@ class Pandad(MultiService):
             loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
             source.wake = loop.wake
             loop.setServiceParent(self)
+        if isinstance(self._ddm, Refreshed):
+            Loop(self._reactor, "endpoints", self._ddm.period_s, self._ddm.run_once).setServiceParent(self)
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
@@ -292,6 +298,11 @@ class Pandad(MultiService):
     def _checks(self) -> Sequence[Check]:
         loops = (loop.complaint for loop in self._loops)
         return (lambda: self._problem, self._database_complaint, self._tls_watch.complaint, *loops)
+
+    def _notes(self) -> Sequence[str]:
+        """What an operator should know, and what is no reason to send requests elsewhere."""
+        note = self._ddm.complaint() if isinstance(self._ddm, Refreshed) else None
+        return () if note is None else (note,)
 
     async def _database_complaint(self) -> str | None:
         try:

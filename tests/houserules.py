@@ -18,8 +18,9 @@ from pandad.spec.jobstatus import JobStatus
 HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
-FLOOR = frozenset(
-    {"config", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})
+FLOOR = frozenset({
+    "config", "dataserviceconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
+    "log"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -82,6 +83,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/pki.py": "so are those that the sandbox makes",
     "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
+    "embedded/rucio/agent.py": "a process of its own",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }

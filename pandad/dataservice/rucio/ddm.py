@@ -1,0 +1,149 @@
+"""What Rucio knows of files and endpoints: the seam `IDDM`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
+from pandad.dataservice.rucio import rses
+from pandad.dataservice.rucio.refusals import Refused
+from pandad.dataservice.rucio.session import Call, Session, together
+from pandad.spec.facts import Space
+
+T = TypeVar("T")
+
+AVAILABLE = "AVAILABLE"
+NO_SCHEME = ["none"]  # of addresses: only where copies are is asked, and making up addresses is most of Rucio's work
+_ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+")  # else it would be an RSE expression
+_NAME = re.compile(r"(?=.*\w)[!-~]+")  # what Rucio's schemas have in common; others would have a whole call refused
+
+
+class RucioDDM:
+    """Endpoints that are Rucio's RSEs, and copies that are its replicas.
+
+    ``period_s``: how often `run_once` should be run.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.period_s = session.config.endpoints_s
+        self._described: Mapping[str, Mapping[str, Any]] = {}
+
+    async def replicas(self, endpoint: str, names: Sequence[FileName]) -> Mapping[FileName, Replica]:
+        """As Rucio's catalogue has them: a few calls for thousands of files.
+
+        :raise DDMUnavailable: not known now. :raise UnknownEndpoint: no such endpoint.
+        """
+        await self.readable(endpoint)
+
+        def read(entry: Mapping[str, Any]) -> Replica | None:
+            if entry["states"].get(endpoint) != AVAILABLE:
+                return None
+            return Replica(_named(entry), endpoint, int(entry["bytes"]), str(entry["adler32"] or "").lower().rjust(8, "0"))
+
+        found = await self._listed(names, {"rse_expression": endpoint}, read)
+        return {replica.name: replica for replica in found}
+
+    async def locate(self, names: Sequence[FileName]) -> Mapping[FileName, Mapping[str, int]]:
+        """Where copies are, and how many bytes they have; a file without one is left out.
+
+        :raise DDMUnavailable: not known now.
+        """
+        def read(entry: Mapping[str, Any]) -> tuple[FileName, Mapping[str, int]] | None:
+            size_bytes = int(entry["bytes"])
+            places = {rse: size_bytes for rse, state in entry["states"].items() if state == AVAILABLE}
+            return (_named(entry), places) if places else None
+
+        return dict(await self._listed(names, {}, read))
+
+    async def space(self, endpoints: Sequence[str]) -> Mapping[str, Space]:
+        """What the storage said last; an endpoint that nobody has figures of is left out.
+
+        :raise DDMUnavailable: not known now.
+        """
+        names = [name for name in dict.fromkeys(endpoints) if _ENDPOINT.fullmatch(name)]
+        found = await together(rses.space(self._session, name) for name in names)
+        return {name: space for name, space in zip(names, found, strict=True) if space is not None}
+
+    def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
+        """As `run_once` found them last."""
+        return self._described
+
+    async def run_once(self) -> bool:
+        """Loop body: look the endpoints up.
+
+        :raise DDMUnavailable: not now; the ones that are known stay.
+        """
+        try:
+            self._described = await rses.describe_all(self._session)
+        except Refused as error:
+            raise error.error("looking up the endpoints") from None
+        return False
+
+    def complaint(self) -> str | None:
+        """What is wrong between pandad and Rucio, None if nothing."""
+        return self._session.complaint()
+
+    async def readable(self, endpoint: str) -> None:
+        """An endpoint that is closed for reading has not lost its files.
+
+        :raise DDMUnavailable: it is closed. :raise UnknownEndpoint: no such endpoint.
+        """
+        if not (await self._endpoint(endpoint))["availability_read"]:
+            raise DDMUnavailable(f"{endpoint} is closed for reading, says Rucio")
+
+    async def writable(self, endpoint: str) -> None:
+        """The same for what is to come.
+
+        :raise DDMUnavailable: it is closed. :raise UnknownEndpoint: no such endpoint.
+        """
+        if not (await self._endpoint(endpoint))["availability_write"]:
+            raise DDMUnavailable(f"{endpoint} is closed for writing, says Rucio")
+
+    async def _endpoint(self, endpoint: str) -> Mapping[str, Any]:
+        if not _ENDPOINT.fullmatch(endpoint):
+            raise UnknownEndpoint(f"there is no storage endpoint {endpoint!a}")
+        try:
+            found: Mapping[str, Any] = await self._session.ask(Call("GET", f"/rses/{quote(endpoint)}", f"endpoint {endpoint}"))
+        except Refused as error:
+            raise error.error(f"endpoint {endpoint}") from None
+        return found
+
+    async def _listed(self, names: Iterable[FileName], how: Mapping[str, object], read: Callable[[Any], T | None]) -> list[T]:
+        """One question for each chunk of names."""
+        config = self._session.config
+        asked = [name for name in dict.fromkeys(names)
+                 if _possible(name.scope, config.scope_length) and _possible(name.lfn, config.name_length)]
+        chunks = [asked[at:at + config.chunk] for at in range(0, len(asked), config.chunk)]
+        found = await together(self._list(chunk, how, read) for chunk in chunks)
+        return [each for some in found for each in some]
+
+    def _list(self, names: Sequence[FileName], how: Mapping[str, object],
+              read: Callable[[Any], T | None]) -> Coroutine[Any, Any, list[T]]:
+        dids = [{"scope": name.scope, "name": name.lfn} for name in names]
+        body = {"dids": dids, "schemes": NO_SCHEME, "ignore_availability": True, "resolve_archives": False, **how}
+        return self._lines(Call("POST", "/replicas/list", f"the copies of {names[0]} and others", body), names, how, read)
+
+    async def _lines(self, call: Call, names: Sequence[FileName], how: Mapping[str, object],
+                     read: Callable[[Any], T | None]) -> list[T]:
+        try:
+            return await self._session.lines(call, read)
+        except Refused as error:
+            if error.kind != "InvalidObject":
+                raise error.error(call.subject) from None
+        # A name that its schema does not allow has no copies, and hides nobody else's.
+        if len(names) == 1:
+            return []
+        half = len(names) // 2
+        return [*await self._list(names[:half], how, read), *await self._list(names[half:], how, read)]
+
+
+def _named(entry: Mapping[str, Any]) -> FileName:
+    return FileName(entry["scope"], entry["name"])
+
+
+def _possible(part: str, longest: int) -> bool:
+    return len(part) <= longest and _NAME.fullmatch(part) is not None
