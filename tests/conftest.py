@@ -12,7 +12,9 @@ from pathlib import Path
 
 import codewatch
 import pytest
+import ruciostand
 from pytest_twisted import async_yield_fixture, blockon
+from ruciostand import rucio as rucio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -103,6 +105,16 @@ async def store(database: DatabaseConfig) -> AsyncIterator[Store]:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
     """The sandbox's certificate authority, host certificate and users. Shared: tests that revoke make their own."""
     return make_sandbox_pki(tmp_path_factory.mktemp("pki"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of ours."""
+    ruciostand.add_option(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Which tests run."""
+    ruciostand.deselect(config, items)
 
 
 sys.addaudithook(codewatch.hook)

@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "dataserviceconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
-    "log"})
+    "config", "dataserviceconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "log",
+    "metrics"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from uuid import UUID
 
 from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
-from pandad.dataservice.ddm import DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName
-from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.ddm import DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName, UnknownEndpoint
+from pandad.dataservice.rucio.ddm import RucioDDM, is_endpoint
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
 
@@ -68,7 +68,8 @@ class RucioDatasets:
     async def contents(self, dataset: Dataset) -> Sequence[NewFile]:
         """See `IDatasets.contents`."""
         def read(entry: Any) -> NewFile:
-            return NewFile(FileName(entry["scope"], entry["name"]), int(entry["bytes"]), str(entry["adler32"]), entry.get("guid"))
+            name = FileName(entry["scope"], entry["name"])
+            return NewFile(name, int(entry["bytes"]), str(entry["adler32"]), guid_of(entry.get("guid")))
 
         return await self._lines(Call("GET", f"{_path(dataset)}/files", f"files of {dataset}"), read)
 
@@ -104,6 +105,8 @@ class RucioDatasets:
 
     async def add_rule(self, dataset: Dataset, wish: RuleWish) -> str:
         """See `IDatasets.add_rule`."""
+        if not is_endpoint(wish.endpoint):
+            raise UnknownEndpoint(f"there is no storage endpoint {wish.endpoint!a}")
         body = {
             "dids": [{"scope": dataset.scope, "name": dataset.name}], "copies": 1, "rse_expression": wish.endpoint,
             "account": self._session.config.account, "lifetime": wish.lifetime_s, "grouping": "DATASET",
@@ -199,7 +202,7 @@ def _described(file: NewFile) -> dict[str, Any]:
 
 
 def guid_of(text: str | None) -> str | None:
-    """A GUID as Rucio stores it, None for what is none: one word that is wrong would have the whole call refused."""
+    """A GUID, 32 lower-case hex digits; None for what is none: one that is wrong would have the whole call refused."""
     try:
         return UUID(text or "").hex
     except ValueError:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 AVAILABLE = "AVAILABLE"
 NO_SCHEME = ["none"]  # of addresses: only where copies are is asked, and making up addresses is most of Rucio's work
-_ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+")  # else it would be an RSE expression
+_ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"(?=.*\w)[!-~]+")  # what Rucio's schemas have in common; others would have a whole call refused
 
 
@@ -64,7 +64,7 @@ class RucioDDM:
 
         :raise DDMUnavailable: not known now.
         """
-        names = [name for name in dict.fromkeys(endpoints) if _ENDPOINT.fullmatch(name)]
+        names = [name for name in dict.fromkeys(endpoints) if is_endpoint(name)]
         found = await together(rses.space(self._session, name) for name in names)
         return {name: space for name, space in zip(names, found, strict=True) if space is not None}
 
@@ -104,7 +104,7 @@ class RucioDDM:
             raise DDMUnavailable(f"{endpoint} is closed for writing, says Rucio")
 
     async def _endpoint(self, endpoint: str) -> Mapping[str, Any]:
-        if not _ENDPOINT.fullmatch(endpoint):
+        if not is_endpoint(endpoint):
             raise UnknownEndpoint(f"there is no storage endpoint {endpoint!a}")
         try:
             found: Mapping[str, Any] = await self._session.ask(Call("GET", f"/rses/{quote(endpoint)}", f"endpoint {endpoint}"))
@@ -139,6 +139,11 @@ class RucioDDM:
             return []
         half = len(names) // 2
         return [*await self._list(names[:half], how, read), *await self._list(names[half:], how, read)]
+
+
+def is_endpoint(name: str) -> bool:
+    """Whether it can be the name of one, and is no expression that stands for several."""
+    return _ENDPOINT.fullmatch(name) is not None
 
 
 def _named(entry: Mapping[str, Any]) -> FileName:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, FirstError, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from pandad import metrics
@@ -42,16 +43,17 @@ class Call:
 class Session:
     """One server, one account.
 
-    :param now: the wall clock, for tokens in files.
+    :param now: the wall clock, for tokens in files. :param clock: by which pauses go; the reactor's if none is given.
     :raise CredentialUnusable: the file of authorities has none.
     """
 
-    def __init__(self, reactor: Any, config: RucioConfig, now: Callable[[], float]) -> None:
-        self._reactor, self.config = reactor, config
+    def __init__(self, reactor: Any, config: RucioConfig, now: Callable[[], float], clock: IReactorTime | None = None) -> None:
+        self._clock: IReactorTime = clock or reactor
+        self.config = config
         self._url = config.url.rstrip("/")
         self._wire = Wire(reactor, config)
-        self._keeper = Keeper(reactor, source_of(self._wire, config, now))
-        self._breaker = Breaker(reactor, f"Rucio at {self._url}", config.break_after, config.break_s)
+        self._keeper = Keeper(self._clock, source_of(self._wire, config, now))
+        self._breaker = Breaker(self._clock, f"Rucio at {self._url}", config.break_after, config.break_s)
         self._slots = DeferredSemaphore(config.connections)
 
     def complaint(self) -> str | None:
@@ -108,11 +110,11 @@ class Session:
                 if attempt >= self.config.tries or isinstance(error, CredentialUnusable):
                     raise DDMUnavailable(f"{call.subject}: Rucio at {self._url}: {error}") from None
             metrics.count("rucio.retries")
-            await deferLater(self._reactor, max(pause_s(attempt), min(wait_s, LONGEST_PAUSE_S)))
+            await deferLater(self._clock, max(pause_s(attempt), min(wait_s, LONGEST_PAUSE_S)))
 
     async def _once(self, call: Call, line: Line | None) -> Answer:
         self._breaker.admit()
-        started_s = self._reactor.seconds()
+        started_s = self._clock.seconds()
         try:
             answer = await self._authorised(call, line)
         except Refused as error:
@@ -126,7 +128,7 @@ class Session:
             self._breaker.abandoned()
             raise
         self._breaker.succeeded()
-        metrics.timing("rucio.calls", self._reactor.seconds() - started_s)
+        metrics.timing("rucio.calls", self._clock.seconds() - started_s)
         return answer
 
     async def _authorised(self, call: Call, line: Line | None) -> Answer:
