@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import orjson
 from twisted.internet.interfaces import IListeningPort
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -158,7 +159,7 @@ class Web(Resource):
         sent = {name: request.getHeader(f"X-Rucio-{name}") for name in ("Account", "Username", "Password")}
         certificate = getattr(request.transport, "getPeerCertificate", lambda: None)()
         if certificate is not None:
-            self.dns.append("/".join(f"{k.decode()}={v.decode()}" for k, v in certificate.get_subject().get_components()))
+            self.dns.append(certificate.to_cryptography().subject.rfc4514_string())
         good = certificate is not None or sent == {"Account": ACCOUNT, "Username": USER, "Password": PASSWORD}
         if not good:
             raise Refusal(401, "CannotAuthenticate", f"Cannot authenticate to account {sent['Account']} with given credentials")
@@ -217,7 +218,7 @@ class RucioServer:
         self.web = Web(self.rucio)
         self._reactor, self._tls, self._number = reactor, tls, 0
         self._port: IListeningPort | None = None
-        self._site = Site(self.web)
+        self._site = WrappingFactory(Site(self.web))
         self.start()
 
     @property
@@ -233,8 +234,8 @@ class RucioServer:
 
     async def stop(self) -> None:
         """Connections are refused."""
-        for request in list(self.web.waiting):
-            _hang_up(request)
+        for channel in list(self._site.protocols):
+            channel.transport.abortConnection()
         port, self._port = self._port, None
         closed = port.stopListening() if port is not None else None
         if closed is not None:

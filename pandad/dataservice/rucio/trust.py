@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.web.iweb import IPolicyForHTTPS
@@ -12,6 +14,7 @@ from zope.interface import implementer
 
 from pandad.spec.errors import PandadError
 
+_KEY = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
@@ -46,10 +49,11 @@ def shown(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
         blocks = (_BEGIN + block.partition(_END)[0] + _END for block in content.split(_BEGIN)[1:])
         first, *chain = (crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks)
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, content, b"")
+        found = _KEY.search(content)
+        key = load_pem_private_key(found[0] if found else b"", None)
         trial = SSL.Context(SSL.TLS_CLIENT_METHOD)
         trial.use_certificate(first)
-        trial.use_privatekey(key)
+        trial.use_privatekey(key)  # type: ignore[arg-type]
         trial.check_privatekey()
     except (OSError, crypto.Error, SSL.Error, ValueError, TypeError) as error:
         raise CredentialUnusable(f"{path} has no certificate with its key in PEM form ({type(error).__name__})") from None

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from OpenSSL import SSL, crypto
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionLost, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, ResponseFailed, ResponseNeverReceived
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    RequestNotSent,  # type: ignore[attr-defined]
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+)
 from twisted.web.http_headers import Headers
 
 from pandad.dataservice.rucio.trust import ContextFactory, authorities
@@ -24,6 +31,7 @@ IDLE_S = 10  # an idle connection is kept so long; web servers close theirs afte
 BODY_LIMIT_BYTES = 4 << 20  # of an answer that is not read line by line, and of one line
 LINES_LIMIT_BYTES = 256 << 20
 
+T = TypeVar("T")
 Line = Callable[[bytes], None]
 """Takes one line of an answer; raises ValueError if it is none that can be understood."""
 
@@ -70,10 +78,11 @@ class Wire:
             client = self._made(HTTPConnectionPool(self._reactor, persistent=False), certificate)
         asking = Deferred.fromCoroutine(self._exchange(client, method, url, headers, body, line))
         try:
-            return await asking.addTimeout(self._config.timeout_s, self._reactor)
+            return await _to_be_given_up(asking).addTimeout(self._config.timeout_s, self._reactor)
         except WaitTimeout:
             raise NoAnswer(f"no answer within {self._config.timeout_s:g} s") from None
-        except (ConnectError, DNSLookupError, ResponseFailed, ResponseNeverReceived, ConnectionLost, SSL.Error) as error:
+        except (ConnectError, ConnectionClosed, DNSLookupError, RequestNotSent, RequestTransmissionFailed, ResponseFailed,
+                SSL.Error) as error:
             raise _no_answer(error) from None
 
     async def _exchange(self, client: HTTPClient, method: str, url: str, headers: Mapping[str, str], body: bytes | None,
@@ -91,6 +100,21 @@ class Wire:
     async def close(self) -> None:
         """Hang up."""
         await self._pool.closeCachedConnections()
+
+
+def _to_be_given_up(asking: Deferred[T]) -> Deferred[T]:
+    """A Deferred that ends with CancelledError when cancelled: Twisted's connecting ends with whatever error it makes of that,
+    and who gave up would be taken for one who was refused."""
+    given_up = False
+
+    def give_up(_: object) -> None:
+        nonlocal given_up
+        given_up = True
+        asking.cancel()
+
+    outcome: Deferred[T] = Deferred(give_up)
+    asking.addBoth(lambda result: None if given_up else outcome.callback(result))
+    return outcome
 
 
 class _Body(Protocol):
