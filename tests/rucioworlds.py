@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -50,7 +51,8 @@ class RucioWorld:
     """What both have: the client under test."""
 
     def __init__(self, config: RucioConfig) -> None:
-        self._session = Session(REACTOR, config, lambda: NOW_S, HastyClock())
+        self.clock = HastyClock()
+        self._session = Session(REACTOR, config, lambda: NOW_S, self.clock)
         self.ddm = RucioDDM(self._session)
         self.datasets = RucioDatasets(self._session, self.ddm)
         wait(self.ddm.run_once())
@@ -109,6 +111,8 @@ class RealRucioWorld(RucioWorld):
         self.stand, self._admin = stand, stand.admin()
         self._poor: Session | None = None
         self._sql(f"TRUNCATE {TABLES} CASCADE", {})
+        for folder in stand.storage.glob("*/*"):
+            shutil.rmtree(folder)
         for endpoint in ENDPOINTS:
             self.repair(endpoint)
         super().__init__(RucioConfig(

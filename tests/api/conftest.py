@@ -346,6 +346,7 @@ class Api:
     handlers: list[object]
     trf: Path
     cache: Path
+    notes: list[str]
 
 
 async def description(name: str) -> dict[str, Any]:
@@ -358,7 +359,7 @@ async def description(name: str) -> dict[str, Any]:
 def standing(directory: Path) -> Api:
     """Both ports, over stand-ins, with empty directories."""
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
-    jobs, checks = JobsStandIn(), list[Any]()
+    jobs, checks, notes = JobsStandIn(), list[Any](), list[str]()
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
     lending: Any = LendingStandIn()
     accounts: Any = AccountsStandIn()
@@ -369,13 +370,13 @@ def standing(directory: Path) -> Api:
         Account(accounts), LegacyCreds(lending),
         System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
-        Health(lambda: checks, lambda: "pandad_jobs 5\n"),
+        Health(lambda: checks, lambda: "pandad_jobs 5\n", lambda: notes),
     ]
     handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        lending, accounts, handlers, trf, cache)
+        lending, accounts, handlers, trf, cache, notes)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import (
+from twisted.web.client import (  # type: ignore[attr-defined]  # RequestNotSent
     Agent,
     HTTPConnectionPool,
-    RequestNotSent,  # type: ignore[attr-defined]
+    RequestNotSent,
     RequestTransmissionFailed,
     ResponseDone,
     ResponseFailed,

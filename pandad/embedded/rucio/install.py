@@ -32,7 +32,6 @@ def prepare_rucio(cache_dir: Path) -> Path:
     python = environment / "bin" / "python"
     if not complete.exists():
         shutil.rmtree(environment, ignore_errors=True)  # the rest of an attempt that was cut short
-        environment.parent.mkdir(parents=True, exist_ok=True)
         _run("the virtual environment for Rucio could not be made", sys.executable, "-m", "venv", str(environment))
         _run(f"Rucio {RUCIO_VERSION} could not be installed", str(python), "-m", "pip", "install", "--quiet", "--no-input",
              "--disable-pip-version-check", *REQUIREMENTS)
