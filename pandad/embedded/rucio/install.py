@@ -11,7 +11,7 @@ from pandad.spec.errors import PandadError
 
 RUCIO_VERSION = "41.5.1"
 REQUIREMENTS = (f"rucio[postgresql]=={RUCIO_VERSION}", "gunicorn>=25,<28")
-INSTALL_LIMIT_S = 900
+INSTALL_LIMIT_S = 600
 
 
 class RucioUnavailable(PandadError):
