@@ -14,7 +14,9 @@ from OpenSSL import SSL
 from pytest_twisted import ensureDeferred
 from rucioworlds import wait
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from pandad.dataservice.ddm import DDMUnavailable
 from pandad.dataservice.rucio.login import Keeper, Token
@@ -169,6 +171,7 @@ async def test_a_token_file_that_is_of_no_use(bench: Bench, content: str, proble
     assert not content or content not in str(refused.value)
 
 
+@implementer(IOpenSSLServerConnectionCreator)
 class Showing:
     """A server that wants to see a certificate, and looks at it later."""
 
@@ -178,8 +181,8 @@ class Showing:
         self.context.use_privatekey_file(str(pki.host_key))
         self.context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
 
-    def getContext(self) -> SSL.Context:
-        return self.context
+    def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+        return SSL.Connection(self.context, None)
 
 
 @pytest.fixture

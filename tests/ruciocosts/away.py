@@ -1,6 +1,6 @@
 """A fake Rucio in a process of its own, with so many files, each at so many endpoints: what it does is not measured too.
 
-    python -m tests.rucio.away FOLDER FILES ENDPOINTS
+    python -m tests.ruciocosts.away FOLDER FILES ENDPOINTS
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.install import prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
-from tests.rucio.away import name
+from ruciocosts.away import name
 
 TICK_S = 0.002
 MANY, PLACES = 10_000, 20
@@ -100,7 +100,7 @@ async def stall(reactor: Any, folder: Path) -> None:
     """Long answers of a fake in another process."""
     (folder / "password").write_text(PASSWORD)
     path = f".{os.pathsep}tests"
-    away = subprocess.Popen([sys.executable, "-m", "tests.rucio.away", str(folder), str(MANY), str(PLACES)],
+    away = subprocess.Popen([sys.executable, "-m", "tests.ruciocosts.away", str(folder), str(MANY), str(PLACES)],
                             env={**os.environ, "PYTHONPATH": path})
     try:
         while not (folder / "url").exists():
@@ -129,7 +129,7 @@ async def main(reactor: Any, args: argparse.Namespace) -> int:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.rucio", description="One JSON object per measurement.")
+    parser = argparse.ArgumentParser(prog="python -m tests.ruciocosts", description="One JSON object per measurement.")
     parser.add_argument("--rucio", type=Path, metavar="FOLDER", help="with a real Rucio, which is installed in this folder")
     parser.add_argument("--files", type=int, default=1000, help="for the real one (default 1000)")
     return parser.parse_args()
