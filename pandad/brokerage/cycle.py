@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pandad.brokerage.broker import Decision, Policy, decide
 from pandad.brokerage.loads import Limits
-from pandad.brokerage.snapshot import COUNTED, Snapshot
+from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.weights import WEIGHTS
 from pandad.config import BrokerageConfig
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, moves, sites, worklists
+from pandad.taskbuffer import decisions, facts, moves, sites, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "brokerage"
@@ -43,7 +43,7 @@ async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], Snapshot]:
     due = await worklists.to_broker(txn, batch)
     if not due:
         return [], Snapshot((), {})
-    return due, Snapshot(await sites.find_all(txn), await sites.counts(txn, COUNTED))
+    return due, Snapshot(await sites.find_all(txn), await facts.counts(txn))
 
 
 async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
