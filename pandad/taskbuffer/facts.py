@@ -37,7 +37,9 @@ _ENDS = sql("facts.ends", f"""
     WITH cause AS (
         SELECT queue, jsonb_object_agg(cause, jobs) AS causes FROM (
             SELECT queue, cause, {_sums("jobs")} FROM queue_cause WHERE {_SINCE} GROUP BY 1, 2) c GROUP BY queue),
-    ends AS (SELECT queue, {_sums("started", "finished", "failed", "fast")} FROM queue_end WHERE {_SINCE} GROUP BY queue)
+    ends AS (
+        SELECT queue, {_sums("started", JobStatus.FINISHED, JobStatus.FAILED, "fast")} FROM queue_end
+        WHERE {_SINCE} GROUP BY queue)
     SELECT e.queue, e.started, e.finished, e.failed, e.fast, coalesce(c.causes, '{{}}')
     FROM ends e LEFT JOIN cause c USING (queue)""", planned_each_time=True)
 
