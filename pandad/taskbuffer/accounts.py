@@ -55,7 +55,12 @@ _SET_ROLES = sql("accounts.set_roles", "UPDATE account SET roles = %(roles)s::te
 
 _BAN = sql("accounts.ban", """
     INSERT INTO ban (account, subject, anchor, reason, until, bannedby)
-    VALUES (%(account)s::bigint, %(subject)s, %(anchor)s, %(reason)s, %(until)s::timestamptz, %(by)s) RETURNING id""")
+    SELECT n.account, n.subject, n.anchor, n.reason, n.until, %(by)s::text
+    FROM (VALUES (%(account)s::bigint, %(subject)s::text, %(anchor)s::text, %(reason)s::text, %(until)s::timestamptz))
+        AS n(account, subject, anchor, reason, until)
+    WHERE NOT EXISTS (
+        SELECT FROM ban b WHERE (b.account, b.subject, b.anchor, b.reason, b.until) IS NOT DISTINCT FROM
+            (n.account, n.subject, n.anchor, n.reason, n.until))""")
 
 _UNBAN = sql("accounts.unban", "DELETE FROM ban WHERE id = ANY (%(ids)s::bigint[])")
 
@@ -152,11 +157,12 @@ async def set_roles(txn: Transaction, account: int, roles: Sequence[Role]) -> No
 
 
 async def ban(txn: Transaction, *, account: int | None = None, subject: str | None = None, anchor: str | None = None, reason: str,
-              until: datetime | None, by: str) -> int:
-    """Keep an account, or a subject, out; the number of the ban."""
-    (number,) = await txn.one(_BAN, account=account, subject=subject, anchor=anchor, reason=reason, until=until, by=by)
+              until: datetime | None, by: str) -> bool:
+    """Keep an account, or a subject, out; False: this very ban is there already."""
+    if not await txn.run(_BAN, account=account, subject=subject, anchor=anchor, reason=reason, until=until, by=by):
+        return False
     await _changed(txn)
-    return int(number)
+    return True
 
 
 async def unban(txn: Transaction, ids: Sequence[int]) -> int:
