@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pandad.spec.account import Account, Ban, Directory
-from pandad.spec.caller import Identity, Role
+from pandad.spec.caller import Identity, Role, compact_name
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
@@ -26,6 +26,10 @@ _MEMBERS = sql("accounts.members", """
 _BANS = sql("accounts.bans", """
     SELECT id, account, subject, anchor, reason, since, until, bannedby FROM ban
     WHERE until IS NULL OR until > now() ORDER BY id""")
+
+_BANNED = sql("accounts.banned", """
+    SELECT b.subject, a.label FROM ban b LEFT JOIN account a ON a.id = b.account
+    WHERE b.until IS NULL OR b.until > now()""")
 
 _CHANGED = sql("accounts.changed", "UPDATE rights SET generation = generation + 1")
 
@@ -126,6 +130,11 @@ async def find(txn: Transaction, number: int) -> Account | None:
 async def bans(txn: Transaction) -> list[Ban]:
     """Those in force."""
     return [_ban(row) for row in await txn.many(_BANS)]
+
+
+async def banned(txn: Transaction) -> list[str]:
+    """The labels of those whom bans in force are on: of the account, or of the subject."""
+    return [compact_name(subject) if label is None else label for subject, label in await txn.many(_BANNED)]
 
 
 async def new(txn: Transaction, label: str) -> int:

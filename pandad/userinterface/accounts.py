@@ -4,7 +4,7 @@ the other."""
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -64,6 +64,10 @@ class Accounts:
         """
         _identity(caller)
         await self._store.transact("unlink", self._unlink, caller, identity)
+
+    async def banned(self) -> Sequence[str]:
+        """The labels of those who are banned, each once; reasons are for the banned and their administrators."""
+        return sorted(set(await self._store.read("banned", accounts.banned)))
 
     async def _link(self, txn: Transaction, caller: Caller, digest: bytes, subject: str | None) -> int:
         here = _identity(caller)

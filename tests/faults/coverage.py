@@ -47,6 +47,7 @@ ROUTES: Covered = {
     "/api/v1/system/get_attributes": SAYS,
     "/api/v1/system/get_user_attributes": SAYS,
     "/api/v1/system/get_voms_attributes": SAYS,
+    "/api/v1/metaconfig/get_banned_users": READS,
     "/api/v1/workflow/get_workflow_details": SAYS,
     "/server/panda/getJob": (s.finished,),
     "/server/panda/updateJob": (s.finished,),

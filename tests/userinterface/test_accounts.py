@@ -194,11 +194,14 @@ async def test_bans_are_put_and_lifted(stage: Stage) -> None:
     found = await stage.store.read("t", accounts.bans)
     assert [(b.account, b.subject, b.anchor, b.until) for b in found] == [
         (number, None, None, None), (None, "12-34", TOKEN.anchor, until), (None, "/CN=eve", None, None)]
+    over = datetime(2000, 1, 1, tzinfo=UTC)
+    await stage.store.transact("t", ban, Whom("/CN=mallory 17"), "why", over, False, ROOT)
+    assert await room(stage).banned() == ["12-34", "alice", "eve"]
     assert await stage.store.transact("t", administration.unban, whom(ALICE), "", ROOT) == 2
     assert await stage.store.transact("t", administration.unban, Whom("/CN=eve from /CN=CA"), "", ROOT) == 1
     with pytest.raises(NotFound, match="there is no ban on /CN=eve"):
         await stage.store.transact("t", administration.unban, Whom("/CN=eve"), "", ROOT)
-    assert [act for _, act in await acts(stage)] == ["link", "ban", "ban", "ban", "unban", "unban"]
+    assert [act for _, act in await acts(stage)] == ["link", "ban", "ban", "ban", "ban", "unban", "unban"]
 
 
 @ensureDeferred
