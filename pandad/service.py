@@ -172,16 +172,17 @@ class Pandad(MultiService):
         heartbeat, workers = Heartbeat(self._store), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
             Creds(secrets, lending),
-            Account(Accounts(self._store, self._vault)),
+            Account(accounts),
             LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
-            Metaconfig(),
+            Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),

@@ -217,6 +217,9 @@ class AccountsStandIn(Room):
     async def unlink(self, caller: Caller, identity: Identity) -> None:
         await self.note(caller, identity)
 
+    async def banned(self) -> Sequence[str]:
+        return ["eve"]
+
 
 class JobSecretsStandIn:
     """Has something for some jobs, and for pilots that are told to debug."""
@@ -367,7 +370,7 @@ def standing(directory: Path) -> Api:
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
         Account(accounts), LegacyCreds(lending),
-        System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
+        System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]

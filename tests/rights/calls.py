@@ -133,6 +133,7 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/system/get_voms_attributes": _get(of_a_job=False),
     "/server/panda/getAttr": _get(_plain, of_a_job=False),
     "/server/panda/getVomsAttr": _get(_plain, of_a_job=False),
+    "/api/v1/metaconfig/get_banned_users": _get(of_a_job=False),
     "/api/v1/workflow/get_workflow_details": _get(_says("keeps no workflows"), of_a_job=False),
     # everybody
     "/api/v1/system/is_alive": _get(of_a_job=False),

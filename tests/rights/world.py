@@ -147,11 +147,11 @@ class World:
 def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     dispatcher, heartbeat, workers = Dispatcher(store, CLOCK, SharesConfig()), Heartbeat(store), Workers(store)
     along, secrets, lends = JobSecrets(store, vault, SecretsConfig()), Secrets(store, vault), lending.Lending(store, vault)
-    debug = Debug(store)
+    debug, accounts = Debug(store), Accounts(store, vault)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
-        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(Accounts(store, vault)),
-        System(), Metaconfig(), Workflow())
+        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts), System(),
+        Metaconfig(accounts), Workflow())
 
 
 def served(world: World) -> set[str]:
