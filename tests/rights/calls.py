@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from secretwatch import MARK
+
 from pandad.spec.job import JOB_ATTRIBUTES
 
 
@@ -120,9 +122,9 @@ CALLS: Mapping[str, Call] = {
     "/server/panda/get_access_token": _get(_coded, client_name="c", token_key="K", of_a_job=False),
     "/server/panda/get_token_key": _get(_coded, client_name="c", of_a_job=False),
     # one's own
-    "/api/v1/creds/set_user_secrets": _post(lambda job, queue: {"key": "k", "value": "v"}, of_a_job=False),
+    "/api/v1/creds/set_user_secrets": _post(lambda job, queue: {"key": "k", "value": MARK}, of_a_job=False),
     "/api/v1/creds/get_user_secrets": _get(of_a_job=False),
-    "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": "v"}, _plain, form=True, of_a_job=False),
+    "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": MARK}, _plain, form=True, of_a_job=False),
     "/server/panda/get_user_secrets": _post(_nothing, _plain, form=True, of_a_job=False),
     "/api/v1/account/get_link_code": _post(_nothing, of_a_job=False),
     "/api/v1/account/link": _post(lambda job, queue: {"code": "x"}, _says("there is no code"), of_a_job=False),

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from factories import a_job
+from secretwatch import MARK
 from stages import Stage
 from treq.testing import StubTreq
 from twisted.internet import reactor
@@ -174,5 +175,5 @@ def _whom(identity: Identity) -> Whom:
 async def _lend(txn: Transaction, vault: Vault) -> None:
     root = operator_on("root", "host")
     for kind, name in ((Kind.PROXY, "robot"), (Kind.PUBLIC_KEY, "k"), (Kind.PRIVATE_KEY, "k"), (Kind.TOKEN, "c")):
-        await lending.put(txn, vault, kind, name, "", Confidential("lent"), None, root)
+        await lending.put(txn, vault, kind, name, "", Confidential(f"{MARK} lent"), None, root)
     await lending.put(txn, vault, Kind.TOKEN_KEY, "c", "", Confidential("K"), None, root)
