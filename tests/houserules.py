@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset(
-    {"config", "limitsconfig", "queuesconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log",
-     "download"})
+    {"config", "limitsconfig", "queuesconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
+     "log", "download"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

@@ -106,14 +106,19 @@ CORRUPTIONS = (
     _c("sequence-ahead", "SELECT 'job_event_id_seq'", "ALTER TABLE job_event ALTER id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'file_row_id_seq'", "ALTER TABLE file ALTER row_id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'line_id_seq'", "ALTER TABLE line ALTER id RESTART WITH 1"),
-    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{"nickname": "OTHER"}' WHERE name = %(id)s"),
+    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{\"nickname\": \"B\"}' WHERE name = %(id)s"),
     _c(
         "queue-status",
         "SELECT 'TEST_QUEUE'",
         "UPDATE queue SET status = 'on' WHERE name = %(id)s",
         refused_by="queue_status_known",
     ),
-    _c("queue-override", "SELECT 'TEST_QUEUE'", "UPDATE queue SET until = now() WHERE name = %(id)s", refused_by="queue_override_whole"),
+    _c(
+        "queue-override",
+        "SELECT 'TEST_QUEUE'",
+        "UPDATE queue SET until = now() WHERE name = %(id)s",
+        refused_by="queue_override_whole",
+    ),
     _c("queue-over", "SELECT 'TEST_QUEUE'", _OLD_WORD),
     _c("endpoint-name", "SELECT 'DISK'", "INSERT INTO endpoint VALUES ('DISK', '{\"name\": \"TAPE\"}', DEFAULT, 'x')"),
     _c(

@@ -118,7 +118,8 @@ async def test_remove(store: Store) -> None:
         (panda_id,) = await store.transact("insert", stored, [a_job(jobStatus=status)])
         with pytest.raises(QueueInUse, match="TEST_QUEUE has 1 jobs"):
             await store.transact("remove", sites.remove, QUEUE)
-        await store.once("end", run, "UPDATE job SET jobstatus = 'cancelled', endtime = now() WHERE pandaid = %(id)s", id=panda_id)
+        ended = "UPDATE job SET jobstatus = 'cancelled', endtime = now() WHERE pandaid = %(id)s"
+        await store.once("end", run, ended, id=panda_id)
     await store.transact("remove", sites.remove, QUEUE)
     assert await store.read("all", sites.find_all) == []
 
