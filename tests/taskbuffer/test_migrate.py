@@ -56,6 +56,9 @@ ROWS = {
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
     10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
