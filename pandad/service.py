@@ -28,6 +28,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.files import Files
 from pandad.api.grants import Grants
@@ -57,6 +58,7 @@ from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
@@ -64,6 +66,7 @@ from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.local import LocalDDM
+from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -74,7 +77,7 @@ from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
@@ -115,7 +118,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the authorities, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -125,7 +128,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -184,7 +187,7 @@ class Pandad(MultiService):
             Metaconfig(),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
@@ -205,6 +208,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
+            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
@@ -213,9 +217,6 @@ class Pandad(MultiService):
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
-
-    async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""

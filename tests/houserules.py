@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset(
-    {"config", "brokerageconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
-     "log"})
+    {"config", "brokerageconfig", "limitsconfig", "queuesconfig", "tlsconfig", "tokenconfig", "configchecks", "settings",
+     "tomlsource", "metrics", "log", "download"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

@@ -85,12 +85,13 @@ class Link:
     """From one storage endpoint, or site, to another.
 
     :param distance: 0 is the same place, more is further (Rucio's distances); None where nobody said.
-    :param backlog_bytes: what waits to be moved along it.
+    :param backlog_bytes: what waits to be moved along it. :param blocked: nothing may be moved along it.
     """
 
     distance: int | None = None
     backlog_files: int = 0
     backlog_bytes: int = 0
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

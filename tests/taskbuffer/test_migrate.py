@@ -55,10 +55,14 @@ ROWS = {
            INSERT INTO ban (subject, reason, bannedby) VALUES ('bob', 'why', 'root');
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
-    11: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+    10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
+    12: "SELECT 1",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
            UPDATE job_decision SET verdicts = NULL, decision = 1;
            INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
-    10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -30,11 +30,12 @@ CREATE VIEW job_decision_ever AS
 
 -- Queues on which jobs failed fast while they did not elsewhere (brokerage/brake.py).
 CREATE TABLE queue_brake (
-    queue  text PRIMARY KEY REFERENCES queue ON DELETE CASCADE,
-    since  timestamptz NOT NULL DEFAULT now(),
-    why    text NOT NULL,
-    level  integer NOT NULL DEFAULT 0,  -- how many times in a row its test jobs failed
-    until  timestamptz NOT NULL,  -- no test jobs before this
-    probes bigint[] NOT NULL DEFAULT '{}',  -- PandaIDs of the test jobs since then
+    queue    text PRIMARY KEY REFERENCES queue ON DELETE CASCADE,
+    since    timestamptz NOT NULL DEFAULT now(),
+    why      text NOT NULL,
+    level    integer NOT NULL DEFAULT 0,  -- how many times in a row its test jobs failed
+    until    timestamptz NOT NULL,  -- no test jobs before this
+    probes   bigint[] NOT NULL DEFAULT '{}',  -- PandaIDs of the test jobs since then
+    released timestamptz,  -- when it was found to be good again; the row goes some time after
     CONSTRAINT queue_brake_level CHECK (level >= 0)
 );
