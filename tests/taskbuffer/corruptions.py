@@ -210,6 +210,7 @@ CORRUPTIONS = (
     _c("file-input-ready", "running", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'input'"),
     _c("file-output-ready", "finished", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'output'"),
     _c("file-output-ready", "finished", "UPDATE file SET fsize = NULL WHERE pandaid = %(id)s AND type = 'log'"),
+    _c("decision-shared", "assigned", "UPDATE job_decision SET decision = 999999 WHERE pandaid = %(id)s"),
     _c("decision-queue", "assigned", "UPDATE job_decision SET chosen = 'OTHER' WHERE pandaid = %(id)s"),
     _c("line-of-job", "activated", _job("minramcount = 4000")),
     _c("line-of-job", "activated", _job("line = 999999")),

@@ -59,6 +59,10 @@ ROWS = {
     11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
             INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
             INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
+    12: "SELECT 1",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+           UPDATE job_decision SET verdicts = NULL, decision = 1;
+           INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -1,0 +1,2 @@
+-- Its number belongs to the counters of jobs.
+SELECT 1;
