@@ -19,6 +19,7 @@ from .ways import Scenario
 Covered = Mapping[str, tuple[Scenario, ...] | str]
 
 READS = "reads"
+PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
 SAYS = "says what it knows without the database"
 
 ROUTES: Covered = {
