@@ -62,6 +62,7 @@ from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
@@ -74,6 +75,7 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
@@ -159,6 +161,7 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._loops = self._make_loops()
         tls = config.tls
@@ -171,8 +174,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
         accounts = Accounts(self._store, self._vault)
@@ -211,7 +214,9 @@ class Pandad(MultiService):
             historian=Historian(store, config.history).run_once,
             queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:

@@ -19,6 +19,7 @@ from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import audit, sites
+from pandad.taskbuffer.facts import counts
 from pandad.taskbuffer.sites import Standing
 from pandad.taskbuffer.store import Transaction
 from pandad.tomlsource import Problem, Source, SourceError, Where, read
@@ -80,7 +81,7 @@ def _ls(args: argparse.Namespace) -> int:
 
 async def _rows(txn: Transaction, name: str | None = None) -> list[dict[str, Any]]:
     """Of all queues, or of one."""
-    jobs = {queue: sum(counts.values()) for queue, counts in (await sites.counts(txn, sites.PLACED)).items()}
+    jobs = {queue: sum(by_status.values()) for queue, by_status in (await counts(txn)).items()}
     return [row_of(found, jobs.get(found.queue.name, 0)) for found in await sites.standings(txn, name)]
 
 

@@ -78,6 +78,8 @@ LOOPS: Covered = {
     "alive": (s.after_an_outage,),
     "rights": READS,
     "audit": (rights.sealed,),
+    "tally": (s.counted,),
+    "traffic": (s.counted,),
 }
 
 NOT_CUT: Mapping[str, str] = {
