@@ -163,7 +163,7 @@ async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Si
 
 @ensureDeferred
 async def test_reads_its_files_again(idle: Sandbox, daemon: Daemon) -> None:
-    """SIGHUP has the certificates and the issuers of tokens read again: the process lives on, and a connection that is open is not
+    """SIGHUP has certificates and issuers of tokens read again: the process lives on, and a connection that is open is not
     dropped."""
     context = ssl.create_default_context(capath=str(idle.pki.ca_directory))
     context.load_cert_chain(idle.pki.voms_proxy("prod"))
