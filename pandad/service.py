@@ -56,6 +56,7 @@ from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
+from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
@@ -163,6 +164,10 @@ class Pandad(MultiService):
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._keys = KeyLoops(reactor, RETRY_S)
+        self._keys.setServiceParent(self)
+        self._tokens.changed = self._follow_issuers
+        self._follow_issuers()
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -196,6 +201,9 @@ class Pandad(MultiService):
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
+
+    def _follow_issuers(self) -> None:
+        self._keys.follow(self._tokens.sources)
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -234,14 +242,21 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
-        watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
-        for source in self._tokens.sources:
-            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-            source.wake = loop.wake
-            loop.setServiceParent(self)
+        self._read_again()
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
+
+    def _read_again(self) -> None:
+        """Have files that may change read now and then, and on SIGHUP."""
+        bodies = {"tls reload": self._tls_watch.run_once, "issuers reload": self._tokens.run_once}
+        watches = [Loop(self._reactor, name, self._config.tls.reload_s, body) for name, body in bodies.items()]
+
+        def wake(number: int, frame: object) -> None:
+            for watch in watches:
+                self._reactor.callFromThread(watch.wake)
+
+        for watch in watches:
+            watch.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, wake)
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
