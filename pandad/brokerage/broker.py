@@ -96,7 +96,7 @@ class _Round:
         return Decision(job, self._snapshot.queues[place], tuple(verdicts))
 
     def _refused(self, job: JobSpec) -> list[Verdict | None]:
-        needs = _needs(job)
+        needs = needs_of(job)
         if needs not in self._refusals:
             answers = ((queue.name, refusal(job, queue)) for queue in self._snapshot.queues)
             self._refusals[needs] = [Verdict(name, no) if no is not None else None for name, no in answers]
@@ -122,7 +122,7 @@ class _Round:
         return Verdict(queue.name, None, self._policy.weight(load))
 
 
-def _needs(job: JobSpec) -> tuple[object, ...]:
+def needs_of(job: JobSpec) -> tuple[object, ...]:
     """All that the rules read of a job: jobs alike in this get the same answers, and most jobs of a task are alike."""
     return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount,
             job.maxDiskCount, job.inputFileBytes, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig,

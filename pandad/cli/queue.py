@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pandad.cli import reasons
+from pandad.cli.client import connect
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, as_operator, on_store, operator
 from pandad.settings import nearest
@@ -36,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command in (add, ls, change):
         add_json(command)
         add_config(command)
+    why = commands.add_parser("why", help="say what is up with a queue, through the API: who asks there, what it refuses")
+    why.add_argument("name", metavar="NAME")
+    why.set_defaults(act=_why)
+    add_json(why)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,6 +141,12 @@ def change_of(words: list[str]) -> tuple[QueueStatus, str]:
     if status not in list(QueueStatus):
         raise BadRequest("status", f"is {status!r}; {nearest(status, QueueStatus)}")
     return QueueStatus(status), pairs.get("reason", "")
+
+
+def _why(args: argparse.Namespace) -> int:
+    why = connect().get("queue/why", queue=args.name)
+    show(args, why, reasons.of_queue(why))
+    return 0
 
 
 def _print(args: argparse.Namespace, queues: list[Queue]) -> None:
