@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
@@ -177,18 +178,6 @@ class UserInterfaceConfig:
         low=0,
         high=DAY_S,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerageConfig:
-    """The choice of a queue for each job."""
-
-    batch: int = setting("Jobs in one round", 1000, low=1, high=100_000)
-    weight: str = setting(
-        "PanDA's formula that ranks the queues which can take a job", "generic", choices=("generic", "analysis", "production"))
-    waiting_limit: int = setting(
-        "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
-        0, low=0, high=10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

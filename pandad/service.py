@@ -219,7 +219,7 @@ class Pandad(MultiService):
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
         bodies = Bodies(
-            brokerage=Cycle(store, config.brokerage).run_once,
+            brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,

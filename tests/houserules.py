@@ -19,7 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset(
-    {"config", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})
+    {"config", "brokerageconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
+     "log"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

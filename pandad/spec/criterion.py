@@ -4,7 +4,7 @@ those who can change something. (Criteria: PanDA's names, see brokerage's rules 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -60,6 +60,12 @@ REMEDIES: Mapping[str, Remedy] = {
     "excluded": Remedy(Kind.HISTORY, "submit it again: a new job may go to {queue}"),
     "transferring": Remedy(Kind.LOAD, "wait until outputs of other jobs left {queue}", "raise transferringlimit of {queue}"),
     "cap": Remedy(Kind.LOAD, "wait until {queue} has worked off some of its jobs", "raise [brokerage] waiting_limit"),
+    "scout_walltime": Remedy(Kind.NEEDS, "run less in each job of the task: those that are through took {need} s",
+                             "raise maxtime of {queue} from {have} to {need}"),
+    "non_local": Remedy(Kind.LOAD, "wait until a queue that has all of its input takes it", "bring its input to {queue}"),
+    "io": Remedy(Kind.LOAD, "wait until more of its input is at {queue}",
+                 "raise the limits on missing input in [brokerage], or bring the input to {queue}"),
+    "network": Remedy(Kind.LOAD, "wait until the links to {queue} have less to move", "open or widen the links to {queue}"),
     "nopilot": Remedy(Kind.LOAD, "wait until pilots of {queue} ask for jobs", "start pilots at {queue}"),
     "badsite": Remedy(Kind.STATUS, "wait until jobs run well at {queue} again", "mend {queue}: jobs fail there fast"),
 }
@@ -87,17 +93,32 @@ PILOT_REMEDIES: Mapping[str, Remedy] = {
 }
 
 
-def kind_of(criterion: str) -> Kind:
+# PanDA has one name for two things here; what the rule said tells them apart.
+_SAID: Sequence[tuple[str, str, Remedy]] = (
+    ("disk", " free", Remedy(Kind.LOAD, "wait until there is room where {queue} writes to",
+                             "free space where {queue} writes to, or lower [brokerage] least_free_gb")),
+    ("lowmemory", "its task used", Remedy(
+        Kind.NEEDS, "use less memory in each job of the task: those that are through used {need} MB",
+        "raise maxrss of {queue} from {have} to {need}")))
+
+
+def remedy_of(criterion: str, text: str = "") -> Remedy | None:
+    """Of a queue's refusal with those words; None if it is not listed."""
+    said = (remedy for name, words, remedy in _SAID if name == criterion and words in text)
+    return next(said, REMEDIES.get(criterion))
+
+
+def kind_of(criterion: str, text: str = "") -> Kind:
     """What it takes for a queue; of a criterion that is not listed, that it changes by itself."""
-    return REMEDIES[criterion].kind if criterion in REMEDIES else Kind.LOAD
+    remedy = remedy_of(criterion, text)
+    return remedy.kind if remedy is not None else Kind.LOAD
 
 
-def next_step(remedies: Mapping[str, Remedy], queue: str, criterion: str, have: object, need: object, text: str = "") -> str:
+def next_step(remedy: Remedy | None, queue: str, criterion: str, have: object, need: object, text: str = "") -> str:
     """One sentence: what the user can do, and what the operator could.
 
     :param text: what the rule said, for a criterion that is not listed.
     """
-    remedy = remedies.get(criterion)
     if remedy is None:
         return f"wait until this changes at {queue}: {text or criterion}"
     shown = {"have": _words(have), "need": _words(need), "queue": queue}
@@ -133,6 +154,13 @@ class Never:
         if self.queue is None:
             return "no queue is registered"
         return f"none of {self.queues} registered queues can ever take it; nearest {self.queue}: {self.criterion}, {self.text}"
+
+    @property
+    def next_step(self) -> str:
+        """What would have to change for the nearest to take it."""
+        if self.queue is None:
+            return "have the operator add a queue with `pandad queue add FILE`"
+        return next_step(remedy_of(self.criterion, self.text), self.queue, self.criterion, self.have, self.need, self.text)
 
 
 def _words(value: object) -> str:

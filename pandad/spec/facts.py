@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pandad.spec.file import FileName
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -67,6 +69,18 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where copies of files are.
+
+    :param copies: by file, the endpoints that have it and the bytes there; a file that is nowhere is left out.
+    :param silent: endpoints that did not answer, and why: what is there is not known.
+    """
+
+    copies: Mapping[FileName, Mapping[str, int]] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """From one storage endpoint, or site, to another.
 
@@ -86,3 +100,20 @@ class Usage:
     jobs: int
     walltime_s: int
     memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """A queue on which jobs failed fast, many of them, while they did not elsewhere: it gets test jobs only.
+
+    :param why: in figures, for a person. :param level: how many times in a row its test jobs failed.
+    :param until: before this it gets no test jobs either. :param tested: whether that has passed.
+    :param probes: PandaIDs of the test jobs that it got since then.
+    """
+
+    since: datetime
+    why: str
+    level: int
+    until: datetime
+    tested: bool
+    probes: tuple[int, ...] = ()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pandad.spec import errorcodes
 from pandad.spec.capability import Misfit
-from pandad.spec.criterion import REMEDIES, Kind, Never, kind_of, next_step
+from pandad.spec.criterion import Kind, Never
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
@@ -19,7 +19,7 @@ from pandad.spec.share import Capped
 from pandad.taskbuffer.loops import Pulse
 from pandad.taskbuffer.places import Count
 from pandad.userinterface import lastpilots
-from pandad.userinterface.funnel import Verdict, able, funnel, nearest, step_of
+from pandad.userinterface.funnel import Verdict, able, funnel, kind, nearest, step_of
 from pandad.userinterface.lastpilots import Tried
 from pandad.userinterface.standing import ITurn
 
@@ -100,8 +100,7 @@ def _defined(known: Known) -> Cause:
     if known.job.is_pinned:
         return _pinned(known)
     if known.never is not None and known.never.queue is not None:
-        step = next_step(REMEDIES, known.never.queue, known.never.criterion, known.never.have, known.never.need, known.never.text)
-        return Cause(R.NEVER, f"; {known.never.sentence}", step)
+        return Cause(R.NEVER, f"; {known.never.sentence}", known.never.next_step)
     return Cause(_why_refused(known.verdicts), f"; {funnel(known.verdicts)['text']}", step_of(nearest(known.verdicts)[0]))
 
 
@@ -116,7 +115,7 @@ _BY_KIND: Mapping[Kind, Reason] = {
 
 def _why_refused(verdicts: Sequence[Verdict]) -> Reason:
     """By the queues that fit: those whose refusal is no matter of what the job needs."""
-    kinds = {kind_of(v["criterion"]) for v in verdicts} - {Kind.NEEDS}
+    kinds = {kind(v) for v in verdicts} - {Kind.NEEDS}
     return _BY_KIND[kinds.pop()] if len(kinds) == 1 else R.NO_QUEUE_NOW
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pandad.spec.criterion import REMEDIES, Kind, kind_of, next_step
+from pandad.spec.criterion import Kind, kind_of, next_step, remedy_of
 
 Verdict = Mapping[str, Any]  # as brokerage stores it: queue, verdict, criterion, have, need, weight, text
 
@@ -27,7 +27,7 @@ def nearest(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _distance(verdict: Verdict) -> tuple[int, float]:
-    return _NEARNESS[kind_of(verdict["criterion"])], shortfall(verdict.get("have"), verdict.get("need"))
+    return _NEARNESS[kind(verdict)], shortfall(verdict.get("have"), verdict.get("need"))
 
 
 def shortfall(have: object, need: object) -> float:
@@ -69,5 +69,10 @@ def _compared(have: object, need: object) -> str:
 
 def step_of(verdict: Verdict) -> str:
     """What would have to change for this queue to take it."""
-    return next_step(REMEDIES, verdict["queue"], verdict["criterion"], verdict.get("have"), verdict.get("need"),
-                     str(verdict.get("text") or ""))
+    criterion, text = verdict["criterion"], str(verdict.get("text") or "")
+    return next_step(remedy_of(criterion, text), verdict["queue"], criterion, verdict.get("have"), verdict.get("need"), text)
+
+
+def kind(verdict: Verdict) -> Kind:
+    """What it would take for this queue."""
+    return kind_of(verdict["criterion"], str(verdict.get("text") or ""))

@@ -57,7 +57,7 @@ def main_obstacle(found: Sequence[Tried]) -> Misfit | None:
 
 def step_of(no: Misfit, queue: str) -> str:
     """What would have to change for such a pilot to take it."""
-    return next_step(PILOT_REMEDIES, queue, no.criterion, no.have, no.need)
+    return next_step(PILOT_REMEDIES.get(no.criterion), queue, no.criterion, no.have, no.need)
 
 
 def words(no: Misfit) -> str:

@@ -82,7 +82,7 @@ class World:
         data, policy = DataServiceConfig(endpoints={ENDPOINT: storage}), policy_of(RETRIES)
         ddm = LocalDDM(clock, data.endpoints)
         rooms: dict[str, Any] = {
-            "brokerage": Cycle(store, BrokerageConfig()), "activator": Activator(store, ddm, data),
+            "brokerage": Cycle(store, BrokerageConfig(), clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "historian": Historian(store, HistoryConfig())}

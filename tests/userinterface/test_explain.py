@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fakes.ddm import FakeDDM
 from factories import ALICE, QUEUE, a_caller, a_file, a_job
 from pytest_twisted import ensureDeferred
 from stages import Stage
+from twisted.internet.task import Clock
 from whys import DISK, Whys
 
 from pandad.brokerage.cycle import Cycle
@@ -38,7 +40,7 @@ async def reason(stage: Stage, panda_id: int) -> str:
 async def brokered(stage: Stage, **but: Any) -> None:
     """A round of the real brokerage, whether or not jobs were looked at before."""
     await stage.due()
-    await Cycle(stage.store, BrokerageConfig(**but)).run_once()
+    await Cycle(stage.store, BrokerageConfig(**but), Clock(), FakeDDM(DISK)).run_once()
 
 
 @pytest.mark.parametrize("status", sorted(JobStatus))
