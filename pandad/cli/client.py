@@ -58,7 +58,7 @@ class Client:
 
         :raise ClientError: says why there is none.
         """
-        return self._call("GET", f"/api/v1/{method}?{urlencode(query)}", None)
+        return self._call("GET", f"/api/v1/{method}?{urlencode(query)}", None).get("data")
 
     def post(self, method: str, **body: object) -> Any:
         """Call ``/api/v1/<method>`` with a JSON body; its data.
@@ -69,12 +69,9 @@ class Client:
 
     def posted(self, method: str, **body: object) -> dict[str, Any]:
         """The same with all that came: message and warnings too."""
-        return self._opened("POST", f"/api/v1/{method}", json.dumps(body).encode())
+        return self._call("POST", f"/api/v1/{method}", json.dumps(body).encode())
 
-    def _call(self, verb: str, target: str, body: bytes | None) -> Any:
-        return self._opened(verb, target, body).get("data")
-
-    def _opened(self, verb: str, target: str, body: bytes | None) -> dict[str, Any]:
+    def _call(self, verb: str, target: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=TIMEOUT_S, context=self._context

@@ -40,7 +40,7 @@ _WALK = """
     CROSS JOIN LATERAL (
         SELECT count(*) AS jobs FROM (
             SELECT 1 FROM job j WHERE j.jobstatus = '{status}' AND j.computingsite = h.queue AND j.line = h.line
-            LIMIT {count}) AS some) AS c"""
+            LIMIT {count}) AS bounded) AS c"""
 
 _PAIR = "SELECT j.computingsite AS queue, j.line{number} FROM job j WHERE j.jobstatus = '{status}'"
 

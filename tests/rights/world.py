@@ -13,6 +13,7 @@ from treq.testing import StubTreq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from whys import Whys
 
 from pandad.api.auth import Authenticators
 from pandad.api.grants import Grants
@@ -23,9 +24,11 @@ from pandad.api.route import declared
 from pandad.api.site import build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.config import SecretsConfig, SharesConfig
@@ -46,6 +49,7 @@ from pandad.userinterface import administration
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.administration import Whom
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
 
@@ -147,10 +151,11 @@ class World:
 def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     dispatcher, heartbeat, workers = Dispatcher(store, CLOCK, SharesConfig()), Heartbeat(store), Workers(store)
     along, secrets, lends = JobSecrets(store, vault, SecretsConfig()), Secrets(store, vault), lending.Lending(store, vault)
-    debug = Debug(store)
+    debug, whys = Debug(store), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(Accounts(store, vault)),
+        Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
         System(), Metaconfig(), Workflow())
 
 
