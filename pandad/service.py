@@ -64,6 +64,7 @@ from pandad.daemons.loop import Loop
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
@@ -77,6 +78,7 @@ from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.order import Order
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
@@ -167,6 +169,7 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._loops = self._make_loops()
         tls = config.tls
@@ -179,8 +182,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
@@ -228,7 +231,9 @@ class Pandad(MultiService):
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:

@@ -19,12 +19,14 @@ from pandad.taskbuffer.fsck_jobs import JOBS
 from pandad.taskbuffer.fsck_rights import RIGHTS
 from pandad.taskbuffer.fsck_rows import ROWS
 from pandad.taskbuffer.fsck_schema import JUMP, RAISE_SERIALS, SCHEMA
+from pandad.taskbuffer.fsck_tallies import TALLIES
 from pandad.taskbuffer.invariant import Invariant
 from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.tallies import RECOUNT
 
 # The schema first: where it is broken, the looks at what is in it may fail.
-INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS)
+INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS, *TALLIES)
 
 # Where one of these is broken nothing else can be looked at: the statements name states and columns that may not be there.
 BASIS = frozenset({"schema-version", "schema-states"})
@@ -142,11 +144,14 @@ async def _pause(txn: Transaction, pause_s: float) -> None:
 
 
 async def repair(txn: Transaction, within: Bounds) -> list[str]:
-    """Raise sequences and serials that are behind what is in use: the only repairs that are right whatever went wrong.
+    """Raise sequences and serials that are behind what is in use, and count anew: the only repairs that are right whatever went
+    wrong.
 
     :return: a sentence for each thing done.
     """
     jumped = await txn.many(JUMP, **within)
     raised = await txn.many(RAISE_SERIALS)
+    counted = await txn.many(RECOUNT)
     return [f"sequence {name} gives {next_id} next" for name, next_id, _ in jumped] + [
-        f"the last jobDefinitionID of {subject} is {serial}" for subject, serial in raised]
+        f"the last jobDefinitionID of {subject} is {serial}" for subject, serial in raised] + [
+        f"{jobs:+} jobs {status} at {queue or 'no queue'} are counted" for queue, status, jobs in counted]

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from pandad.spec.errors import NotFound
-from pandad.spec.jobstatus import IN_SLOT, JobStatus
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import moves
 from pandad.taskbuffer.statement import sql
@@ -26,14 +25,6 @@ _SET_STATUS = sql("sites.set_status", """
 _FIND_ALL = sql("sites.find_all", "SELECT description, status FROM queue ORDER BY name")
 
 _FIND = sql("sites.find", "SELECT description, status FROM queue WHERE name = %(name)s")
-
-_PLACED = ", ".join(f"'{s}'" for s in sorted(IN_SLOT | {
-    JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED, JobStatus.HOLDING, JobStatus.TRANSFERRING}))
-
-_COUNTS = sql("sites.counts", f"""
-    SELECT computingsite, jobstatus, count(*) FROM job
-    WHERE jobstatus IN ({_PLACED}) AND jobstatus = ANY (%(statuses)s::text[]::job_status[])
-      AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
 
 
 async def put(txn: Transaction, queue: Queue, who: str) -> None:
@@ -68,14 +59,6 @@ async def find(txn: Transaction, name: str) -> Queue:
 async def find_all(txn: Transaction) -> list[Queue]:
     """All queues, by name."""
     return [_queue(*row) for row in await txn.many(_FIND_ALL)]
-
-
-async def counts(txn: Transaction, statuses: frozenset[JobStatus]) -> dict[str, dict[JobStatus, int]]:
-    """How many jobs each queue has in each of those states, of the ones in which a job has a queue and is not final."""
-    found: dict[str, dict[JobStatus, int]] = {}
-    for queue, status, count in await txn.many(_COUNTS, statuses=sorted(statuses)):
-        found.setdefault(queue, {})[JobStatus(status)] = count
-    return found
 
 
 async def _changed(txn: Transaction) -> None:

@@ -77,6 +77,8 @@ LOOPS: Covered = {
     "alive": (s.after_an_outage,),
     "rights": READS,
     "audit": "one transaction: what it left is sealed in the next round",
+    "tally": (s.counted,),
+    "traffic": (s.counted,),
 }
 
 NOT_CUT: Mapping[str, str] = {

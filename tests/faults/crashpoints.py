@@ -62,6 +62,7 @@ async def lead(place: Place, case: Case) -> tuple[Verdict, bool]:
         stuck = str(error)
     await life.clear_others()
     verdict = judge(life.history, await place.observer.stored(after))
+    verdict.lost.extend(f"miscounted: {found}" for found in await place.observer.miscounted())
     status = await life.status() if life.job_id else None
     await life.end()
     return _named(case, verdict, stuck, status), life.scalpel.cut

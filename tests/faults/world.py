@@ -24,6 +24,7 @@ from pandad.config import (
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.local import LocalDDM
@@ -34,6 +35,7 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import Extra, JobSecrets
 from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Caller
 from pandad.spec.job import JobSpec
@@ -74,9 +76,11 @@ class World:
     def __init__(self, clock: Any, database: DatabaseConfig, storage: Path, scalpel: Scalpel, limit: Callable[[], str]) -> None:
         self.store = store = CutStore(clock, database, scalpel)
         vault, secrets = Vault([bytes(KEY_BYTES)]), SecretsConfig(handed_out="asked")
-        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store), Workers(store)
+        traffic = Traffic(store, clock, "faults")
+        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store, traffic), Workers(store)
         self.debug, self.secrets = Debug(store), Secrets(store, vault)
-        self._dispatcher, self._job_secrets = Dispatcher(store, clock, SharesConfig()), JobSecrets(store, vault, secrets)
+        self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
+        self._job_secrets = JobSecrets(store, vault, secrets)
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
         self.leases = leases = Leases(store, LEASE_S)
         data, policy = DataServiceConfig(endpoints={ENDPOINT: storage}), policy_of(RETRIES)
@@ -85,10 +89,10 @@ class World:
             "brokerage": Cycle(store, BrokerageConfig(), clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
-            "historian": Historian(store, HistoryConfig())}
+            "historian": Historian(store, HistoryConfig()), "tally": Tally(store)}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
             **{name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()},
-            "alive": Alive(store, 1.0).run_once}
+            "alive": Alive(store, 1.0).run_once, "traffic": traffic.run_once}
 
     async def acquire(self, caller: Caller, asked: AcquireJobs) -> list[tuple[JobSpec, Extra]]:
         """Jobs for a pilot, each with what goes along with it."""

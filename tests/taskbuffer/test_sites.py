@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import QUEUE, a_job, a_queue, claimed, stored
+from factories import QUEUE, a_job, a_queue, stored
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
@@ -64,22 +64,6 @@ async def test_all_by_name(store: Store) -> None:
     for name in ("B", "A", "C"):
         await store.transact("put", sites.put, a_queue(nickname=name), "root")
     assert [q.name for q in await store.once("all", sites.find_all)] == ["A", "B", "C"]
-
-
-@ensureDeferred
-async def test_counts(store: Store) -> None:
-    """Jobs per queue and state, of the asked states only, of jobs that have a queue."""
-
-    async def body(txn: Transaction) -> None:
-        await stored(txn, [a_job(jobStatus=S.ASSIGNED), a_job(jobStatus=S.ASSIGNED, computingSite="Q2"), a_job()])
-        await claimed(txn, 2)
-        assert await sites.counts(txn, frozenset({S.ASSIGNED, S.SENT})) == {
-            QUEUE: {S.ASSIGNED: 1, S.SENT: 2},
-            "Q2": {S.ASSIGNED: 1},
-        }
-        assert await sites.counts(txn, frozenset({S.RUNNING})) == {}
-
-    await store.transact("body", body)
 
 
 @ensureDeferred
