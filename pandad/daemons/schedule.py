@@ -23,6 +23,7 @@ class Bodies:
     caps: Body
     ageing: Body
     historian: Body
+    queues: Body
     alive: Body
     rights: Body
     audit: Body
@@ -41,6 +42,7 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
+        ("queues", bodies.queues, config.queues_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),

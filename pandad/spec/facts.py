@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pandad.spec.file import FileName
+
 BUCKET_S = 300  # what happens is counted by so many seconds
 
 # A failed attempt that was over so soon, and cost its node next to nothing, is the mark of a broken node, which is free again at
@@ -132,16 +134,29 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where copies of files are.
+
+    :param copies: by file, the endpoints that have it and the bytes there; a file that is nowhere is left out.
+    :param silent: endpoints that did not answer, and why: what is there is not known.
+    """
+
+    copies: Mapping[FileName, Mapping[str, int]] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """From one storage endpoint, or site, to another.
 
     :param distance: 0 is the same place, more is further (Rucio's distances); None where nobody said.
-    :param backlog_bytes: what waits to be moved along it.
+    :param backlog_bytes: what waits to be moved along it. :param blocked: nothing may be moved along it.
     """
 
     distance: int | None = None
     backlog_files: int = 0
     backlog_bytes: int = 0
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +166,20 @@ class Usage:
     jobs: int
     walltime_s: int
     memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """A queue on which jobs failed fast, many of them, while they did not elsewhere: it gets test jobs only.
+
+    :param why: in figures, for a person. :param level: how many times in a row its test jobs failed.
+    :param until: before this it gets no test jobs either. :param tested: whether that has passed.
+    :param probes: PandaIDs of the test jobs that it got since then.
+    """
+
+    since: datetime
+    why: str
+    level: int
+    until: datetime
+    tested: bool
+    probes: tuple[int, ...] = ()

@@ -56,6 +56,9 @@ ROWS = {
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
     10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
     12: """INSERT INTO tally_delta (queue, jobstatus, jobs, cores) VALUES ('Q', 'activated', 1, 1);
            INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now(), 'Q', 1, 0, 1, 1);
            INSERT INTO queue_cause (bucket, queue, cause, jobs) VALUES (now(), 'Q', 'pilot:1137', 1);
@@ -64,6 +67,9 @@ ROWS = {
            INSERT INTO pilot_refusal (bucket, queue, criterion, calls) VALUES (now(), 'Q', 'memory', 1);
            INSERT INTO pilot_last (queue, asked) VALUES ('Q', now());
            INSERT INTO pilot_request (queue, process, at, requests) VALUES ('Q', 'host:1:x', now(), '[]')""",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+           UPDATE job_decision SET verdicts = NULL, decision = 1;
+           INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
