@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
@@ -16,6 +17,7 @@ from pandad.download import Answer, Downloader, DownloadFailed, authorities_in
 from pandad.embedded.pki import SandboxPki
 
 PLENTY_S, SIZE = 20.0, 1000
+VERIFY_ALLOW_PROXY_CERTS = 0x40  # OpenSSL's; the ssl module names it from 3.10 on
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -23,6 +25,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The only verb."""
+        if self.path == "/secret":
+            connection: Any = self.connection
+            self.send_response(200 if connection.getpeercert() else 403)
+            self.end_headers()
+            return
         known = self.headers.get("If-None-Match") == '"1"' or self.headers.get("If-Modified-Since") is not None
         self.send_response(304 if known or self.path == "/odd" else 200)
         self.send_header("ETag", '"1"')
@@ -42,6 +49,9 @@ def url(pki: SandboxPki) -> Iterator[str]:
     server.handle_error = lambda *args: None  # type: ignore[method-assign]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.host_certificate, pki.host_key)
+    context.load_verify_locations(pki.ca_file)
+    context.verify_flags |= VERIFY_ALLOW_PROXY_CERTS
+    context.verify_mode = ssl.CERT_OPTIONAL
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -71,6 +81,23 @@ async def test_a_folder_of_authorities(url: str, pki: SandboxPki, tmp_path: Path
     (tmp_path / "x.pem").write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
     with pytest.raises(DownloadFailed, match="cannot be read"):
         Downloader(reactor, PLENTY_S, tmp_path, SIZE)
+
+
+@pytest.mark.parametrize("kind", ["proxy", "credential"])
+@ensureDeferred
+async def test_who_asks(url: str, pki: SandboxPki, tmp_path: Path, kind: str) -> None:
+    """A proxy or a certificate is shown to who wants one, as it is in the file at that moment."""
+    with pytest.raises(DownloadFailed, match="HTTP status 403"):
+        await Downloader(reactor, PLENTY_S, pki.ca_file, SIZE).get(f"{url}/secret")
+    file = tmp_path / "x509up"
+    get = Downloader(reactor, PLENTY_S, pki.ca_file, SIZE, file).get
+    for text, says in ((None, "No such file"), ("no certificate", "cannot be used")):
+        if text is not None:
+            file.write_text(text)
+        with pytest.raises(DownloadFailed, match=says):
+            await get(f"{url}/secret")
+    file.write_bytes(getattr(pki, kind)("alice").read_bytes())
+    assert (await get(f"{url}/secret")).content == b""
 
 
 @ensureDeferred

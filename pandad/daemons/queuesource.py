@@ -41,7 +41,8 @@ class QueueSource:
     def __init__(self, reactor: Any, config: QueuesConfig) -> None:
         self._reactor, self._most_bytes = reactor, config.most_mb * MB
         try:
-            self._downloader = Downloader(reactor, config.timeout_s, config.authorities, self._most_bytes)
+            self._downloader = Downloader(
+                reactor, config.timeout_s, config.authorities, self._most_bytes, config.credential)
         except DownloadFailed as error:
             raise SourceUnusable(f"[queues] authorities: {error}") from None
 
