@@ -64,6 +64,7 @@ from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
@@ -73,7 +74,6 @@ from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
-from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -142,7 +142,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad

@@ -10,9 +10,6 @@ from typing import Any
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, as_operator, on_store, on_store_and_net, operator
 from pandad.config import Config, load
-from pandad.daemons.queuerefresh import addresses
-from pandad.daemons.queuesource import QueueSource, SourceUnusable
-from pandad.download import DownloadFailed
 from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, Links
 from pandad.spec.errors import BadRequest
@@ -67,10 +64,9 @@ def _import(args: argparse.Namespace) -> int:
 
 
 async def _read(reactor: Any, config: Config, kind: str, address: str) -> Dump[Any] | Links:
-    try:
-        source = QueueSource(reactor, config.queues)
-    except DownloadFailed as error:
-        raise SourceUnusable(f"[queues] authorities: {error}") from None
+    from pandad.daemons.queuesource import QueueSource  # an HTTP client, which the other commands would wait for
+
+    source = QueueSource(reactor, config.queues)
     content = (await source.fetch(address, Mark())).content
     assert content is not None  # no mark, so all of it
     dump: Dump[Any] | Links = await source.read(kind, content, address)
@@ -91,7 +87,7 @@ def place_of(place: str | None, kind: str, config: Config) -> str:
     """
     if place:
         return place if "://" in place else str(Path(place).absolute())
-    found = dict(addresses(config.queues)).get(kind)
+    found = config.queues.addresses.get(kind)
     if found is None:
         key = "source" if kind == QUEUES else f"{kind}_source"
         raise BadRequest("FILE|URL", f"is missing, and [queues] {key} is not set; name a file or an https address")
@@ -111,7 +107,7 @@ def _sources(args: argparse.Namespace) -> int:
 
     found = on_store(args.config, lambda store: store.read("source_ls", sources.find_all))
     states = {state.kind: state for state in found}
-    rows = [_row(kind, address, states.get(kind)) for kind, address in addresses(config.queues)]
+    rows = [_row(kind, address, states.get(kind)) for kind, address in config.queues.addresses.items()]
     header = ("kind", "source", "tried", "last_good", "problem")
     show(args, rows, table(header, [tuple(row.values()) for row in rows]) if rows else "[queues] names no source")
     return 0
