@@ -55,7 +55,9 @@ from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.advisor import Advisor
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
@@ -235,6 +237,8 @@ class Pandad(MultiService):
         store, config = self._store, self._config
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brake=Braking(store, config.brokerage).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,

@@ -70,6 +70,8 @@ ROUTES: Covered = {
 
 LOOPS: Covered = {
     "brokerage": (s.finished, s.elsewhere, s.queue_opened),
+    "brake": "one transaction: what it left is judged in the next round",
+    "rebrokerage": (s.queue_gone,),
     "activator": (s.finished,),
     "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
     "watcher": tuple(LIMITS),
@@ -85,6 +87,8 @@ LOOPS: Covered = {
 }
 
 NOT_CUT: Mapping[str, str] = {
+    "brake": "what it left is judged in the next round",
+    **dict.fromkeys(("rebroker_braked", "rebrokerage_write"), "made of the same moves as rebroker_away and brokerage_write"),
     **dict.fromkeys((
         "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),

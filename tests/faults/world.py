@@ -13,6 +13,7 @@ from pandad.api.grants import Grants
 from pandad.api.v1.account import Account
 from pandad.api.v1.pilot import Pilot
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.config import (
     BrokerageConfig,
     DatabaseConfig,
@@ -94,8 +95,10 @@ class World:
         self.leases = leases = Leases(store, LEASE_S)
         data, policy = DataServiceConfig(endpoints={ENDPOINT: storage}), policy_of(RETRIES)
         ddm = LocalDDM(clock, data.endpoints)
+        brokerage = BrokerageConfig(rebroker_offline_s=0)
         rooms: dict[str, Any] = {
-            "brokerage": Cycle(store, BrokerageConfig(), clock, ddm), "activator": Activator(store, ddm, data),
+            "brokerage": Cycle(store, brokerage, clock, ddm),
+            "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store)}
