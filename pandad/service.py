@@ -28,6 +28,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.files import Files
 from pandad.api.grants import Grants
@@ -58,13 +59,16 @@ from pandad.daemons.historian import Historian
 from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.local import LocalDDM
+from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -72,10 +76,11 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
@@ -116,7 +121,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the authorities, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -126,7 +131,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -157,6 +162,7 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._keys = KeyLoops(reactor, RETRY_S)
         self._keys.setServiceParent(self)
@@ -173,8 +179,8 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
         accounts = Accounts(self._store, self._vault)
@@ -190,7 +196,7 @@ class Pandad(MultiService):
             Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
@@ -214,17 +220,17 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
+            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
-
-    async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""

@@ -15,6 +15,7 @@ from pandad.config import BrokerageConfig
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import decisions, moves, worklists
+from pandad.taskbuffer.decisions import NewDecision
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "brokerage"
@@ -69,7 +70,7 @@ async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
         txn.hint("activator")
     kept = {*(each.panda_id for each in moved), *await _explain_refused(txn, [d for d in made if d.chosen is None])}
     await decisions.put(txn, [
-        decisions.StoredDecision(_id(d), d.chosen.name if d.chosen else None, [v.stored for v in d.verdicts])
+        NewDecision(_id(d), d.chosen.name if d.chosen else None, d.shared.shared, d.weight if d.chosen else None, d.before)
         for d in made if _id(d) in kept])
 
 

@@ -77,13 +77,11 @@ class Work:
 
     :param inputs: None: there is none, or the data service is away.
     :param usage: what jobs of its task used. None: not known yet.
-    :param is_somewhere: whether a queue has all of the input, whatever else is wrong with that queue.
     """
 
     job: JobSpec
     inputs: Inputs | None = None
     usage: Usage | None = None
-    is_somewhere: bool = False
 
 
 def rounded(size_bytes: int) -> int:

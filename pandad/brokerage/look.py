@@ -12,13 +12,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pandad import metrics
-from pandad.brokerage.snapshot import COUNTED, Snapshot
+from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.errors import PandadError
 from pandad.spec.facts import Space, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import sites
+from pandad.taskbuffer import facts, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
@@ -88,4 +88,4 @@ async def _plain(question: Awaitable[T]) -> T:
 
 
 async def _read(txn: Transaction) -> Snapshot:
-    return Snapshot(await sites.find_all(txn), await sites.counts(txn, COUNTED))
+    return Snapshot(await sites.find_all(txn), await facts.counts(txn))

@@ -37,6 +37,7 @@ class Snapshot:
     :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends, brakes: by queue.
     :param space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
     :param where: where the input of the jobs is. None: not known. :param moves: whether the data service brings what is missing.
+    :param read_from: the endpoints from which queues read.
     """
 
     queues: Sequence[Queue]
@@ -49,10 +50,10 @@ class Snapshot:
     brakes: Mapping[str, Brake] = field(default_factory=dict)
     where: Whereabouts | None = None
     moves: bool = True
-    _read_from: frozenset[str] = field(init=False, repr=False, compare=False)
+    read_from: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_read_from", frozenset(q.endpoint_in for q in self.queues if q.endpoint_in))
+        object.__setattr__(self, "read_from", frozenset(q.endpoint_in for q in self.queues if q.endpoint_in))
 
     def count(self, queue: str, *states: JobStatus) -> int:
         """Jobs of a queue in those states."""
@@ -79,8 +80,5 @@ class Snapshot:
 
     def work(self, job: JobSpec) -> Work:
         """What is known of a job."""
-        usage = self.usage.get(job.jediTaskID or 0)
-        if self.where is None or not job.inputs:
-            return Work(job, None, usage)
-        inputs = Inputs.of(job, self.where)
-        return Work(job, inputs, usage, inputs.is_whole_at(self._read_from))
+        inputs = Inputs.of(job, self.where) if self.where is not None and job.inputs else None
+        return Work(job, inputs, self.usage.get(job.jediTaskID or 0))

@@ -20,12 +20,14 @@ from pandad.taskbuffer.fsck_jobs import JOBS
 from pandad.taskbuffer.fsck_rights import RIGHTS
 from pandad.taskbuffer.fsck_rows import ROWS
 from pandad.taskbuffer.fsck_schema import BEHIND, JUMP, RAISE_SERIALS, SCHEMA
+from pandad.taskbuffer.fsck_tallies import TALLIES
 from pandad.taskbuffer.invariant import Invariant
 from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.tallies import RECOUNT
 
 # The schema first: where it is broken, the looks at what is in it may fail.
-INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS)
+INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS, *TALLIES)
 
 # Where one of these is broken nothing else can be looked at: the statements name states and columns that may not be there.
 BASIS = frozenset({"schema-version", "schema-states"})
@@ -143,7 +145,8 @@ async def _pause(txn: Transaction, pause_s: float) -> None:
 
 
 async def repair(store: Store, within: Bounds, by: Doer) -> list[str]:
-    """Raise sequences and serials that are behind what is in use: the only repairs that are right whatever went wrong.
+    """Raise sequences and serials that are behind what is in use, and count anew: the only repairs that are right whatever went
+    wrong.
 
     What a sequence is told stays even if its transaction does not; so that comes last, when it stands in the audit.
 
@@ -157,6 +160,8 @@ async def repair(store: Store, within: Bounds, by: Doer) -> list[str]:
 async def _raise_serials(txn: Transaction, within: Bounds, by: Doer) -> list[str]:
     done = [f"sequence {name} gives {next_id} next" for name, next_id in await txn.many(BEHIND, **within)]
     done += [f"the last jobDefinitionID of {subject} is {serial}" for subject, serial in await txn.many(RAISE_SERIALS)]
+    done += [f"{jobs:+} jobs {status} at {queue or 'no queue'} are counted"
+             for queue, status, jobs in await txn.many(RECOUNT)]
     if done:
         await audit.note(txn, by("fsck --repair", "; ".join(done)))
     return done

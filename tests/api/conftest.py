@@ -351,11 +351,24 @@ class Api:
     cache: Path
 
 
-async def description(name: str) -> dict[str, Any]:
-    """Of the one queue."""
-    if name != "TEST_PQ":
-        raise NotFound("queue", name)
-    return {"nickname": name, "status": "online"}
+class DescriptionsStandIn:
+    """One queue, one storage endpoint; numbers and order as a source may have them."""
+
+    QUEUE = '{"status":"online","nickname":"TEST_PQ","maxrss":1.50,"big":123456789012345678901234567890,"ü":null}'
+
+    async def queue(self, name: str) -> str:
+        """The one."""
+        if name != "TEST_PQ":
+            raise NotFound("queue", name)
+        return self.QUEUE
+
+    async def queues(self) -> str:
+        """The one."""
+        return f'{{"TEST_PQ":{self.QUEUE}}}'
+
+    async def endpoints(self) -> str:
+        """The one."""
+        return '{"TEST_DISK":{"state":"ACTIVE"}}'
 
 
 def standing(directory: Path) -> Api:
@@ -371,7 +384,7 @@ def standing(directory: Path) -> Api:
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
         Account(accounts), LegacyCreds(lending),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
-        Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
+        Files(DescriptionsStandIn(), cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
     handlers.append(OpenApi(handlers[:]))

@@ -29,6 +29,7 @@ from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.local import LocalDDM
@@ -39,6 +40,7 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import Extra, JobSecrets
 from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.job import JobSpec
@@ -81,9 +83,10 @@ class World:
 
     def __init__(self, clock: Any, database: DatabaseConfig, storage: Path, scalpel: Scalpel, limit: Callable[[], str]) -> None:
         self.store = store = CutStore(clock, database, scalpel)
-        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store), Workers(store)
+        traffic = Traffic(store, clock, "faults")
+        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store, traffic), Workers(store)
         self.debug, self.secrets = Debug(store), Secrets(store, VAULT)
-        self._dispatcher = Dispatcher(store, clock, SharesConfig())
+        self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
         self._job_secrets = JobSecrets(store, VAULT, SecretsConfig(handed_out="asked"))
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
         self.account, self._grants = Account(Accounts(store, VAULT)), Grants({})
@@ -95,10 +98,10 @@ class World:
             "brokerage": Cycle(store, BrokerageConfig(), clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
-            "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys)}
+            "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store)}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
             **{name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()},
-            "alive": Alive(store, 1.0).run_once}
+            "alive": Alive(store, 1.0).run_once, "traffic": traffic.run_once}
 
     async def known(self, identity: Identity) -> Caller:
         """Who comes with a certificate or a token, as this process knows him by now."""

@@ -145,8 +145,8 @@ CALLS: Mapping[str, Call] = {
 }
 
 ELSEWHERE = frozenset({
-    "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json", "/cache/<path:name>", "/trf/<path:name>", "/healthz",
-    "/readyz", "/metrics", "/auth/<name>", "/api/v1/openapi.json"})
+    "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
+    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/readyz", "/metrics", "/auth/<name>", "/api/v1/openapi.json"})
 """Public files, what the server says of itself, and its health: see tests/api."""
 
 

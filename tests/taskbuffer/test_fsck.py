@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from factories import QUEUE
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
 from twisted.internet.defer import Deferred
@@ -121,6 +122,22 @@ async def test_a_look_that_fails_stops_it(store: Store) -> None:
     await store.once("harm", run, "DROP VIEW job_ever")
     report = await looked(store)
     assert report.stopped and 0 < report.looked_at < len(INVARIANTS)
+
+
+@ensureDeferred
+async def test_a_repair_counts_anew(store: Store) -> None:
+    """Counters that went wrong, in the totals or beside them, are right again; twice changes nothing more."""
+    await live(Stage(store))
+    for text in ("DELETE FROM tally_delta WHERE jobstatus = 'activated'",
+                 "INSERT INTO tally VALUES ('GONE', 'running', '', '', 7, 7)",
+                 "UPDATE job SET corecount = 8 WHERE jobstatus = 'running'"):
+        await store.once("harm", run, text)
+    assert {name for name, _ in broken(await looked(store))} == {"tally-exact", "line-of-job"}
+    said = await fsck.repair(store, bounds(31, 0), ROOT)
+    assert "-7 jobs running at GONE are counted" in said
+    assert any(text.endswith(f" activated at {QUEUE} are counted") for text in said)
+    assert {name for name, _ in broken(await looked(store))} == {"line-of-job"}
+    assert await fsck.repair(store, bounds(31, 0), ROOT) == []
 
 
 @pytest.mark.parametrize("gap", [0, GAP])
