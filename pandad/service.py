@@ -45,14 +45,18 @@ from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
+from pandad.brokerage.advisor import Advisor
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
@@ -67,6 +71,7 @@ from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
 from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
@@ -76,6 +81,7 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
@@ -85,8 +91,13 @@ from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
+from pandad.userinterface.dryrun import DryRun
+from pandad.userinterface.explain import Explain as Reasons
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.standing import Sources
 
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
@@ -185,9 +196,13 @@ class Pandad(MultiService):
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
         accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
+        sources = self._sources()
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
+            Explain(Reasons(self._store, sources, self._config.shares, self._config.timeouts, self._config.loops),
+                    QueueWhy(self._store, sources.advisor), DryRun(self._store, sources)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
             Account(accounts),
             LegacyCreds(lending),
@@ -204,6 +219,13 @@ class Pandad(MultiService):
 
     def _follow_issuers(self) -> None:
         self._keys.follow(self._tokens.sources)
+
+    def _sources(self) -> Sources:
+        """What the other rooms know, for those who ask why."""
+        return Sources(
+            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
+            suitability=Suitability(self._store, self._reactor),
+            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)

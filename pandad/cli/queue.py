@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pandad.cli import queueimport
+from pandad.cli import queueimport, reasons
+from pandad.cli.client import connect
 from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store
 from pandad.cli.user import moment
@@ -51,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command in (add, ls, look, change, remove):
         add_json(command)
         add_config(command)
+    why = commands.add_parser("why", help="say what is up with a queue, through the API: who asks there, what it refuses")
+    why.add_argument("name", metavar="NAME")
+    why.set_defaults(act=_why)
+    add_json(why)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -167,6 +172,12 @@ def change_of(words: list[str]) -> StatusChange:
             raise BadRequest("until", "is for a status that ends; leave it out")
         return StatusChange(None, pairs.get("reason", ""))
     return StatusChange(QueueStatus(status), pairs.get("reason", ""), None if until is None else time_of(until))
+
+
+def _why(args: argparse.Namespace) -> int:
+    why = connect().get("queue/why", queue=args.name)
+    show(args, why, reasons.of_queue(why))
+    return 0
 
 
 _LASTING = re.compile(r"(\d{1,6})([smhdw])")

@@ -161,9 +161,10 @@ def _refused(queue: _Queue) -> Mapping[str, int]:
 def demands_of(pilot: Capability) -> Mapping[str, object]:
     """What a pilot said of itself, as text and numbers; without what it did not say."""
     said = {f.name: getattr(pilot, f.name) for f in fields(pilot) if f.name not in _NOT_DEMANDED}
-    if pilot.owners is not None:
-        said["owners"] = sorted(map(str, pilot.owners))
-    return {name: _short(value) for name, value in {**said, "holder": pilot.holder.subject}.items() if value is not None}
+    told = {name: _short(value) for name, value in {**said, "holder": pilot.holder.subject}.items() if value is not None}
+    if pilot.owners is not None:  # anchor and subject: the pilot is held against jobs again by those who ask why
+        told["owners"] = [[_text(owner.anchor), _text(owner.subject)] for owner in sorted(pilot.owners, key=str)]
+    return told
 
 
 def _short(value: object) -> object:

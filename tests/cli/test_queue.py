@@ -11,12 +11,15 @@ from pathlib import Path
 import cric
 import pytest
 
+from pandad.cli.main import main
 from pandad.cli.queue import StatusChange, change_of, queues_of
 from pandad.config import Config, DatabaseConfig
 from pandad.settings import render
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import QueueStatus
 from pandad.tomlsource import Source, SourceError
+
+from .conftest import Panda
 
 TOML = '''
 nickname = "SMALL"
@@ -183,3 +186,23 @@ def test_loops_are_listed(config: Path) -> None:
     """`pandad loop ls` shows the loops of the database; there are none before a daemon ran."""
     assert pandad("loop", "ls", "--config", config).stdout == "no loop has run yet\n"
     assert json.loads(pandad("loop", "ls", "--json", "--config", config).stdout) == []
+
+
+def test_why(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is up with a queue: the summary, what is wrong and what to do, what it takes, who asked, what waits, what it refuses."""
+    at = {"__datetime__": "2025-01-02T03:04:05+00:00"}
+    panda.answers["queue/why"] = lambda asked: {
+        "queue": "Q", "status": "offline", "reason": "flood", "summary": "Q is offline", "takes": {"maxrss": 2000},
+        "problems": [{"code": "queue-closed", "text": "it is offline", "next_step": "open it"}],
+        "pilots": [{"window_s": 3600, "asked": 5, "served": 0, "refused": {"memory": 5}, "last": at}],
+        "asked": [{"at": at, "asked": {"memory_mb": 1000}, "jobs": 0, "reasons": [{"criterion": "memory", "have": 1000, "need": 2000}]}],
+        "ends": [], "waits": [{"user": "alice", "jobs": 7, "resource_type": "SCORE", "text": "memory: too little"}],
+        "refuses": [{"criterion": "status", "jobs": 3, "text": "the queue is offline", "examples": [1, 2, 3]}]}
+    assert main(["queue", "why", "Q"]) == 0
+    out = capsys.readouterr().out
+    for words in ("Q is offline", "queue-closed  it is offline  open it", "maxrss  2000", "memory=5",
+                  "memory: had 1000, needed 2000", "memory: too little", "1, 2, 3"):
+        assert words in out
+    assert panda.asked == [("GET", "queue/why", "queue=Q")]
+    assert main(["queue", "why", "Q", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["queue"] == "Q"

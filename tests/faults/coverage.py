@@ -39,6 +39,8 @@ ROUTES: Covered = {
     "/api/v1/job/set_command": (s.debugged,),
     "/api/v1/job/get_debug_output": READS,
     "/api/v1/job/why": READS,
+    "/api/v1/job/try_brokerage": READS,
+    "/api/v1/queue/why": READS,
     "/api/v1/job/get_timeline": READS,
     "/api/v1/pilot/acquire_jobs": (s.finished, s.taken_with_others, s.with_a_secret, s.of_a_worker),
     "/api/v1/pilot/update_job": (s.finished, s.failed, s.checked, s.recovered, s.killed_in_slot, s.debugged),

@@ -89,6 +89,8 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/job/get_status": Call("GET", _ids, _first),
     "/api/v1/job/get_timeline": _get(),
     "/api/v1/job/why": _get(),
+    "/api/v1/queue/why": Call("GET", lambda job, queue: {"queue": queue or "Q0"}, _enveloped, of_a_job=False),
+    "/api/v1/job/try_brokerage": _post(lambda job, queue: submitting(), of_a_job=False),
     "/api/v1/job/get_debug_output": _get(),
     "/api/v1/job/set_debug_mode": _post(lambda job, queue: {"job_id": job, "mode": True}),
     "/server/panda/setDebugMode": _post(lambda job, queue: {"pandaID": job, "modeOn": "True"}, _plain, form=True),
@@ -141,12 +143,16 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/system/is_alive": _get(of_a_job=False),
     "/server/panda/isAlive": _get(_plain, of_a_job=False),
     "/api/v1/metaconfig/get_resource_types": _get(of_a_job=False),
+    "/api/v1/statistics/active_job_stats_by_site": _get(of_a_job=False),
+    "/api/v1/statistics/active_job_detailed_stats_by_site": _get(of_a_job=False),
+    "/api/v1/statistics/demand": _get(of_a_job=False),
     "/server/panda/getResourceTypes": _post(_nothing, _plain, form=True, of_a_job=False),
 }
 
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
-    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/readyz", "/metrics", "/auth/<name>", "/api/v1/openapi.json"})
+    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
+    "/api/v1/openapi.json"})
 """Public files, what the server says of itself, and its health: see tests/api."""
 
 
