@@ -13,10 +13,11 @@ from pandad.config import Config, load
 from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, Links
 from pandad.spec.errors import BadRequest
-from pandad.taskbuffer import audit, sources
-from pandad.taskbuffer.imports import BadDump, Manner, take
+from pandad.taskbuffer import sources
+from pandad.taskbuffer.imports import BadDump, Manner
 from pandad.taskbuffer.sources import ENDPOINTS, LINKS, QUEUES, Mark, SourceState
-from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.store import Store
+from pandad.userinterface import queuekeeping
 
 PLACE = "file or https address; without it what [queues] of the configuration names"
 
@@ -52,7 +53,7 @@ def _import(args: argparse.Namespace) -> int:
 
     async def work(store: Store, reactor: Any) -> tuple[Any, Difference]:
         dump = await _read(reactor, config, args.kind, address)
-        return dump, await store.transact("queue_import", _take, args.kind, dump, manner)
+        return dump, await store.transact("queue_import", queuekeeping.take_in, args.kind, dump, manner, as_operator())
 
     try:
         dump, found = on_store_and_net(config.database, work)
@@ -71,13 +72,6 @@ async def _read(reactor: Any, config: Config, kind: str, address: str) -> Dump[A
     assert content is not None  # no mark, so all of it
     dump: Dump[Any] | Links = await source.read(kind, content, address)
     return dump
-
-
-async def _take(txn: Transaction, kind: str, dump: Any, manner: Manner) -> Difference:
-    found = await take(txn, kind, dump, manner)
-    if not manner.dry:
-        await audit.note(txn, as_operator()(f"import {kind}", manner.source, found.summary))
-    return found
 
 
 def place_of(place: str | None, kind: str, config: Config) -> str:
