@@ -14,7 +14,7 @@ from pandad.spec.line import Line
 from .sites import Site
 from .workload import GROUPS
 
-WINDOW_S = 10.0
+WINDOW_S = 30.0
 COUNT_S = 30.0
 PILOT = Identity("/CN=Test CA", "/CN=pilot")
 

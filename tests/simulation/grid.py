@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -62,34 +62,26 @@ class Grid:
 
     def _submitted(self, task: Task) -> None:
         self._measures.came(task)
-        for panda_id in range(task.first, task.first + task.size):
-            self._to_be_brokered(Job(panda_id, task))
+        self._to_be_brokered(*(Job(panda_id, task) for panda_id in range(task.first, task.first + task.size)))
 
     # brokerage
 
-    def _to_be_brokered(self, job: Job) -> None:
-        self._due.add(job)
-        self._plan_round()
-
-    def _plan_round(self) -> None:
+    def _to_be_brokered(self, *jobs: Job) -> None:
+        self._due.add(*jobs)
         if not self._round_planned:
             self._round_planned = True
             self._events.at((self._events.now // ROUND_S + 1) * ROUND_S, self._round)
 
     def _round(self) -> None:
-        """Batches until nothing is due, each on what the books say then: as the loop does."""
-        self._round_planned = False
-        while jobs := self._due.batch(self._batch):
-            for job, chosen in zip(jobs, self._policy.choose(jobs, self._known()), strict=True):
-                if chosen is not None:
-                    self._assign(job, self._places[chosen])
-                    self._due.placed(job)
-                elif self._due.refused(job):
-                    self._events.after(RETRY_S, self._again, job.needs)
-
-    def _again(self, needs: Hashable) -> None:
-        self._due.again(needs)
-        self._plan_round()
+        """On what the books say; and at once another one, on what they say then, if it did not come to the end."""
+        placed, put_off = self._policy.choose(self._due, self._known())
+        for job, chosen in placed:
+            self._assign(job, self._places[chosen])
+        if put_off:
+            self._events.after(RETRY_S, self._to_be_brokered, *put_off)
+        self._round_planned = bool(self._due)
+        if self._due:
+            self._events.after(0.0 if len(placed) > self._batch / 2 else ROUND_S, self._round)
 
     def _keep(self) -> None:
         """As the loops beside brokerage do."""

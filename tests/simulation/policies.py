@@ -9,9 +9,10 @@ from typing import Protocol
 
 from pandad.brokerage.rules import refusal
 
+from .due import Due
 from .jobs import Job
 from .known import Known
-from .pandad import Pandad, Waiting
+from .pandad import Pandad, Placed, Waiting
 from .place import End
 from .sites import Site
 
@@ -19,8 +20,8 @@ from .sites import Site
 class Policy(Protocol):
     """Chooses."""
 
-    def choose(self, jobs: Sequence[Job], known: Known) -> list[int | None]:
-        """For each job the place of its queue in the list of queues; None: none can take it now."""
+    def choose(self, due: Due, known: Known) -> tuple[list[Placed], list[Job]]:
+        """A round: jobs with the places of their queues in the list of queues, and those that no queue can take now."""
         ...
 
     def placed(self, job: Job, place: int) -> None:
@@ -47,12 +48,14 @@ class _Plain:
         self._able: dict[Hashable, list[int]] = {}
         self._statuses: Sequence[object] = ()
 
-    def choose(self, jobs: Sequence[Job], known: Known) -> list[int | None]:
+    def choose(self, due: Due, known: Known) -> tuple[list[Placed], list[Job]]:
         """See Policy."""
         statuses = [queue.status for queue in known.queues]
         if statuses != self._statuses:
             self._able, self._statuses = {}, statuses
-        return [self._choose(job, able, known) if (able := self._able_for(job, known)) else None for job in jobs]
+        able = [(job, self._able_for(job, known)) for job in due.take_all()]
+        placed = [(job, self._choose(job, places, known)) for job, places in able if places]
+        return placed, [job for job, places in able if not places]
 
     def placed(self, job: Job, place: int) -> None:
         """Nothing follows from it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from pandad.brokerage.rules import refusal
@@ -91,28 +89,20 @@ def test_a_window_forgets() -> None:
     assert recent.sums(3540.0)["x"] == 11 and recent.sums(99_999.0)["x"] == 0
 
 
-def test_what_is_refused_comes_back_in_order() -> None:
-    """Each job is asked about until it is placed; behind a refused one its like wait, and nobody else; the order stays."""
-    rng, due = Random(1), Due()
-    jobs = [Job(n, task) for task in some_tasks()[:3] for n in range(task.first, task.first + min(task.size, 40))]
-    for job in jobs:
-        due.add(job)
-    placed: list[Job] = []
-    while len(placed) < len(jobs):
-        refused = set()
-        while batch := due.batch(16):
-            for job in batch:
-                if job.needs not in refused and rng.random() < 0.8:
-                    placed.append(job)
-                    due.placed(job)
-                else:
-                    refused.add(job.needs)
-                    due.refused(job)
-        for needs in sorted(refused):
-            due.again(needs)
-    for task in {job.task for job in jobs}:
-        own = [job.panda_id for job in placed if job.task is task]
-        assert own == sorted(own)
+def test_lines_keep_their_order() -> None:
+    """Of a line the most urgent come first, then the oldest, also those that come back; lines are apart; nothing is lost."""
+    one, other = some_tasks()[:2]
+    urgent = Job(one.first + 5, one)
+    urgent.priority += 1
+    jobs = [Job(one.first + number, one) for number in range(4)]
+    due = Due()
+    due.add(*reversed(jobs), urgent, Job(other.first, other))
+    assert due.lines == [one.number, other.number]
+    first, second = due.take(one.number, 2)
+    assert (first, second) == (urgent, jobs[0])
+    due.add(second)
+    assert due.take(one.number, 99) == jobs and due.take(one.number, 1) == []
+    assert [job.task for job in due.take_all()] == [other] and not due
 
 
 def test_indices() -> None:
