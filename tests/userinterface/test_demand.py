@@ -64,8 +64,8 @@ def test_long_lines() -> None:
 @ensureDeferred
 async def test_published(stage: Stage) -> None:
     """Jobs by queue, resource type, label and state, and the demand for pilots; what is not activated is none."""
-    await stage.jobs(*(a_job(jobStatus=S.ACTIVATED) for _ in range(3)), a_job(jobStatus=S.DEFINED))
     await stage.job(S.RUNNING, coreCount=8, resource_type="MCORE", computingSite=QUEUE)
+    await stage.jobs(*(a_job(jobStatus=S.ACTIVATED) for _ in range(3)), a_job(jobStatus=S.DEFINED))
     published = await Demand(stage.store, Clock(), NO_CAPS).published()
     states = published.states[QUEUE]
     assert sum(n for by_label in states.values() for labels in by_label.values() for n in labels.values()) == 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fakes.ddm import FakeDDM
 from factories import ALICE, QUEUE, a_caller, a_file, a_job
+from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
 from stages import Stage
 from twisted.internet.task import Clock
