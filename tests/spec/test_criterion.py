@@ -14,7 +14,8 @@ from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_
 def test_every_rule_has_a_remedy() -> None:
     """Of each criterion that brokerage has, it is known what it takes to meet it; of what fits by the description alone, that
     somebody must act."""
-    assert {rule.criterion for rule in (*RULES, *WORK_RULES, *LOAD_RULES)} <= REMEDIES.keys()
+    named = {rule.criterion for rule in RULES} | {rule.criterion for rule in WORK_RULES} | {rule.criterion for rule in LOAD_RULES}
+    assert named <= REMEDIES.keys()
     described = {rule.criterion for rule in RULES} - {"status", "excluded"}
     assert {kind_of(criterion) for criterion in described} == {Kind.NEEDS}
 
