@@ -28,6 +28,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.files import Files
 from pandad.api.grants import Grants
@@ -44,25 +45,36 @@ from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
+from pandad.brokerage.advisor import Advisor
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
+from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
+from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM, Refreshed
+from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
@@ -74,16 +86,23 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.order import Order
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
+from pandad.userinterface.dryrun import DryRun
+from pandad.userinterface.explain import Explain as Reasons
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.standing import Sources
 
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
@@ -119,7 +138,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the authorities, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -129,7 +148,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, CredentialUnusable, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, CredentialUnusable, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -160,7 +179,12 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._keys = KeyLoops(reactor, RETRY_S)
+        self._keys.setServiceParent(self)
+        self._tokens.changed = self._follow_issuers
+        self._follow_issuers()
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -172,27 +196,42 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
+        sources = self._sources()
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
+            Explain(Reasons(self._store, sources, self._config.shares, self._config.timeouts, self._config.loops),
+                    QueueWhy(self._store, sources.advisor), DryRun(self._store, sources)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
-            Account(Accounts(self._store, self._vault)),
+            Account(accounts),
             LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
-            Metaconfig(),
+            Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text, self._notes),
         )
         return *handlers, OpenApi(handlers)
+
+    def _follow_issuers(self) -> None:
+        self._keys.follow(self._tokens.sources)
+
+    def _sources(self) -> Sources:
+        """What the other rooms know, for those who ask why."""
+        return Sources(
+            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
+            suitability=Suitability(self._store, self._reactor),
+            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -201,7 +240,9 @@ class Pandad(MultiService):
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
         bodies = Bodies(
-            brokerage=Cycle(store, config.brokerage).run_once,
+            brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brake=Braking(store, config.brokerage).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
@@ -209,17 +250,17 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
+            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
-
-    async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""
@@ -231,16 +272,23 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
-        watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
-        for source in self._tokens.sources:
-            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-            source.wake = loop.wake
-            loop.setServiceParent(self)
+        self._read_again()
         if isinstance(self._ddm, Refreshed):
             Loop(self._reactor, "endpoints", self._ddm.period_s, self._ddm.run_once).setServiceParent(self)
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
+
+    def _read_again(self) -> None:
+        """Have files that may change read now and then, and on SIGHUP."""
+        bodies = {"tls reload": self._tls_watch.run_once, "issuers reload": self._tokens.run_once}
+        watches = [Loop(self._reactor, name, self._config.tls.reload_s, body) for name, body in bodies.items()]
+
+        def wake(number: int, frame: object) -> None:
+            for watch in watches:
+                self._reactor.callFromThread(watch.wake)
+
+        for watch in watches:
+            watch.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, wake)
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""

@@ -70,16 +70,17 @@ class FakeRucioWorld(RucioWorld):
         (place / "password").write_text(PASSWORD)
         self.server = RucioServer(REACTOR, *ENDPOINTS)
         self._rucio = self.server.rucio
+        self.measured(ENDPOINTS[0], 2000, 1000)
         super().__init__(RucioConfig(url=self.server.url, username=USER, password_file=place / "password"))
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
 
     def outage(self, endpoint: str) -> None:
-        self._rucio.rses[endpoint].readable = False
+        self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
 
     def repair(self, endpoint: str) -> None:
-        self._rucio.rses[endpoint].readable = True
+        self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = True
 
     def write_protect(self, endpoint: str) -> None:
         self._rucio.rses[endpoint].writable = False
@@ -115,6 +116,7 @@ class RealRucioWorld(RucioWorld):
             shutil.rmtree(folder)
         for endpoint in ENDPOINTS:
             self.repair(endpoint)
+        self.measured(ENDPOINTS[0], 2000, 1000)
         super().__init__(RucioConfig(
             url=stand.url, account=stand.account, username=stand.user, password_file=stand.password_file))
 
@@ -130,7 +132,7 @@ class RealRucioWorld(RucioWorld):
         path.write_bytes(content)
 
     def outage(self, endpoint: str) -> None:
-        self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False})
+        self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})
 
     def repair(self, endpoint: str) -> None:
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": True, "availability_write": True})

@@ -17,15 +17,20 @@ class Bodies:
     """One round of each room's timed work."""
 
     brokerage: Body
+    brake: Body
+    rebrokerage: Body
     activator: Body
     adder: Body
     watcher: Body
     caps: Body
     ageing: Body
     historian: Body
+    queues: Body
     alive: Body
     rights: Body
     audit: Body
+    tally: Body
+    traffic: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
@@ -33,15 +38,20 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
     table = (
         # name         body               every               one process at a time
         ("brokerage", bodies.brokerage, config.brokerage_s, True),
+        ("brake", bodies.brake, config.brake_s, True),
+        ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
+        ("queues", bodies.queues, config.queues_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),
+        ("tally", bodies.tally, config.tally_s, True),
+        ("traffic", bodies.traffic, config.traffic_s, False),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heapreplace
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from pandad.jobdispatcher.fairshare import Node, Place, Shares
-from pandad.spec.capability import Capability, misfit
+from pandad.spec.capability import Capability, Misfit, misfit
+from pandad.spec.facts import CAP, NOTHING, TAKEN, Refusal
 from pandad.spec.line import Line
 
 Head = tuple[int, int]  # (-priority, PandaID): the least goes first
 DEPTH = 3  # of the tree of shares: group, type of work, user
+LOOKED_AT = 100  # lines, to say why a pilot got nothing
 
 
 class Turn(NamedTuple):
@@ -115,6 +118,17 @@ class Window:
         return any(head and shares.place(line).room < line.cores and misfit(line, pilot) is None
                    for line, head in self._heads.items())
 
+    def refusals(self, pilot: Capability, shares: Shares) -> list[Refusal]:
+        """What keeps what is here from this pilot: jobs that fit first, then by how many lines it is. Of each criterion the line
+        that is nearest."""
+        found: dict[str, list[Misfit]] = defaultdict(list)
+        for line in islice((line for line, head in self._heads.items() if head), LOOKED_AT):
+            no = misfit(line, pilot) or _kept_back(line, shares)
+            found[no.criterion].append(no)
+        first = sorted(found.items(), key=lambda alike: (alike[0] not in (CAP, TAKEN), -len(alike[1])))
+        nearest = ((min(alike, key=_missing), len(alike)) for _, alike in first)
+        return [Refusal(no.criterion, lines, no.have, no.need) for no, lines in nearest] or [Refusal(NOTHING)]
+
     def others(self, line: Line, count: int) -> list[int]:
         """The next jobs of a line, which stay: in case that picked ones are gone."""
         return [panda_id for _, panda_id in self._heads.get(line, ())[:count]]
@@ -132,3 +146,14 @@ class Window:
                 Standing(line, shares.place(line), heads) for line, heads in self._heads.items()
                 if heads and misfit(line, pilot) is None])
         return tree
+
+
+def _kept_back(line: Line, shares: Shares) -> Misfit:
+    """What keeps jobs that fit from a pilot."""
+    room = shares.place(line).room
+    return Misfit(CAP, max(room, 0), line.cores) if room < line.cores else Misfit(TAKEN, None, None)
+
+
+def _missing(no: Misfit) -> float:
+    """How far the pilot is from what it needs, where that is a matter of more or less."""
+    return no.need - no.have if isinstance(no.need, (int, float)) and isinstance(no.have, (int, float)) else 0.0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.jobs import FILES, JOB_ROW, files_of, job_from_row
@@ -15,11 +18,37 @@ from pandad.taskbuffer.store import Transaction
 # Each list names the states of its partial index as constants: a prepared plan cannot know that a parameter lies within them.
 _INPUT_STATES = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
 
-_TO_BROKER = sql("worklists.to_broker", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck <= now()
-                 ORDER BY currentpriority DESC, pandaid LIMIT %(limit)s)
-    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
-    ORDER BY j.currentpriority DESC, j.pandaid""", planned_each_time=True)
+# All that the rules and weights of brokerage read of a job: a round has thousands of them, and this is a quarter of the row.
+BROKERED_BY = (
+    "PandaID", "AtlasRelease", "homepackage", "prodSourceLabel", "currentPriority", "maxCpuCount", "maxDiskCount",
+    "ipConnectivity", "minRamCount", "brokerageErrorDiag", "computingSite", "cloud", "transferType", "cmtConfig",
+    "relocationFlag", "VO", "workingGroup", "processingType", "specialHandling", "coreCount", "inputFileBytes", "jediTaskID",
+    "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName")
+_BROKERED_FILE = ("lfn", "type", "scope", "fsize", "dataset", "prodDBlockToken", "destinationSE")
+
+BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
+           (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _BROKERED_FILE)}) ORDER BY f.row_id)
+            FROM file f WHERE f.pandaid = j.pandaid)"""
+
+# From line to line, and of each line its head: both by job_defined_line, however many jobs stand behind.
+_HEADS = sql("worklists.heads", f"""
+    WITH RECURSIVE here AS (
+        SELECT min(line) AS line FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND line > %(after)s::bigint
+        UNION ALL
+        SELECT (SELECT min(j.line) FROM job j WHERE j.jobstatus = '{JobStatus.DEFINED}' AND j.line > h.line) FROM here h
+        WHERE h.line IS NOT NULL),
+    head AS MATERIALIZED (SELECT line FROM here WHERE line IS NOT NULL LIMIT %(lines)s)
+    SELECT head.line, {BROKERED_COLUMNS} FROM head LEFT JOIN LATERAL (
+        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+        ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j ON true""", planned_each_time=True)
+
+_BEHIND = sql("worklists.behind", f"""
+    SELECT head.line, {BROKERED_COLUMNS}
+    FROM unnest(%(lines)s::bigint[], %(priorities)s::bigint[], %(ids)s::bigint[]) AS head(line, priority, pandaid)
+    CROSS JOIN LATERAL (
+        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+          AND d.currentpriority <= head.priority AND (d.currentpriority < head.priority OR d.pandaid > head.pandaid)
+        ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j""", planned_each_time=True)
 
 _INPUT_DUE = sql("worklists.input_due", f"""
     WITH due AS (SELECT pandaid FROM job
@@ -54,9 +83,39 @@ class Reported:
     age_s: float  # since the report came, outages left out
 
 
-async def to_broker(txn: Transaction, limit: int) -> list[JobSpec]:
-    """Defined jobs that are due, most urgent first."""
-    return [job_from_row(row) for row in await txn.many(_TO_BROKER, limit=limit)]
+async def heads(txn: Transaction, lines: int, each: int, after: int = 0) -> dict[int, list[JobSpec]]:
+    """Defined jobs that are due, with what brokerage reads of them (BROKERED_BY): by line the first ones, most urgent first; a
+    line of which none is due is there too.
+
+    :param lines: so many lines at most. :param each: so many jobs of each. :param after: lines beyond this one.
+    """
+    return _by_line(await txn.many(_HEADS, lines=lines, each=each, after=after))
+
+
+async def behind(txn: Transaction, last: Mapping[int, JobSpec], each: int) -> dict[int, list[JobSpec]]:
+    """The next ones of these lines.
+
+    :param last: by line, behind whom.
+    """
+    return _by_line(await txn.many(
+        _BEHIND, lines=list(last), priorities=[job.currentPriority for job in last.values()],
+        ids=[job.PandaID for job in last.values()], each=each))
+
+
+def _by_line(rows: Sequence[Row]) -> dict[int, list[JobSpec]]:
+    found: dict[int, list[JobSpec]] = {}
+    for line, *row in rows:
+        there = found.setdefault(line, [])
+        if row[0] is not None:
+            there.append(brokered(row))
+    return found
+
+
+def brokered(row: Sequence[Any]) -> JobSpec:
+    """The job of BROKERED_COLUMNS."""
+    *values, avoided, file_rows = row
+    files = [FileSpec(**dict(zip(_BROKERED_FILE, file, strict=True))) for file in file_rows or ()]
+    return JobSpec(**dict(zip(BROKERED_BY, values, strict=True)), avoided=avoided, Files=files)
 
 
 async def input_due(txn: Transaction, limit: int) -> list[JobSpec]:

@@ -232,8 +232,8 @@ async def test_many_files(world: World) -> None:
     await world.datasets.make(DIS)
     await world.datasets.attach(DIS, [file.name for file in files])
     assert {file.name for file in await world.datasets.contents(DIS)} == {file.name for file in files}
-    places = await world.ddm.locate([file.name for file in files] + [NOBODY])
-    assert places == {file.name: {DISK: 4} for file in files}
+    found = await world.ddm.locate([file.name for file in files] + [NOBODY])
+    assert found.copies == {file.name: {DISK: 4} for file in files}
 
 
 @ensureDeferred

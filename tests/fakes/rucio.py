@@ -133,7 +133,8 @@ class FakeRucio:
     def rse_names(self, expression: str) -> Iterator[dict[str, Any]]:
         if expression != "*" and expression not in self.rses:
             raise Refusal(400, "InvalidRSEExpression", "RSE Expression resulted in an empty set.")
-        return ({"rse": name} for name in self.rses if expression in ("*", name))
+        return ({"rse": name, "availability_read": rse.readable, "availability_write": rse.writable}
+                for name, rse in self.rses.items() if expression in ("*", name))
 
     def rse(self, name: str) -> dict[str, Any]:
         rse = self._rse(name)

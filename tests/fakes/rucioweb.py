@@ -69,7 +69,7 @@ class Web(Resource):
             (post, "/replicas/list", lambda q, body: Lines(r.list_replicas(body))),
             (post, "/replicas", lambda q, body: r.add_replicas(body)),
             (put, "/replicas", lambda q, body: r.update_replicas(body)),
-            (get, "/rses/", lambda q, body: Lines(r.rse_names(q["expression"]))),
+            (get, "/rses/", lambda q, body: Lines(r.rse_names(q.get("expression", "*")))),
             (get, "/rses/([^/]+)", lambda q, body, rse: r.rse(rse)),
             (get, "/rses/([^/]+)/attr/", lambda q, body, rse: {rse: True, "site": rse.split("_")[0]}),
             (get, "/rses/([^/]+)/usage", lambda q, body, rse: Lines(r.usage(rse, q["source"]))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -56,6 +57,20 @@ ROWS = {
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
     10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
+    12: """INSERT INTO tally_delta (queue, jobstatus, jobs, cores) VALUES ('Q', 'activated', 1, 1);
+           INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now(), 'Q', 1, 0, 1, 1);
+           INSERT INTO queue_cause (bucket, queue, cause, jobs) VALUES (now(), 'Q', 'pilot:1137', 1);
+           INSERT INTO task_usage (jeditaskid, quantity, bucket, jobs, used) VALUES (1, 'memory', 40, 1, now());
+           INSERT INTO pilot_call (bucket, queue, asked, served, heard) VALUES (now(), 'Q', 1, 1, 1);
+           INSERT INTO pilot_refusal (bucket, queue, criterion, calls) VALUES (now(), 'Q', 'memory', 1);
+           INSERT INTO pilot_last (queue, asked) VALUES ('Q', now());
+           INSERT INTO pilot_request (queue, process, at, requests) VALUES ('Q', 'host:1:x', now(), '[]')""",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+           UPDATE job_decision SET verdicts = NULL, decision = 1;
+           INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
@@ -118,6 +133,39 @@ async def test_upgraded_equals_fresh(blank: Store, empty: DatabaseConfig, databa
         assert await upgrade(blank, known[:number]) == 1
         await blank.transact("rows", run, ROWS[number])
     assert dump(empty) == dump(database)
+
+
+@ensureDeferred
+async def test_jobs_that_were_there_are_counted(blank: Store) -> None:
+    """The counters begin with the jobs of a database that had none."""
+    known = migrate.known()
+    before = [m for m in known if m.name < "0012"]
+    assert await upgrade(blank, before) == len(before)
+    await blank.transact("rows", run, """
+        INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject, line, computingsite, corecount, prodsourcelabel, endtime)
+        SELECT n, (ARRAY['defined', 'activated', 'finished'])[1 + n % 3]::job_status, 'ca', 'alice', 1, 'Q', 2, 'user', now()
+        FROM generate_series(1, 30) AS n""")
+    assert await upgrade(blank) == len(known) - len(before)
+    counted = "SELECT queue, jobstatus, label, resource_type, jobs, cores FROM tally_now ORDER BY jobstatus"
+    assert await blank.transact("counted", rows, counted) == [
+        ("Q", "defined", "user", "", 10, 20), ("Q", "activated", "user", "", 10, 20)]
+
+
+@ensureDeferred
+async def test_queues_stay_as_they_were(blank: Store) -> None:
+    """Descriptions are kept whole when they become texts; what an operator had set is his word, beside the description's."""
+    known = migrate.known()
+    await upgrade(blank, known[:10])
+    text = '{"nickname": "%s", "status": "test", "odd": [1, 1.50, "ü", null]}'
+    await blank.transact("rows", run, f"""
+        INSERT INTO queue (name, description, status, reason, changedby) VALUES
+            ('A', '{text % "A"}', 'test', NULL, 'root'), ('B', '{text % "B"}', 'offline', 'down', 'alice')""")
+    await upgrade(blank, known[:11])
+    look = "SELECT name, description, status, override, reason, setby, source FROM queue ORDER BY name"
+    found = await blank.read("all", rows, look)
+    assert [(name, json.loads(description)["odd"], *rest) for name, description, *rest in found] == [
+        ("A", [1, 1.5, "ü", None], "test", None, None, None, None),
+        ("B", [1, 1.5, "ü", None], "test", "offline", "down", "alice", None)]
 
 
 @ensureDeferred

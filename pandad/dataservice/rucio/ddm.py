@@ -11,11 +11,12 @@ from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEnd
 from pandad.dataservice.rucio import rses
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
-from pandad.spec.facts import Space
+from pandad.spec.facts import Space, Whereabouts
 
 T = TypeVar("T")
 
 AVAILABLE = "AVAILABLE"
+CLOSED = "is closed for reading, says Rucio"
 NO_SCHEME = ["none"]  # of addresses: only where copies are is asked, and making up addresses is most of Rucio's work
 _ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"(?=.*\w)[!-~]+")  # what Rucio's schemas have in common; others would have a whole call refused
@@ -24,8 +25,10 @@ _NAME = re.compile(r"(?=.*\w)[!-~]+")  # what Rucio's schemas have in common; ot
 class RucioDDM:
     """Endpoints that are Rucio's RSEs, and copies that are its replicas.
 
-    ``period_s``: how often `run_once` should be run.
+    ``period_s``: how often `run_once` should be run. ``moves``: nobody asks it to yet.
     """
+
+    moves = False
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -47,24 +50,37 @@ class RucioDDM:
         found = await self._listed(names, {"rse_expression": endpoint}, read)
         return {replica.name: replica for replica in found}
 
-    async def locate(self, names: Sequence[FileName]) -> Mapping[FileName, Mapping[str, int]]:
-        """Where copies are, and how many bytes they have; a file without one is left out.
+    async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+        """As Rucio's catalogue has them, sizes too. What is at an endpoint that is closed for reading is not known.
 
-        :raise DDMUnavailable: not known now.
+        :raise DDMUnavailable: nothing is known now.
         """
+        if not names:
+            return Whereabouts()
+        closed = set(await self._endpoints("availability_read", False))
+
         def read(entry: Mapping[str, Any]) -> tuple[FileName, Mapping[str, int]] | None:
             size_bytes = int(entry["bytes"])
-            places = {rse: size_bytes for rse, state in entry["states"].items() if state == AVAILABLE}
+            places = {rse: size_bytes for rse, state in entry["states"].items() if state == AVAILABLE and rse not in closed}
             return (_named(entry), places) if places else None
 
-        return dict(await self._listed(names, {}, read))
+        copies = dict(await self._listed(names, {}, read))
+        return Whereabouts(copies, {name: f"{name} {CLOSED}" for name in sorted(closed)})
+
+    async def _endpoints(self, availability: str, wanted: bool) -> list[str]:
+        call = Call("GET", "/rses/", "the endpoints")
+        try:
+            return await self._session.lines(call, lambda entry: str(entry["rse"]) if entry[availability] is wanted else None)
+        except Refused as error:
+            raise error.error(call.subject) from None
 
     async def space(self, endpoints: Sequence[str]) -> Mapping[str, Space]:
-        """What the storage said last; an endpoint that nobody has figures of is left out.
+        """What the storage said last; an endpoint that nobody has figures of, or that is closed for writing, is left out.
 
         :raise DDMUnavailable: not known now.
         """
-        names = [name for name in dict.fromkeys(endpoints) if is_endpoint(name)]
+        open_ones = set(await self._endpoints("availability_write", True)) if endpoints else set()
+        names = [name for name in dict.fromkeys(endpoints) if name in open_ones]
         found = await together(rses.space(self._session, name) for name in names)
         return {name: space for name, space in zip(names, found, strict=True) if space is not None}
 
@@ -93,7 +109,7 @@ class RucioDDM:
         :raise DDMUnavailable: it is closed. :raise UnknownEndpoint: no such endpoint.
         """
         if not (await self._endpoint(endpoint))["availability_read"]:
-            raise DDMUnavailable(f"{endpoint} is closed for reading, says Rucio")
+            raise DDMUnavailable(f"{endpoint} {CLOSED}")
 
     async def writable(self, endpoint: str) -> None:
         """The same for what is to come.
