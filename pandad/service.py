@@ -293,6 +293,8 @@ class Pandad(MultiService):
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
+        if isinstance(self._ddm, Refreshed):
+            self._ddm.give_up()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))

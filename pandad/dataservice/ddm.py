@@ -70,6 +70,10 @@ class Refreshed(Protocol):
         """What is wrong between pandad and the system, None if nothing: a sentence for the operator."""
         ...
 
+    def give_up(self) -> None:
+        """The daemon stops: who waits for the system hears DDMUnavailable at once."""
+        ...
+
 
 class IDDM(Protocol):
     """What pandad needs of a data management system.

@@ -103,6 +103,10 @@ class RucioDDM:
         """What is wrong between pandad and Rucio, None if nothing."""
         return self._session.complaint()
 
+    def give_up(self) -> None:
+        """The daemon stops: who waits for Rucio hears DDMUnavailable."""
+        self._session.give_up()
+
     async def readable(self, endpoint: str) -> None:
         """An endpoint that is closed for reading has not lost its files.
 

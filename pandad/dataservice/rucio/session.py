@@ -55,10 +55,18 @@ class Session:
         self._keeper = Keeper(self._clock, source_of(self._wire, config, now))
         self._breaker = Breaker(self._clock, f"Rucio at {self._url}", config.break_after, config.break_s)
         self._slots = DeferredSemaphore(config.connections)
+        self._under_way: set[Deferred[Answer]] = set()
+        self._given_up = False
 
     def complaint(self) -> str | None:
         """Why Rucio is not asked at the moment, None if it is."""
         return self._breaker.complaint()
+
+    def give_up(self) -> None:
+        """Nobody waits for Rucio any more: calls under way, and later ones, end with DDMUnavailable."""
+        self._given_up = True
+        for doing in list(self._under_way):
+            doing.cancel()
 
     async def close(self) -> None:
         """Hang up."""
@@ -69,7 +77,7 @@ class Session:
 
         :raise Refused: for good. :raise DDMUnavailable: for now.
         """
-        answer = await self._tried(call, None)
+        answer = await self._unless_given_up(self._tried(call, None))
         try:
             return orjson.loads(answer.body) if answer.body else None
         except ValueError:
@@ -90,8 +98,23 @@ class Session:
             if made is not None:
                 found.append(made)
 
-        await self._tried(call, line, found.clear)
+        await self._unless_given_up(self._tried(call, line, found.clear))
         return found
+
+    async def _unless_given_up(self, asking: Coroutine[Any, Any, Answer]) -> Answer:
+        doing = Deferred.fromCoroutine(asking)
+        self._under_way.add(doing)
+        if self._given_up:
+            doing.cancel()
+        try:
+            return await doing
+        except CancelledError:
+            if self._given_up:
+                raise DDMUnavailable(f"Rucio at {self._url} is not asked: pandad stops") from None
+            raise
+        finally:
+            self._under_way.discard(doing)
+            doing.cancel()
 
     async def _tried(self, call: Call, line: Line | None, again: Callable[[], None] = lambda: None) -> Answer:
         attempt, wait_s = 0, 0.0

@@ -173,6 +173,20 @@ async def test_so_many_at_a_time(bench: Bench) -> None:
 
 
 @ensureDeferred
+async def test_a_daemon_that_stops(bench: Bench) -> None:
+    """It does not wait for a Rucio that is silent: who waits is told, and whoever asks later."""
+    ddm = filled(bench)
+    bench.web.faults = [Fault("silence", LIST, 99)]
+    asking = Deferred.fromCoroutine(ddm.replicas("DISK", NAMES))
+    while not bench.web.waiting:
+        await deferLater(REACTOR, 0)
+    ddm.give_up()
+    for waiting in (asking, ddm.replicas("DISK", NAMES)):
+        with pytest.raises(DDMUnavailable, match="pandad stops"):
+            await waiting
+
+
+@ensureDeferred
 async def test_a_name_that_the_schema_refuses(bench: Bench) -> None:
     """It has no copies, and the hundreds that are asked for with it are found."""
     ddm = filled(bench)
