@@ -10,6 +10,7 @@ from pytest_twisted import blockon
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
@@ -37,7 +38,7 @@ def rucio(request: pytest.FixtureRequest, postgres: EmbeddedPostgres, open_direc
         python = prepare_rucio(Path(request.config.getoption(OPTION)))
     except RucioUnavailable as error:
         pytest.skip(f"no real Rucio here: {error.reason}")
-    stand = RucioStand(reactor, open_directory / "rucio", postgres, python)
+    stand = RucioStand(reactor, open_directory / "rucio", postgres, python, SANDBOX_USERS["prod"])
     blockon(Deferred.fromCoroutine(stand.start()))
     blockon(Deferred.fromCoroutine(stand.furnish(ENDPOINTS, SCOPES)))
     yield stand

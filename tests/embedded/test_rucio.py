@@ -5,16 +5,21 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
 from rucioworlds import RealRucioWorld
+from twisted.internet import reactor
 
 from pandad.dataservice.datasets import Dataset, RuleState, RuleWish
 from pandad.dataservice.ddm import DDMUnavailable, FileName
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataserviceconfig import RucioConfig
+from pandad.embedded.pki import SandboxPki
 from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.agent import Options, Transfer, TransferFailed
 from pandad.embedded.rucio.install import RUCIO_VERSION, RucioUnavailable, prepare_rucio
@@ -126,6 +131,28 @@ async def test_the_agent_as_a_program(world: RealRucioWorld) -> None:
     await stand.in_thread(lambda: subprocess.run(command, check=True, timeout=60))
     (seen,) = await world.datasets.rules([rule_id])
     assert seen.state is RuleState.OK
+
+
+@pytest.mark.rucio
+@ensureDeferred
+async def test_who_is_known_by_a_proxy(world: RealRucioWorld, pki: SandboxPki) -> None:
+    """Behind https the owner of the account gets in with a proxy, and nobody else does."""
+    url = await world.stand.start_tls(pki.host_certificate, pki.host_key, pki.ca_file)
+
+    async def seen_by(name: str) -> Sequence[str]:
+        session = Session(reactor, RucioConfig(
+            url=url, ca=pki.ca_directory, account=world.stand.account, auth_type="x509_proxy",
+            proxy_file=pki.directory / f"{name}.proxy"), lambda: 0.0)
+        try:
+            ddm = RucioDDM(session)
+            await ddm.run_once()
+            return sorted(ddm.endpoints())
+        finally:
+            await session.close()
+
+    assert await seen_by("prod") == sorted(ENDPOINTS)
+    with pytest.raises(DDMUnavailable, match="Rucio refuses the x509_proxy of the account root"):
+        await seen_by("alice")
 
 
 @pytest.mark.rucio

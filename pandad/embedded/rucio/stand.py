@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from pandad.spec.errors import PandadError
 
 DATABASE = "rucio"
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+TLS_FRONT = Path(__file__).with_name("tlsfront.py")
 APPLICATION = "rucio.web.rest.flaskapi.v1.main:application"
 LISTENING_FD = 3
 START_LIMIT_S = 120.0
@@ -48,6 +50,7 @@ class RucioStand:
         self._x509_identity = x509_identity
         self._port = 0
         self._child: Child | None = None
+        self._tls_child: Child | None = None
         self.account, self.user = ACCOUNT, USER
 
     @property
@@ -89,16 +92,35 @@ class RucioStand:
             self._port = listener.getsockname()[1]
             self._settings().write(self._python)
             await self._run_to_end([str(BOOTSTRAP)])
-            command = ["-m", "gunicorn", "--bind", f"fd://{LISTENING_FD}", "--workers", "1", "--threads", "4",
-                       "--worker-tmp-dir", str(self._home), "--no-control-socket", APPLICATION]
-            self._child = self._spawn(command, {LISTENING_FD: listener.fileno()})
-        await self._answering(self._child)
+            self._child = self._serve(listener, APPLICATION)
+        await self._answering(self._child, self.url)
+
+    async def start_tls(self, host_certificate: Path, host_key: Path, ca_file: Path) -> str:
+        """A second front of the same Rucio, with https, that knows by certificate or proxy who calls; its address.
+
+        :raise RucioError: it does not come up.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self._tls_child = self._serve(
+                listener, "--certfile", str(host_certificate), "--keyfile", str(host_key), "--ca-certs", str(ca_file),
+                "--cert-reqs", str(int(ssl.CERT_OPTIONAL)), "--config", str(TLS_FRONT), "--pythonpath", str(TLS_FRONT.parent),
+                f"{TLS_FRONT.stem}:application")
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        await self._answering(self._tls_child, url)
+        return url
+
+    def _serve(self, listener: socket.socket, *arguments: str) -> Child:
+        command = ["-m", "gunicorn", "--bind", f"fd://{LISTENING_FD}", "--workers", "1", "--threads", "4",
+                   "--worker-tmp-dir", str(self._home), "--no-control-socket", *arguments]
+        return self._spawn(command, {LISTENING_FD: listener.fileno()})
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Return when it is gone. SIGKILL: as a fault would."""
-        child = self._child
-        if child is None or child.ending is not None:
-            return
+        for child in (self._child, self._tls_child):
+            if child is not None and child.ending is None:
+                await self._end(child, number)
+
+    async def _end(self, child: Child, number: signal.Signals) -> None:
         child.signal(number)
         insist = self._reactor.callLater(STOP_LIMIT_S, child.signal, signal.SIGKILL)
         await child.ended()
@@ -134,11 +156,11 @@ class RucioStand:
         if child.exit_code != 0:
             raise RucioError(f"Rucio's database could not be set up: {ending}\n{self._tail()}")
 
-    async def _answering(self, child: Child) -> None:
+    async def _answering(self, child: Child, url: str) -> None:
         deadline = self._reactor.seconds() + START_LIMIT_S
-        while not await self.in_thread(lambda: admins.answers(self.url)):
+        while not await self.in_thread(lambda: admins.answers(url)):
             if child.ending is None and self._reactor.seconds() > deadline:
-                await self.stop(signal.SIGKILL)
+                await self._end(child, signal.SIGKILL)
             if child.ending is not None:
                 raise RucioError(f"Rucio did not start: {child.ending}\n{self._tail()}")
             await deferLater(self._reactor, POLL_S)
