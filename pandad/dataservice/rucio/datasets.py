@@ -35,12 +35,12 @@ class RucioDatasets:
         meta = {"hidden": True, "purge_replicas": True} if hidden else {}
         body = {"type": "DATASET", "lifetime": lifetime_s, "meta": meta}
         try:
-            await self._session.ask(Call("POST", _path(dataset), f"dataset {dataset}", body))
+            await self._session.do(Call("POST", _path(dataset), f"dataset {dataset}", body))
             return True
         except Refused as error:
             if error.kind != "DataIdentifierAlreadyExists":
                 raise error.error(f"dataset {dataset}") from None
-        if (await self._about(dataset))["type"] != "DATASET":
+        if await self._about(dataset, "type") != "DATASET":
             raise DDMRefused(f"{dataset} exists, and is no dataset")
         return False
 
@@ -50,8 +50,8 @@ class RucioDatasets:
             for some in self._chunks(names):
                 attachment = {"scope": dataset.scope, "name": dataset.name,
                               "dids": [{"scope": name.scope, "name": name.lfn} for name in some]}
-                await self._session.ask(Call("POST", "/dids/attachments", f"files of {dataset}",
-                                             {"attachments": [attachment], "ignore_duplicate": True}))
+                await self._session.do(Call("POST", "/dids/attachments", f"files of {dataset}",
+                                            {"attachments": [attachment], "ignore_duplicate": True}))
         except Refused as error:
             if error.kind == "UnsupportedOperation":
                 await self._closed(dataset, names)
@@ -76,15 +76,15 @@ class RucioDatasets:
     async def close(self, dataset: Dataset) -> None:
         """See `IDatasets.close`."""
         try:
-            await self._session.ask(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": False}))
+            await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": False}))
         except Refused as error:
-            if error.kind != "UnsupportedOperation" or (await self._about(dataset))["open"]:
+            if error.kind != "UnsupportedOperation" or await self._about(dataset, "open"):
                 raise error.error(f"dataset {dataset}") from None
 
     async def erase(self, dataset: Dataset) -> None:
         """See `IDatasets.erase`. Rucio's undertaker does it, with the rules."""
         try:
-            await self._session.ask(Call("POST", f"{_path(dataset)}/meta/lifetime", f"dataset {dataset}", {"value": 0}))
+            await self._session.do(Call("POST", f"{_path(dataset)}/meta/lifetime", f"dataset {dataset}", {"value": 0}))
         except Refused as error:
             if error.kind != "DataIdentifierNotFound":
                 raise error.error(f"dataset {dataset}") from None
@@ -93,7 +93,7 @@ class RucioDatasets:
         """See `IDatasets.register`. Rucio keeps silent about a file that it knows otherwise, so it is asked what it knows."""
         for some in self._chunks(files):
             body = {"rse": endpoint, "files": [_described(file) for file in some]}
-            await self._ask(Call("POST", "/replicas", f"copies at {endpoint}", body))
+            await self._do(Call("POST", "/replicas", f"copies at {endpoint}", body))
         known = await self._ddm.replicas(endpoint, [file.name for file in files])
         absent = [file.name for file in files if file.name not in known]
         if absent:
@@ -114,7 +114,7 @@ class RucioDatasets:
             "source_replica_expression": wish.source, "purge_replicas": wish.purge_replicas}
         subject = f"rule for {dataset} at {wish.endpoint}"
         try:
-            return str((await self._session.ask(Call("POST", "/rules/", subject, body)))[0])
+            return await self._session.ask(Call("POST", "/rules/", subject, body), lambda ids: str(ids[0]))
         except Refused as error:
             if error.kind == "DuplicateRule":
                 return await self._existing(dataset, wish)
@@ -147,7 +147,7 @@ class RucioDatasets:
 
     async def _rule(self, rule_id: str) -> Rule | None:
         try:
-            return rule_of(await self._session.ask(Call("GET", f"/rules/{rule_id}", f"rule {rule_id}")))
+            return await self._session.ask(Call("GET", f"/rules/{rule_id}", f"rule {rule_id}"), rule_of)
         except Refused as error:
             if error.kind == "RuleNotFound":
                 return None
@@ -155,23 +155,27 @@ class RucioDatasets:
 
     async def extend_rule(self, rule_id: str, lifetime_s: int | None) -> None:
         """See `IDatasets.extend_rule`."""
-        await self._ask(Call("PUT", f"/rules/{quote(rule_id)}", f"rule {rule_id}", {"options": {"lifetime": lifetime_s}}))
+        await self._do(Call("PUT", f"/rules/{quote(rule_id)}", f"rule {rule_id}", {"options": {"lifetime": lifetime_s}}))
 
     async def delete_rule(self, rule_id: str, *, purge: bool = False) -> None:
         """See `IDatasets.delete_rule`."""
         try:
             body = {"purge_replicas": purge or None}
-            await self._session.ask(Call("DELETE", f"/rules/{quote(rule_id)}", f"rule {rule_id}", body))
+            await self._session.do(Call("DELETE", f"/rules/{quote(rule_id)}", f"rule {rule_id}", body))
         except Refused as error:
             if error.kind != "RuleNotFound":
                 raise error.error(f"rule {rule_id}") from None
 
-    async def _about(self, dataset: Dataset) -> Any:
-        return await self._ask(Call("GET", _path(dataset), f"dataset {dataset}"))
-
-    async def _ask(self, call: Call) -> Any:
+    async def _about(self, dataset: Dataset, key: str) -> Any:
+        call = Call("GET", _path(dataset), f"dataset {dataset}")
         try:
-            return await self._session.ask(call)
+            return await self._session.ask(call, lambda entry: entry[key])
+        except Refused as error:
+            _raise(error, call)
+
+    async def _do(self, call: Call) -> None:
+        try:
+            await self._session.do(call)
         except Refused as error:
             _raise(error, call)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from twisted.logger import Logger
+
 from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
 from pandad.dataservice.rucio import rses
 from pandad.dataservice.rucio.refusals import Refused
@@ -16,6 +18,7 @@ from pandad.spec.facts import Space, Whereabouts
 T = TypeVar("T")
 
 AVAILABLE = "AVAILABLE"
+RETRY_S = 15.0  # after endpoints could not be looked up
 CLOSED = "is closed for reading, says Rucio"
 NO_SCHEME = ["none"]  # of addresses: only where copies are is asked, and making up addresses is most of Rucio's work
 _ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -28,11 +31,14 @@ class RucioDDM:
     ``period_s``: how often `run_once` should be run. ``moves``: nobody asks it to yet.
     """
 
+    log = Logger()
     moves = False
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.period_s = session.config.endpoints_s
+        self.period_s = min(session.config.endpoints_s, RETRY_S)
+        self._due_s = session.seconds()
+        self._problem: str | None = None
         self._described: Mapping[str, Mapping[str, Any]] = {}
 
     async def replicas(self, endpoint: str, names: Sequence[FileName]) -> Mapping[FileName, Replica]:
@@ -89,19 +95,25 @@ class RucioDDM:
         return self._described
 
     async def run_once(self) -> bool:
-        """Loop body: look the endpoints up.
-
-        :raise DDMUnavailable: not now; the ones that are known stay.
-        """
+        """Loop body: look the endpoints up if it is time to. Those that are known stay while Rucio is away."""
+        if self._session.seconds() < self._due_s:
+            return False
         try:
             self._described = await rses.describe_all(self._session)
-        except Refused as error:
-            raise error.error("looking up the endpoints") from None
+        except (Refused, DDMUnavailable) as error:
+            self._complain(f"the endpoints: Rucio answers with {error}" if isinstance(error, Refused) else str(error))
+        else:
+            self._problem, self._due_s = None, self._session.seconds() + self._session.config.endpoints_s
         return False
+
+    def _complain(self, problem: str) -> None:
+        if self._problem is None:  # the rest of the outage says the same, and how long it lasts
+            self.log.warn("the endpoints could not be looked up: {problem}", problem=problem)
+        self._problem = problem
 
     def complaint(self) -> str | None:
         """What is wrong between pandad and Rucio, None if nothing."""
-        return self._session.complaint()
+        return self._session.complaint() or self._problem
 
     def give_up(self) -> None:
         """The daemon stops: who waits for Rucio hears DDMUnavailable."""
@@ -112,7 +124,7 @@ class RucioDDM:
 
         :raise DDMUnavailable: it is closed. :raise UnknownEndpoint: no such endpoint.
         """
-        if not (await self._endpoint(endpoint))["availability_read"]:
+        if not await self._is_open(endpoint, "availability_read"):
             raise DDMUnavailable(f"{endpoint} {CLOSED}")
 
     async def writable(self, endpoint: str) -> None:
@@ -120,17 +132,17 @@ class RucioDDM:
 
         :raise DDMUnavailable: it is closed. :raise UnknownEndpoint: no such endpoint.
         """
-        if not (await self._endpoint(endpoint))["availability_write"]:
+        if not await self._is_open(endpoint, "availability_write"):
             raise DDMUnavailable(f"{endpoint} is closed for writing, says Rucio")
 
-    async def _endpoint(self, endpoint: str) -> Mapping[str, Any]:
+    async def _is_open(self, endpoint: str, availability: str) -> bool:
         if not is_endpoint(endpoint):
             raise UnknownEndpoint(f"there is no storage endpoint {endpoint!a}")
+        call = Call("GET", f"/rses/{quote(endpoint)}", f"endpoint {endpoint}")
         try:
-            found: Mapping[str, Any] = await self._session.ask(Call("GET", f"/rses/{quote(endpoint)}", f"endpoint {endpoint}"))
+            return await self._session.ask(call, lambda settings: bool(settings[availability]))
         except Refused as error:
-            raise error.error(f"endpoint {endpoint}") from None
-        return found
+            raise error.error(call.subject) from None
 
     async def _listed(self, names: Iterable[FileName], how: Mapping[str, object], read: Callable[[Any], T | None]) -> list[T]:
         """One question for each chunk of names."""

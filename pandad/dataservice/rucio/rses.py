@@ -30,9 +30,9 @@ async def describe_all(session: Session) -> Mapping[str, Mapping[str, Any]]:
 
 
 async def _described(session: Session, name: str, number: int) -> Mapping[str, Any]:
-    settings = await session.ask(Call("GET", f"/rses/{quote(name)}", f"endpoint {name}"))
-    attributes = await session.ask(Call("GET", f"/rses/{quote(name)}/attr/", f"endpoint {name}"))
-    return describe(name, number, settings, attributes or {})
+    attributes = await session.ask(Call("GET", f"/rses/{quote(name)}/attr/", f"endpoint {name}"), dict)
+    call = Call("GET", f"/rses/{quote(name)}", f"endpoint {name}")
+    return await session.ask(call, lambda settings: describe(name, number, settings, attributes))
 
 
 def describe(name: str, number: int, settings: Mapping[str, Any], attributes: Mapping[str, Any]) -> Mapping[str, Any]:

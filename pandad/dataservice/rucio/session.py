@@ -22,6 +22,7 @@ from pandad.dataservice.rucio.wire import Answer, Line, NoAnswer, Wire
 from pandad.dataserviceconfig import RucioConfig
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+DONE = (b"", b"Created")
 NDJSON = "application/x-json-stream"
 
 T = TypeVar("T")
@@ -58,6 +59,10 @@ class Session:
         self._under_way: set[Deferred[Answer]] = set()
         self._given_up = False
 
+    def seconds(self) -> float:
+        """By the clock of its pauses."""
+        return self._clock.seconds()
+
     def complaint(self) -> str | None:
         """Why Rucio is not asked at the moment, None if it is."""
         return self._breaker.complaint()
@@ -72,16 +77,28 @@ class Session:
         """Hang up."""
         await self._wire.close()
 
-    async def ask(self, call: Call) -> Any:
-        """The decoded answer, None if it is empty.
+    async def do(self, call: Call) -> None:
+        """Have something done.
+
+        :raise Refused: for good. :raise DDMUnavailable: for now.
+        """
+        answer = await self._unless_given_up(self._tried(call, None))
+        if answer.body not in DONE:  # a proxy's page would not have done it
+            raise self._not_understood(call)
+
+    async def ask(self, call: Call, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the answer.
 
         :raise Refused: for good. :raise DDMUnavailable: for now.
         """
         answer = await self._unless_given_up(self._tried(call, None))
         try:
-            return orjson.loads(answer.body) if answer.body else None
-        except ValueError:
-            return None  # "Created"
+            return read(orjson.loads(answer.body))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise self._not_understood(call) from None
+
+    def _not_understood(self, call: Call) -> DDMUnavailable:
+        return DDMUnavailable(f"{call.subject}: Rucio at {self._url}: an answer that is not understood")
 
     async def lines(self, call: Call, read: Callable[[Any], T | None]) -> list[T]:
         """What `read` makes of each line of an answer with one object a line; None is left out.
@@ -147,7 +164,7 @@ class Session:
             metrics.count("rucio.failures")
             self._breaker.failed(str(error))
             raise
-        except CancelledError:
+        except BaseException:  # it was given up, or there is a mistake here: nothing is known of Rucio
             self._breaker.abandoned()
             raise
         self._breaker.succeeded()

@@ -34,7 +34,7 @@ ENDPOINT = Call("GET", "/rses/DISK", "an endpoint")
 async def test_one_login_for_many_calls(bench: Bench) -> None:
     """However many calls wait for the first token, it is asked for once."""
     session = bench.session()
-    await gatherResults([Deferred.fromCoroutine(session.ask(ENDPOINT)) for _ in range(20)])
+    await gatherResults([Deferred.fromCoroutine(session.ask(ENDPOINT, dict)) for _ in range(20)])
     assert (bench.web.logins, bench.web.asked["GET /rses/DISK"]) == (1, 20)
 
 
@@ -43,13 +43,13 @@ async def test_a_token_is_renewed_in_time(bench: Bench) -> None:
     """No call is ever made with a token that is about to run out."""
     bench.web.token_life_s = 1000.0
     session = bench.session()
-    await session.ask(ENDPOINT)
+    await session.ask(ENDPOINT, dict)
     bench.clock.advance(790)
-    await session.ask(ENDPOINT)
+    await session.ask(ENDPOINT, dict)
     assert bench.web.logins == 1
     bench.clock.advance(20)
     bench.web.revoke()
-    await session.ask(ENDPOINT)
+    await session.ask(ENDPOINT, dict)
     assert (bench.web.logins, bench.web.asked["GET /rses/DISK"]) == (2, 3)
 
 
@@ -57,9 +57,9 @@ async def test_a_token_is_renewed_in_time(bench: Bench) -> None:
 async def test_a_token_that_was_revoked(bench: Bench) -> None:
     """The next call gets another one, and nobody notices."""
     session = bench.session()
-    await session.ask(ENDPOINT)
+    await session.ask(ENDPOINT, dict)
     bench.web.revoke()
-    assert (await session.ask(ENDPOINT))["rse"] == "DISK"
+    assert (await session.ask(ENDPOINT, dict))["rse"] == "DISK"
     assert bench.web.logins == 2
 
 
@@ -70,14 +70,14 @@ async def test_a_password_that_is_wrong(bench: Bench) -> None:
     session = bench.session(break_after=3)
     for _ in range(10):
         with pytest.raises(DDMUnavailable) as refused:
-            await session.ask(ENDPOINT)
+            await session.ask(ENDPOINT, dict)
         assert "swordfish" not in str(refused.value)
     assert bench.web.logins == 3
     complaint = session.complaint()
     assert complaint is not None and "Rucio refuses the userpass of the account panda" in complaint
     (bench.place / "password").write_text(PASSWORD)
     bench.clock.advance(60)
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff\xfe", "süß".encode()])
@@ -86,7 +86,7 @@ async def test_a_password_file_with_something_else(bench: Bench, content: bytes)
     """It is named, and what it has is not told."""
     (bench.place / "password").write_bytes(content)
     with pytest.raises(DDMUnavailable, match=f"{bench.place}/password (should have one line|cannot be read)"):
-        await bench.session().ask(ENDPOINT)
+        await bench.session().ask(ENDPOINT, dict)
     assert bench.web.logins == 0
 
 
@@ -95,13 +95,13 @@ async def test_a_login_that_does_not_work_now(bench: Bench) -> None:
     """While the old token is good, nobody waits for a new one."""
     bench.web.token_life_s = 1000.0
     session = bench.session()
-    await session.ask(ENDPOINT)
+    await session.ask(ENDPOINT, dict)
     bench.web.faults = [Fault("html", "GET /auth", 99, 503)]
     bench.clock.advance(900)
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
     bench.clock.advance(200)
     with pytest.raises(DDMUnavailable, match="no token, but HTTP status 503"):
-        await session.ask(ENDPOINT)
+        await session.ask(ENDPOINT, dict)
 
 
 class Desk:
@@ -150,12 +150,12 @@ async def test_a_token_in_a_file(bench: Bench) -> None:
     path.write_text(first + "\n")
     bench.web.tokens = {first, second}
     session = bench.session(auth_type="oidc", token_file=path)
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
     path.write_text(second)
     bench.web.tokens = {second}
     bench.clock.advance(90)
     bench.now_s += 90
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
     assert (bench.web.logins, bench.web.asked["GET /rses/DISK"]) == (0, 2)
 
 
@@ -167,7 +167,7 @@ async def test_a_token_file_that_is_of_no_use(bench: Bench, content: str, proble
     """What is wrong with it is told, and not what it has."""
     (bench.place / "token").write_text(content)
     with pytest.raises(DDMUnavailable, match=problem) as refused:
-        await bench.session(auth_type="oidc", token_file=bench.place / "token").ask(ENDPOINT)
+        await bench.session(auth_type="oidc", token_file=bench.place / "token").ask(ENDPOINT, dict)
     assert not content or content not in str(refused.value)
 
 
@@ -199,10 +199,10 @@ async def test_a_proxy(bench: Bench, secure: RucioServer, pki: SandboxPki) -> No
     proxy = bench.place / "proxy"
     proxy.write_bytes((pki.directory / "alice.proxy").read_bytes())
     session = bench.session(url=secure.url, ca=pki.ca_directory, auth_type="x509_proxy", proxy_file=proxy)
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
     proxy.write_bytes((pki.directory / "prod.proxy").read_bytes())
     secure.web.revoke()
-    assert await session.ask(ENDPOINT)
+    assert await session.ask(ENDPOINT, dict)
     assert ["Alice Example" in dn for dn in secure.web.dns] == [True, False]
     assert secure.web.asked["GET /auth/x509_proxy"] == 2
 
@@ -212,7 +212,7 @@ async def test_a_server_that_nobody_vouches_for(bench: Bench, secure: RucioServe
     """Nothing is sent to a server whose authority is not believed, nor to one that has another name."""
     for ca in (make_sandbox_pki(tmp_path / "other").ca_file, None):
         with pytest.raises(DDMUnavailable, match=r"TLS failed \(.*certificate verify failed"):
-            await bench.session(url=secure.url, ca=ca, tries=1).ask(ENDPOINT)
+            await bench.session(url=secure.url, ca=ca, tries=1).ask(ENDPOINT, dict)
     assert secure.web.logins == 0
 
 

@@ -33,7 +33,7 @@ def filled(bench: Bench, **settings: object) -> RucioDDM:
 
 TEMPORARY = [Fault("hangup"), Fault("lost"), Fault("torn"), Fault("cut"), Fault("garbage"), Fault("odd"), Fault("endless"),
              Fault("html", status=502), Fault("html", status=503), Fault("html", status=404), Fault("html", status=429),
-             Fault("html", status=301), Fault("plain"), Fault("sql"), Fault("expired")]
+             Fault("html", status=301), Fault("html", status=200), Fault("plain"), Fault("sql"), Fault("expired")]
 
 
 @pytest.mark.parametrize("fault", TEMPORARY, ids=lambda fault: f"{fault.kind}{fault.status}")
@@ -224,10 +224,15 @@ async def test_what_pilots_are_told(bench: Bench) -> None:
     assert known["DISK"]["arprotocols"]["read_lan"] == [
         {"endpoint": "file://localhost", "path": "/storage/DISK/", "flavour": "MV"}]
     bench.web.faults = [Fault("hangup", times=99)]
-    with pytest.raises(DDMUnavailable):
-        await ddm.run_once()
-    assert ddm.endpoints() == known
+    bench.clock.advance(ddm.period_s)
+    await ddm.run_once()  # it is not time yet
+    assert ddm.complaint() is None
+    bench.clock.advance(600)
+    await ddm.run_once()
+    assert ddm.endpoints() == known and ddm.complaint() is not None
     bench.web.faults = []
+    await ddm.run_once()
+    assert ddm.endpoints() == known and ddm.complaint() is None
     one = RucioDDM(bench.session(endpoints="TAPE"))
     await one.run_once()
     assert set(one.endpoints()) == {"TAPE"}
@@ -238,4 +243,10 @@ async def test_what_is_no_answer(bench: Bench) -> None:
     """A page that is not there is not taken for a file that is not."""
     session: Session = bench.session(tries=1)
     with pytest.raises(DDMUnavailable, match="HTTP status 404"):
-        await session.ask(Call("GET", "/no/such/page", "a page"))
+        await session.do(Call("GET", "/no/such/page", "a page"))
+    bench.web.faults = [Fault("html", "status", 1, 200)]
+    with pytest.raises(DDMUnavailable, match="not understood"):
+        await session.do(Call("PUT", "/dids/panda/x/status", "a dataset", {"open": False}))
+    for read in (lambda answer: answer["none"], lambda answer: answer + 1, lambda answer: int("x"), lambda answer: answer.x):
+        with pytest.raises(DDMUnavailable, match="an endpoint: .* an answer that is not understood"):
+            await session.ask(Call("GET", "/rses/DISK", "an endpoint"), read)
