@@ -14,6 +14,7 @@ from pandad.cli import queueimport
 from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store, operator
 from pandad.cli.user import moment
+from pandad.config import load
 from pandad.settings import nearest
 from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
@@ -113,7 +114,12 @@ def _set(args: argparse.Namespace) -> int:
 
 
 def _rm(args: argparse.Namespace) -> int:
+    followed = load(args.config, on_this_host=False).queues.source
+
     async def remove(txn: Transaction) -> None:
+        for found in await sites.standings(txn, args.name):
+            if found.source is not None and found.source == followed and found.gone is None:
+                raise sites.QueueInUse(args.name, f"is in {followed}, which the daemon follows; leave it offline")
         await audit.note(txn, as_operator()("remove queue", args.name))
         await sites.remove(txn, args.name)
 
@@ -206,7 +212,7 @@ def row_of(found: Standing, jobs: int | None) -> dict[str, Any]:
     return {
         **short_row(found.queue),
         "source_status": found.told.value,
-        "reason": found.why or None,
+        "reason": found.queue.status_reason or None,
         "set_by": word and word.set_by,
         "set_at": word and word.set_at,
         "until": word and word.until,

@@ -45,10 +45,11 @@ class QueueRefresh:
     async def _refresh(self, kind: str, address: str, mark: Mark) -> None:
         try:
             answer = await self._source.fetch(address, mark)
-            now = mark if answer.content is None else Mark(answer.etag, answer.modified, sha256(answer.content).hexdigest())
-            dump = (None if answer.content is None or now.digest == mark.digest
-                    else await self._source.read(kind, answer.content, address))
-            found = await self._store.transact("queue_refresh", self._take, kind, address, dump, now)
+            content = answer.content
+            digest = mark.digest if content is None else sha256(content).hexdigest()
+            dump = None if content is None or digest == mark.digest else await self._source.read(kind, content, address)
+            found = await self._store.transact(
+                "queue_refresh", self._take, kind, address, dump, Mark(answer.etag, answer.modified, digest))
         except (SourceUnusable, BadDump, Halved) as error:
             problem = shortened(str(error))
             await self._store.transact("source_failed", sources.failed, kind, address, problem)
@@ -57,8 +58,11 @@ class QueueRefresh:
             self._tell(kind, address, found)
 
     async def _take(self, txn: Transaction, kind: str, address: str, dump: Any, mark: Mark) -> Difference:
+        if dump is None:
+            await sources.confirmed(txn, kind, address)
+            return Difference()
         manner = Manner(source=address, who=WHO, skip_bad=self._config.skip_bad, guarded=True, detailed=MOST_DETAILED)
-        found = Difference() if dump is None else await take(txn, kind, dump, manner)
+        found = await take(txn, kind, dump, manner)
         await sources.took(txn, kind, address, mark)
         return found
 

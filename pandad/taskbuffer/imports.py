@@ -122,7 +122,7 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
     if manner.prune:
         found = await _pruned(txn, found, [n for n, row in here.items() if row[3] == manner.source and n not in dump.names])
     if not manner.dry and not found.is_empty:
-        await _put_queues(txn, dump, [*found.added, *found.changed, *found.back], manner)
+        await _put_queues(txn, dump, sorted({*found.added, *found.changed, *found.back}), manner)
         await txn.run(_GONE_QUEUES, names=list(found.gone), who=manner.who)
         await txn.run(_REMOVE_QUEUES, names=list(found.removed))
         await sources.forget(txn, sources.QUEUES)
@@ -132,18 +132,18 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
 
 
 def _queue_difference(dump: Dump[Queue], here: Mapping[str, Row], manner: Manner) -> Difference:
+    both = sorted(dump.things.keys() & here.keys())
     changed: dict[str, Sequence[KeyChange]] = {}
-    for name in dump.things.keys() & here.keys():
-        _, text, status, source, gone = here[name]
-        if gone or (text, status, source) != (dump.texts[name], dump.things[name].status, manner.source):
+    for name in both:
+        _, text, status, source, _ = here[name]
+        if (text, status, source) != (dump.texts[name], dump.things[name].status, manner.source):
             full = manner.detailed is None or len(changed) < manner.detailed
             changed[name] = [*(_changes(text, dump.texts[name]) if full else ()), *_moved(source, manner.source)]
-    back = sorted(name for name in changed if here[name][4])
-    gone_now = [name for name, (_, _, _, source, gone) in here.items()
-                if source == manner.source and not gone and name not in dump.names]
+    back = [name for name in both if here[name][4]]
+    gone = [name for name, row in here.items() if row[3] == manner.source and not row[4] and name not in dump.names]
     return Difference(
-        added=sorted(dump.things.keys() - here.keys()), changed=dict(sorted(changed.items())), gone=gone_now, back=back,
-        unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(dump.things.keys() & here.keys()) - len(changed))
+        added=sorted(dump.things.keys() - here.keys()), changed=changed, gone=gone, back=back,
+        unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(both) - len({*changed, *back}))
 
 
 def _decides(found: Difference) -> bool:
@@ -159,7 +159,6 @@ async def _pruned(txn: Transaction, found: Difference, candidates: Sequence[str]
 
 
 async def _put_queues(txn: Transaction, dump: Dump[Queue], names: Sequence[str], manner: Manner) -> None:
-    names = sorted(set(names))
     await txn.run(_PUT_QUEUES, names=names, texts=[dump.texts[name] for name in names], source=manner.source, who=manner.who,
                   statuses=[dump.things[name].status.value for name in names])
 

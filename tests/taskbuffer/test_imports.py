@@ -102,11 +102,11 @@ async def test_a_queue_that_is_gone_is_offline(store: Store) -> None:
     found = await take(store, {key: value for key, value in dump.items() if key != name})
     assert found.gone == [name] and (await statuses(store))[name] == "offline"
     (standing,) = await store.read("standing", sites.standings, name)
-    assert standing.why == f"not in {SOURCE} any more"
+    assert standing.queue.status_reason == f"not in {SOURCE} any more"
     assert json.loads(await store.read("served", sites.served, name)) == {**dump[name], "status": "offline"}
     assert (await take(store, {key: value for key, value in dump.items() if key != name})).is_empty
     found = await take(store, dump)
-    assert found.back == [name] and (await statuses(store))[name] == "online"
+    assert (found.back, found.changed) == ([name], {}) and (await statuses(store))[name] == "online"
 
 
 @ensureDeferred
@@ -211,6 +211,7 @@ async def test_what_is_here_may_not_be_what_the_source_had(store: Store) -> None
     await store.transact("took", sources.took, "queues", SOURCE, Mark("tag", "date", "digest"))
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark("tag", "date", "digest")
     await take(store, few(2), replace(MANNER, source="/by/hand.json"))
+    await store.transact("confirmed", sources.confirmed, "queues", SOURCE)
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark()
 
 
