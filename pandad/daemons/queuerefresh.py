@@ -17,7 +17,7 @@ from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "refresh"
 MOST_LINES = 100  # of one difference in the log
-MOST_DETAILED = 50  # queues in it whose keys are told: comparing those of a whole grid takes longer than a pilot should wait for
+MOST_DETAILED = 50  # things in it of which it says what changed: comparing a whole grid takes longer than a pilot should wait
 MOST_PROBLEMS, LONGEST_PROBLEM = 20, 500  # lines, and characters of each
 
 

@@ -7,9 +7,11 @@ does not have the queue any more. `effective` is what becomes of them, evaluated
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pandad.spec.dump import text_of
@@ -35,7 +37,6 @@ def _of_who_counts(queue: str, operator: str, gone: str, source: str) -> str:
 
 _REASON = _of_who_counts("q", "q.reason", "concat('not in ', q.source, ' any more')", "''")
 _STATUS = f"{effective('q')}, {_REASON}"
-
 
 _PUT = sql("sites.put", """
     INSERT INTO queue (name, description, status, changedby) VALUES (%(name)s, %(description)s, %(status)s, %(who)s)
@@ -106,7 +107,7 @@ _LINKS = sql("sites.links", """
 # What was read of a text is right for ever, whatever database it came from.
 _queues: dict[tuple[str, str], Queue] = {}
 _endpoints: dict[tuple[str, str], Endpoint] = {}
-REMEMBERED = 5000
+REMEMBERED, PORTION = 5000, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,9 @@ async def find_all(txn: Transaction) -> list[Queue]:
     """All queues, by name. Only descriptions that this process has not read yet are read."""
     rows = await txn.many(_FIND_ALL)
     unread = {digest for name, digest, *_ in rows if (name, digest) not in _queues}
-    for name, digest, text in await txn.many(_TEXTS, digests=list(unread)) if unread else ():
-        _remember(_queues, (name, digest), stored_queue(json.loads(text), name))
+    for some in _portions(unread):
+        for name, digest, text in await txn.many(_TEXTS, digests=some):
+            _remember(_queues, (name, digest), stored_queue(json.loads(text), name))
     return [_with(_queues[name, digest], *word) for name, digest, *word in rows if (name, digest) in _queues]
 
 
@@ -262,11 +264,13 @@ async def jobs_at(txn: Transaction, names: Collection[str]) -> dict[str, int]:
 
 
 async def endpoints(txn: Transaction) -> dict[str, Endpoint]:
-    """The imported storage endpoints."""
+    """The imported storage endpoints, but for one whose description an earlier pandad took and this one cannot read."""
     rows = await txn.many(_ENDPOINTS)
     unread = {digest for name, digest in rows if (name, digest) not in _endpoints}
-    for name, digest, text in await txn.many(_ENDPOINT_TEXTS, digests=list(unread)) if unread else ():
-        _remember(_endpoints, (name, digest), endpoint_from_description(json.loads(text), name))
+    for some in _portions(unread):
+        for name, digest, text in await txn.many(_ENDPOINT_TEXTS, digests=some):
+            with suppress(BadRequest):
+                _remember(_endpoints, (name, digest), endpoint_from_description(json.loads(text), name))
     return {name: _endpoints[name, digest] for name, digest in rows if (name, digest) in _endpoints}
 
 
@@ -313,6 +317,13 @@ def _with(queue: Queue, status: str, reason: str) -> Queue:
 
 def _served(text: str, told: str, status: str) -> str:
     return text if status == told else text_of({**json.loads(text), "status": status})
+
+
+def _portions(digests: Collection[str]) -> Iterator[list[str]]:
+    """Reading hundreds of descriptions at once would have pilots wait."""
+    waiting = iter(digests)
+    while some := list(islice(waiting, PORTION)):
+        yield some
 
 
 def _remember(known: dict[tuple[str, str], Any], key: tuple[str, str], read: object) -> None:

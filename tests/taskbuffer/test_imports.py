@@ -20,7 +20,7 @@ from pandad.taskbuffer.imports import BadDump, Halved, Manner, take_endpoints, t
 from pandad.taskbuffer.sources import Mark
 from pandad.taskbuffer.store import Store
 
-from .observing import rows
+from .observing import rows, run
 
 SOURCE = "https://cric.example.org/queues.json"
 MANNER = Manner(source=SOURCE, who="alice")
@@ -249,6 +249,16 @@ async def test_endpoints(store: Store) -> None:
     assert not (await store.read("all", sites.endpoints))[first].writable
     assert await store.read("version", sites.endpoints_version) != version
     assert (await store.transact("take", take_endpoints, endpoints_in(dump), manner)).is_empty
+
+
+@ensureDeferred
+async def test_an_unreadable_endpoint_is_left_out(store: Store) -> None:
+    """What an earlier pandad took and this one cannot read is no reason to have none."""
+    dump = cric.endpoints(2)
+    await store.transact("take", take_endpoints, endpoints_in(dump), MANNER)
+    spoil = "UPDATE endpoint SET description = '{\"detailed_status\": 1}' WHERE name = %(name)s"
+    await store.once("spoil", run, spoil.replace("%(name)s", f"'{min(dump)}'"))
+    assert list(await store.read("all", sites.endpoints)) == [max(dump)]
 
 
 @ensureDeferred
