@@ -160,6 +160,7 @@ class Pandad(MultiService):
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -208,7 +209,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
-            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
+            queues=self._queue_refresh.run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
@@ -240,6 +241,7 @@ class Pandad(MultiService):
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
+        self._queue_refresh.stop()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
