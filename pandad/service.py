@@ -181,6 +181,7 @@ class Pandad(MultiService):
         self._keys.setServiceParent(self)
         self._tokens.changed = self._follow_issuers
         self._follow_issuers()
+        self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -246,7 +247,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
-            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
+            queues=self._queue_refresh.run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tally=Tally(store).run_once,
@@ -287,6 +288,7 @@ class Pandad(MultiService):
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
         self._load.stop()
+        self._queue_refresh.stop()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))

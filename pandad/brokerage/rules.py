@@ -39,7 +39,8 @@ def status(job: JobSpec, queue: Queue) -> No | None:
         return None
     if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
         return None
-    return No("status", queue.status.value, "online", f"the queue is {queue.status}")
+    why = f" ({queue.status_reason})" if queue.status_reason else ""
+    return No("status", queue.status.value, "online", f"the queue is {queue.status}{why}")
 
 
 @criterion("type", "type of the queue", "type of the job")
