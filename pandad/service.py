@@ -55,7 +55,9 @@ from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.advisor import Advisor
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
@@ -64,6 +66,7 @@ from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
@@ -73,7 +76,6 @@ from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
-from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -142,7 +144,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -235,6 +237,8 @@ class Pandad(MultiService):
         store, config = self._store, self._config
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brake=Braking(store, config.brokerage).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
