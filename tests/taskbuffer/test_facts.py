@@ -227,4 +227,8 @@ async def test_the_last_requests(store: Store) -> None:
     first, second = await store.read("asked", facts.asked, QUEUE, 10)
     assert first == Asked(first.at, {}, 1) and second == Asked(second.at, {"memory_mb": 1}, 0, (small,))
     assert await store.read("asked", facts.asked, QUEUE, 1) == [first]
+    for older, left in (("2 hours", [first]), ("4 days", [])):
+        await store.once("older", run, f"UPDATE pilot_request SET at = at - interval '{older}'")
+        await store.once("drop", tallies.drop)
+        assert await store.read("asked", facts.asked, QUEUE, 10) == left
     assert await store.read("asked", facts.asked, "OTHER", 10) == []
