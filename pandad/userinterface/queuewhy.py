@@ -68,8 +68,8 @@ class QueueWhy:
 
 async def _read(txn: Transaction, name: str) -> _Read:
     noted = await queuenotes.find(txn, name)
-    pilots = [(await facts.pilots(txn, window_s)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
-    ends = [(await facts.ends(txn, window_s)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
+    pilots = [(await facts.pilots(txn, window_s, name)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
+    ends = [(await facts.ends(txn, window_s, name)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
     heads = await demand.at(txn, name)
     counts = await demand.counts(txn, heads)
     return _Read(noted, (await facts.counts(txn)).get(name, {}), pilots, ends, await facts.asked(txn, name, ASKED_MOST),
