@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.datarules import DATA_RULES, DataLimits
 from pandad.brokerage.inputs import Inputs, Work
 from pandad.brokerage.loads import PINNED_RULES, Limits, overload
-from pandad.brokerage.rules import RULES, TEST_LABELS, refusal
+from pandad.brokerage.rules import READ, RULES, TEST_LABELS, refusal
+from pandad.brokerage.siterules import URGENT
 from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.brokerage.weights import GENERIC, TOP_PRIORITY, Weight
@@ -23,6 +25,7 @@ from pandad.taskbuffer.decisions import Shared
 WEIGHT_DIGITS = 6
 LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
 KNOWN_MOST = 5000  # kinds of jobs
+_read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
 PASSED_FIT = len(RULES)
 PASSED_USAGE = PASSED_FIT + len(USAGE_RULES)
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
@@ -120,7 +123,7 @@ class Decision:
             return f"best of {self.shared.able} queues that can take it{after}"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned:
+        if self.job.is_pinned and not self.job.is_limited:
             own = self.shared.of(self.job.computingSite)
             return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
         return f"no queue takes it: {self.shared.refusals}"
@@ -217,6 +220,7 @@ class Round:
         queues = snapshot.queues
         self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
         self._least_disk = min((q.maxwdir_mb for q in queues if q.maxwdir_mb), default=None)
+        self._by_priority = any(share.priorities for queue in queues for share in queue.fairshare.shares)
         self._nos: list[No | None] = [None] * len(queues)
         self._pinned_nos: list[No | None] = [None] * len(queues)
         self._weights = [0.0] * len(queues)
@@ -279,7 +283,7 @@ class Round:
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
-        if not job.is_pinned:
+        if not job.is_pinned or job.is_limited:
             return self._nos
         return [None] * len(self._nos) if job.prodSourceLabel in TEST_LABELS else self._pinned_nos
 
@@ -371,9 +375,9 @@ class Round:
             input_mb = 0
         if self._least_disk is None or disk_mb <= self._least_disk:
             disk_mb = 0
-        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount, disk_mb,
-                input_mb, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig, job.AtlasRelease, job.homepackage,
-                bool(job.container_name), bool(job.inputs), bool(job.outputs))
+        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
+                job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
+                *_read(job))
 
 
 def _of_usage(usage: Usage | None, queue: Queue) -> No | None:

@@ -64,7 +64,7 @@ def test_all_that_is_read_is_told_apart() -> None:
     for queue in (a_queue(), a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")):
         for rule in RULES:
             rule.check(job, queue)
-    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided"} <= set(READ)
+    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided", "pins"} <= {*READ, *PINNED}
 
 
 @ensureDeferred
