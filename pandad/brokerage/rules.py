@@ -26,7 +26,7 @@ TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "r
 
 @criterion("pinned", "the queue", "the queue that the submitter chose")
 def pinned(job: JobSpec, queue: Queue) -> No | None:
-    """A job that names its queue, or queues, goes nowhere else. (Names and patterns, separated by commas.)"""
+    """A job that names its queue, or queues, by names or patterns with commas between, goes nowhere else."""
     if not job.is_pinned or any(fnmatchcase(queue.name, name) for name in job.pins):
         return None
     return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
