@@ -315,7 +315,7 @@ class Round:
 
     def _told(self, kind: _Kind, nos: list[No | None], field: _Field) -> Verdicts:
         if kind.verdicts is None or kind.at != self._state:
-            told = [no or now for no, now in zip(kind.nos, nos, strict=True)] if self._refusing or self._testers else list(kind.nos)
+            told = [no or now for no, now in zip(kind.nos, nos, strict=True)]
             heavy = [0.0] * len(told)
             for place, weight in zip(field.places, field.weights, strict=True):
                 told[place], heavy[place] = None, weight
