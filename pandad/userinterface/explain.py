@@ -97,12 +97,11 @@ class Explain:
             "limits": self._limits(known.job), "loop": known.pulse}
 
     async def _read(self, txn: Transaction, panda_id: int) -> _Read:
-        (job,), (state,) = await jobs.find(txn, [panda_id]), await jobs.states(txn, [panda_id])
-        if job is None or state is None:
+        (job,) = await jobs.find(txn, [panda_id])
+        if job is None:
             raise NotFound("job", panda_id)
         decision, (at, pulses) = await decisions.find(txn, panda_id), await loops.pulses(txn)
-        reported = job.jobStatus is not S.HOLDING or state.reported is not None
-        name = MOVED_BY.get(job.jobStatus) if reported else None
+        name = MOVED_BY.get(job.jobStatus) if job.jobStatus is not S.HOLDING or await _has_reported(txn, panda_id) else None
         pulse = (pulses.get(name) or loops.Pulse(name, None, 0, None)) if name is not None else None
         known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
                       stalled_s=self._stalled_s)
@@ -160,6 +159,12 @@ class Explain:
                 found.append({"setting": row.setting, "limit_s": limit_s, "then": row.event or KILL,
                               "at": since + timedelta(seconds=limit_s)})
         return found
+
+
+async def _has_reported(txn: Transaction, panda_id: int) -> bool:
+    """Whether the pilot of a job in holding is through with it."""
+    (state,) = await jobs.states(txn, [panda_id])
+    return state is not None and state.reported is not None
 
 
 def _head(job: JobSpec, cause: Cause, events: Sequence[JobEvent]) -> dict[str, Any]:
