@@ -13,6 +13,7 @@ from types import MappingProxyType
 from pandad import configchecks
 from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
 from pandad.limitsconfig import LimitsConfig
+from pandad.queuesconfig import QueuesConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tokenconfig import TokensConfig
@@ -267,6 +268,9 @@ class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
     brokerage_s: float = setting("Gives defined jobs a queue", 10.0, low=0.05, high=HOUR_S)
+    brake_s: float = setting("Brakes queues where jobs fail at once, and tests them", 10.0, low=0.05, high=HOUR_S)
+    rebrokerage_s: float = setting("Takes waiting jobs off queues that went away, or where they waited long", 30.0, low=0.05,
+                                   high=HOUR_S)
     activator_s: float = setting("Sees whether inputs are there, and activates", 10.0, low=0.05, high=HOUR_S)
     adder_s: float = setting(
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
@@ -278,6 +282,9 @@ class LoopsConfig:
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
+    queues_s: float = setting(
+        "Ends operators' words on queues whose time is over, and asks the sources of [queues] when that is due", 10.0,
+        low=0.05, high=HOUR_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
     tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
@@ -317,6 +324,7 @@ class Config:
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
+    queues: QueuesConfig = field(default_factory=QueuesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)

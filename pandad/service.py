@@ -28,6 +28,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.files import Files
 from pandad.api.grants import Grants
@@ -54,13 +55,18 @@ from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.advisor import Advisor
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
+from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
@@ -82,7 +88,7 @@ from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
@@ -128,7 +134,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the authorities, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -138,7 +144,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, vault.KeyFileError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -171,6 +177,10 @@ class Pandad(MultiService):
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._keys = KeyLoops(reactor, RETRY_S)
+        self._keys.setServiceParent(self)
+        self._tokens.changed = self._follow_issuers
+        self._follow_issuers()
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -186,6 +196,7 @@ class Pandad(MultiService):
         heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
         sources = self._sources()
         handlers = (
@@ -195,18 +206,21 @@ class Pandad(MultiService):
                     QueueWhy(self._store, sources.advisor), DryRun(self._store, sources)),
             Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
-            Account(Accounts(self._store, self._vault)),
+            Account(accounts),
             LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
-            Metaconfig(),
+            Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
+
+    def _follow_issuers(self) -> None:
+        self._keys.follow(self._tokens.sources)
 
     def _sources(self) -> Sources:
         """What the other rooms know, for those who ask why."""
@@ -223,6 +237,8 @@ class Pandad(MultiService):
         store, config = self._store, self._config
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brake=Braking(store, config.brokerage).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
@@ -230,6 +246,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
+            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tally=Tally(store).run_once,
@@ -241,9 +258,6 @@ class Pandad(MultiService):
                 store.listen(loop.loop_name, loop.wake)
         return loops
 
-    async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.read("queue_description", sites.find, name)).description)
-
     def active_url(self) -> str:
         """Where active calls go."""
         port = _number(self._ports[0]) if self._ports else self._config.server.tls_port
@@ -254,14 +268,21 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
-        watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
-        for source in self._tokens.sources:
-            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-            source.wake = loop.wake
-            loop.setServiceParent(self)
+        self._read_again()
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
+
+    def _read_again(self) -> None:
+        """Have files that may change read now and then, and on SIGHUP."""
+        bodies = {"tls reload": self._tls_watch.run_once, "issuers reload": self._tokens.run_once}
+        watches = [Loop(self._reactor, name, self._config.tls.reload_s, body) for name, body in bodies.items()]
+
+        def wake(number: int, frame: object) -> None:
+            for watch in watches:
+                self._reactor.callFromThread(watch.wake)
+
+        for watch in watches:
+            watch.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, wake)
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""

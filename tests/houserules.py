@@ -18,9 +18,9 @@ from pandad.spec.jobstatus import JobStatus
 HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
-FLOOR = frozenset(
-    {"config", "brokerageconfig", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics",
-     "log"})
+FLOOR = frozenset({
+    "config", "brokerageconfig", "limitsconfig", "queuesconfig", "tlsconfig", "tokenconfig", "configchecks", "settings",
+    "tomlsource", "metrics", "log", "download"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pandad.brokerage.broker import Policy
+from pandad.brokerage.datarules import DataLimits
 from pandad.brokerage.loads import Limits
 from pandad.brokerage.weights import WEIGHTS
-from pandad.brokerage.workrules import DataLimits
 from pandad.config import BrokerageConfig
 
 GB, MB = 10**9, 10**6

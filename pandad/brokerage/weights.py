@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pandad.brokerage.inputs import Work, cheapest
+from pandad.brokerage.inputs import Inputs, Work, cheapest
 from pandad.brokerage.snapshot import Now, Snapshot
 from pandad.spec.facts import Link, Load
 from pandad.spec.site import Queue
@@ -36,16 +36,19 @@ def production(load: Load) -> float:
     return (load.running + 1) / (load.waiting + PRODUCTION_OFFSET) / backlog
 
 
-def locality(work: Work, queue: Queue, snapshot: Snapshot) -> float:
+def locality(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:
     """The price of moving data, from AtlasProdJobBroker: (size + size that is there) / size / (missing files / 100 + 1), so twice
     as much for a queue that has it all; and of the way there (`way`). 1 for a job without input, or of which nothing is known."""
-    if work.inputs is None or not work.inputs.files:
-        return 1.0
-    lack = work.inputs.lack(queue.endpoint_in)
-    size = work.inputs.size_bytes or 1
-    there = size - lack.size_bytes if work.inputs.size_bytes else float(not lack.files)
+    lack = inputs.lack(endpoint)
+    size = inputs.size_bytes or 1
+    there = size - lack.size_bytes if inputs.size_bytes else float(not lack.files)
     worth = (size + there) / size / (lack.files / MISSING_FILES + 1)
-    return worth * way(cheapest(snapshot.links, work.inputs.sources, queue.endpoint_in)) if lack.files else worth
+    return worth * way(cheapest(snapshot.links, inputs.sources, endpoint)) if lack.files else worth
+
+
+def no_matter(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:
+    """A formula in which data counts otherwise."""
+    return 1.0
 
 
 def way(link: Link | None) -> float:
@@ -67,11 +70,13 @@ def heaviest(work: Work, able: Sequence[Queue], weights: Sequence[float]) -> int
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A formula: what a queue's state makes it worth, what it means for the job's data, and which of the weighed is taken."""
+    """A formula: what a queue's load makes it worth, times what its endpoint means for the job's input, times what else is in its
+    favour; and which of the weighed queues is taken."""
 
     name: str
     load: Callable[[Queue, Now], float]
-    data: Callable[[Work, Queue, Snapshot], float] = locality
+    data: Callable[[Inputs, str | None, Snapshot], float] = locality
+    favour: Callable[[Work, Queue], float] | None = None
     pick: Pick = heaviest
 
 
@@ -98,11 +103,11 @@ def inverse(load: Load, pilots: int) -> float:
 
 
 def _weight_2009(queue: Queue, now: Now) -> float:
-    winv = inverse(now.load, now.pilots.asked if now.pilots is not None else now.load.running)
+    winv = inverse(now.load, now.pilots.calls if now.pilots is not None else now.load.running)
     return min(1 / winv, MOST_WEIGHT) if winv else MOST_WEIGHT
 
 
-def _tier_2009(work: Work, queue: Queue, snapshot: Snapshot) -> float:
+def _tier_2009(work: Work, queue: Queue) -> float:
     return 2.0 if len(work.job.inputs) > MANY_FILES and is_top(queue) else 1.0
 
 
@@ -124,6 +129,6 @@ def _pick_2009(work: Work, able: Sequence[Queue], weights: Sequence[float]) -> i
     return min((best, *rest), key=lambda place: work.inputs.lack(able[place].endpoint_in).files if work.inputs else 0)
 
 
-BROKER_2009 = Weight("2009", _weight_2009, _tier_2009, _pick_2009)
+BROKER_2009 = Weight("2009", _weight_2009, no_matter, _tier_2009, _pick_2009)
 
 WEIGHTS: Mapping[str, Weight] = {each.name: each for each in (GENERIC, ANALYSIS, PRODUCTION, BROKER_2009)}

@@ -17,12 +17,15 @@ class Bodies:
     """One round of each room's timed work."""
 
     brokerage: Body
+    brake: Body
+    rebrokerage: Body
     activator: Body
     adder: Body
     watcher: Body
     caps: Body
     ageing: Body
     historian: Body
+    queues: Body
     alive: Body
     rights: Body
     audit: Body
@@ -35,12 +38,15 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
     table = (
         # name         body               every               one process at a time
         ("brokerage", bodies.brokerage, config.brokerage_s, True),
+        ("brake", bodies.brake, config.brake_s, True),
+        ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
+        ("queues", bodies.queues, config.queues_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),

@@ -245,6 +245,9 @@ class AccountsStandIn(Room):
     async def unlink(self, caller: Caller, identity: Identity) -> None:
         await self.note(caller, identity)
 
+    async def banned(self) -> Sequence[str]:
+        return ["eve"]
+
 
 class JobSecretsStandIn:
     """Has something for some jobs, and for pilots that are told to debug."""
@@ -378,11 +381,24 @@ class Api:
     cache: Path
 
 
-async def description(name: str) -> dict[str, Any]:
-    """Of the one queue."""
-    if name != "TEST_PQ":
-        raise NotFound("queue", name)
-    return {"nickname": name, "status": "online"}
+class DescriptionsStandIn:
+    """One queue, one storage endpoint; numbers and order as a source may have them."""
+
+    QUEUE = '{"status":"online","nickname":"TEST_PQ","maxrss":1.50,"big":123456789012345678901234567890,"ü":null}'
+
+    async def queue(self, name: str) -> str:
+        """The one."""
+        if name != "TEST_PQ":
+            raise NotFound("queue", name)
+        return self.QUEUE
+
+    async def queues(self) -> str:
+        """The one."""
+        return f'{{"TEST_PQ":{self.QUEUE}}}'
+
+    async def endpoints(self) -> str:
+        """The one."""
+        return '{"TEST_DISK":{"state":"ACTIVE"}}'
 
 
 def standing(directory: Path) -> Api:
@@ -399,8 +415,8 @@ def standing(directory: Path) -> Api:
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
         Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
-        System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
-        Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
+        System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
+        Files(DescriptionsStandIn(), cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
     handlers.append(OpenApi(handlers[:]))

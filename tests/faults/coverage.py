@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from . import queues, rights
 from . import scenarios as s
 from .limits import LIMITS
 from .scenarios import SCENARIOS
@@ -19,7 +20,6 @@ Covered = Mapping[str, tuple[Scenario, ...] | str]
 
 READS = "reads"
 SAYS = "says what it knows without the database"
-PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
 
 ROUTES: Covered = {
     "/api/v1/creds/set_user_secrets": (s.with_a_secret,),
@@ -28,9 +28,9 @@ ROUTES: Covered = {
     "/api/v1/creds/get_key_pair": READS,
     "/api/v1/creds/get_access_token": READS,
     "/api/v1/creds/get_token_key": READS,
-    "/api/v1/account/get_link_code": PERSON,
-    "/api/v1/account/link": PERSON,
-    "/api/v1/account/unlink": PERSON,
+    "/api/v1/account/get_link_code": (rights.linked, rights.asked_for_codes),
+    "/api/v1/account/link": (rights.linked,),
+    "/api/v1/account/unlink": (rights.unlinked,),
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
@@ -49,6 +49,7 @@ ROUTES: Covered = {
     "/api/v1/system/get_attributes": SAYS,
     "/api/v1/system/get_user_attributes": SAYS,
     "/api/v1/system/get_voms_attributes": SAYS,
+    "/api/v1/metaconfig/get_banned_users": READS,
     "/api/v1/workflow/get_workflow_details": SAYS,
     "/server/panda/getJob": (s.finished,),
     "/server/panda/updateJob": (s.finished,),
@@ -68,30 +69,30 @@ ROUTES: Covered = {
 
 LOOPS: Covered = {
     "brokerage": (s.finished, s.elsewhere, s.queue_opened),
+    "brake": "one transaction: what it left is judged in the next round",
+    "rebrokerage": (s.queue_gone,),
     "activator": (s.finished,),
     "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
     "watcher": tuple(LIMITS),
     "caps": (s.held_back,),
     "ageing": (s.aged,),
     "historian": (s.archived,),
+    "queues": (queues.source_followed,),
     "alive": (s.after_an_outage,),
     "rights": READS,
-    "audit": "one transaction: what it left is sealed in the next round",
+    "audit": (rights.sealed,),
     "tally": (s.counted,),
     "traffic": (s.counted,),
 }
 
 NOT_CUT: Mapping[str, str] = {
+    "brake": "what it left is judged in the next round",
+    **dict.fromkeys(("rebroker_braked", "rebrokerage_write"), "made of the same moves as rebroker_away and brokerage_write"),
     **dict.fromkeys((
         "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),
     "fsck_pause": "waits",
-    **dict.fromkeys(("fsck_repair", "link", "unlink", "link_code"), PERSON),
-    "audit_seal": "what it left is sealed in the next round",
     "notify": "a hint that may get lost: no border",
-    "sandbox_queue": PERSON,
-    "token_allow": PERSON,
-    "token_deny": PERSON,
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""
@@ -103,17 +104,37 @@ LIMITS_PAST: Covered = {life.__name__.removeprefix("past_"): (life,) for life in
 def written(house: Path) -> Iterator[str]:
     """The name of every transaction in the text of pandad that is not on the connections for reading; * for what varies."""
     for path in sorted(house.rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("transact", "once"):
-                yield from _names(call.args[0])
+        yield from names_in(ast.parse(path.read_text("utf-8")))
 
 
-def _names(argument: ast.expr) -> Iterator[str]:
-    match argument:
-        case ast.Constant(value=str(name)):
-            yield name
-        case ast.JoinedStr(values=parts):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+def names_in(module: ast.Module) -> Iterator[str]:
+    """Those of a module. A function that is told the name is followed to where it is called."""
+    functions = [each for each in ast.walk(module) if isinstance(each, ast.FunctionDef)]
+    for first in [call.args[0] for call in _calls(module, "transact", "once")]:
+        match first:
+            case ast.Constant(value=str(name)):
+                yield name
+            case ast.JoinedStr(values=parts):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+            case ast.Name(id=told):
+                yield from (name for function in functions if first in ast.walk(function)
+                            for name in _told(module, function, told))
+
+
+def _told(module: ast.Module, function: ast.FunctionDef, parameter: str) -> Iterator[str]:
+    """What a function is called with for that parameter."""
+    place = [each.arg for each in function.args.args].index(parameter)
+    for call in _calls(module, function.name):
+        match call.args[place]:
+            case ast.Constant(value=str(name)):
+                yield name
+
+
+def _calls(module: ast.Module, *names: str) -> Iterator[ast.Call]:
+    for call in ast.walk(module):
+        match call:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names:
+                yield call
 
 
 def uncut(names: Collection[str], cut: Collection[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from factories import a_job
+from secretwatch import MARK
 from stages import Stage
 from treq.testing import StubTreq
 from twisted.internet import reactor
@@ -151,12 +152,12 @@ class World:
 def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     dispatcher, heartbeat, workers = Dispatcher(store, CLOCK, SharesConfig()), Heartbeat(store), Workers(store)
     along, secrets, lends = JobSecrets(store, vault, SecretsConfig()), Secrets(store, vault), lending.Lending(store, vault)
-    debug, whys = Debug(store), Whys(store)
+    debug, accounts, whys = Debug(store), Accounts(store, vault), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
-        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(Accounts(store, vault)),
+        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
-        System(), Metaconfig(), Workflow())
+        System(), Metaconfig(accounts), Workflow())
 
 
 def served(world: World) -> set[str]:
@@ -179,5 +180,5 @@ def _whom(identity: Identity) -> Whom:
 async def _lend(txn: Transaction, vault: Vault) -> None:
     root = operator_on("root", "host")
     for kind, name in ((Kind.PROXY, "robot"), (Kind.PUBLIC_KEY, "k"), (Kind.PRIVATE_KEY, "k"), (Kind.TOKEN, "c")):
-        await lending.put(txn, vault, kind, name, "", Confidential("lent"), None, root)
+        await lending.put(txn, vault, kind, name, "", Confidential(f"{MARK} lent"), None, root)
     await lending.put(txn, vault, Kind.TOKEN_KEY, "c", "", Confidential("K"), None, root)

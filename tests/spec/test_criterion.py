@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pandad.brokerage.workrules import WORK_RULES
 
 from pandad.brokerage.loads import LOAD_RULES
 from pandad.brokerage.rules import RULES
-from pandad.brokerage.workrules import WORK_RULES
 from pandad.spec.capability import CONDITIONS
 from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_step, remedy_of
 

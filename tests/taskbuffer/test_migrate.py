@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -56,6 +57,9 @@ ROWS = {
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
     10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
     12: """INSERT INTO tally_delta (queue, jobstatus, jobs, cores) VALUES ('Q', 'activated', 1, 1);
            INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now(), 'Q', 1, 0, 1, 1);
            INSERT INTO queue_cause (bucket, queue, cause, jobs) VALUES (now(), 'Q', 'pilot:1137', 1);
@@ -64,6 +68,9 @@ ROWS = {
            INSERT INTO pilot_refusal (bucket, queue, criterion, calls) VALUES (now(), 'Q', 'memory', 1);
            INSERT INTO pilot_last (queue, asked) VALUES ('Q', now());
            INSERT INTO pilot_request (queue, process, at, requests) VALUES ('Q', 'host:1:x', now(), '[]')""",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+           UPDATE job_decision SET verdicts = NULL, decision = 1;
+           INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
@@ -142,6 +149,23 @@ async def test_jobs_that_were_there_are_counted(blank: Store) -> None:
     counted = "SELECT queue, jobstatus, label, resource_type, jobs, cores FROM tally_now ORDER BY jobstatus"
     assert await blank.transact("counted", rows, counted) == [
         ("Q", "defined", "user", "", 10, 20), ("Q", "activated", "user", "", 10, 20)]
+
+
+@ensureDeferred
+async def test_queues_stay_as_they_were(blank: Store) -> None:
+    """Descriptions are kept whole when they become texts; what an operator had set is his word, beside the description's."""
+    known = migrate.known()
+    await upgrade(blank, known[:10])
+    text = '{"nickname": "%s", "status": "test", "odd": [1, 1.50, "ü", null]}'
+    await blank.transact("rows", run, f"""
+        INSERT INTO queue (name, description, status, reason, changedby) VALUES
+            ('A', '{text % "A"}', 'test', NULL, 'root'), ('B', '{text % "B"}', 'offline', 'down', 'alice')""")
+    await upgrade(blank, known[:11])
+    look = "SELECT name, description, status, override, reason, setby, source FROM queue ORDER BY name"
+    found = await blank.read("all", rows, look)
+    assert [(name, json.loads(description)["odd"], *rest) for name, description, *rest in found] == [
+        ("A", [1, 1.5, "ü", None], "test", None, None, None, None),
+        ("B", [1, 1.5, "ü", None], "test", "offline", "down", "alice", None)]
 
 
 @ensureDeferred

@@ -177,10 +177,10 @@ async def test_usage(explain: Explain) -> None:
 
 
 @ensureDeferred
-async def test_to_broker(explain: Explain) -> None:
-    """The most urgent defined jobs come from the head of job_defined."""
-    plan = await explain(lambda txn: worklists.to_broker(txn, 50))
-    assert "job_defined" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_defined") <= 100
+async def test_heads(explain: Explain) -> None:
+    """The most urgent defined jobs of each line come from the heads of job_defined_line, however many wait."""
+    plan = await explain(lambda txn: worklists.heads(txn, 50, 8))
+    assert "job_defined_line" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_defined_line") <= 3000
 
 
 @ensureDeferred

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import ALICE, QUEUE, a_caller, a_file, a_job
+from factories import ALICE, QUEUE, a_caller, a_decision, a_file, a_job
 from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
 from stages import Stage
@@ -236,7 +236,7 @@ async def test_verdicts(stage: Stage) -> None:
     panda_id = await stage.job()
     assert [(await why(stage, panda_id))[key] for key in ("queues", "decided_at")] == [[], None]
     verdicts = [{"queue": "Q", "verdict": "no", "criterion": "disk", "have": 1, "need": 2, "text": "too small"}]
-    await stage.store.transact("test_decide", decisions.put, [decisions.StoredDecision(panda_id, None, verdicts)])
+    await stage.store.transact("test_decide", decisions.put, [a_decision(panda_id, None, verdicts)])
     said = await why(stage, panda_id)
     assert said["queues"] == verdicts
     assert said["decided_at"] is not None
