@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from pandad.brokerage.workrules import WORK_RULES
+from typing import Any
 
+import pytest
+
+from pandad.brokerage.datarules import DATA_RULES
 from pandad.brokerage.loads import LOAD_RULES
 from pandad.brokerage.rules import RULES
+from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.spec.capability import CONDITIONS
 from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_step, remedy_of
 
@@ -14,8 +17,8 @@ from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_
 def test_every_rule_has_a_remedy() -> None:
     """Of each criterion that brokerage has, it is known what it takes to meet it; of what fits by the description alone, that
     somebody must act."""
-    named = {rule.criterion for rule in RULES} | {rule.criterion for rule in WORK_RULES} | {rule.criterion for rule in LOAD_RULES}
-    assert named <= REMEDIES.keys()
+    rules: Any = (*RULES, *USAGE_RULES, *DATA_RULES, *LOAD_RULES)
+    assert {rule.criterion for rule in rules} <= REMEDIES.keys()
     described = {rule.criterion for rule in RULES} - {"status", "excluded"}
     assert {kind_of(criterion) for criterion in described} == {Kind.NEEDS}
 
