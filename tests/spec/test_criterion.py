@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pandad.brokerage.criterion import Rule
 from pandad.brokerage.datarules import DATA_RULES
 from pandad.brokerage.loads import LOAD_RULES
 from pandad.brokerage.rules import RULES
@@ -17,8 +18,9 @@ from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_
 def test_every_rule_has_a_remedy() -> None:
     """Of each criterion that brokerage has, it is known what it takes to meet it; of what fits by the description alone, that
     somebody must act."""
-    rules: Any = (*RULES, *USAGE_RULES, *DATA_RULES, *LOAD_RULES)
-    assert {rule.criterion for rule in rules} <= REMEDIES.keys()
+    rules: tuple[Rule[Any], ...] = (*RULES, *USAGE_RULES, *DATA_RULES, *LOAD_RULES)
+    named = {rule.criterion for rule in rules}
+    assert named <= REMEDIES.keys()
     described = {rule.criterion for rule in RULES} - {"status", "excluded"}
     assert {kind_of(criterion) for criterion in described} == {Kind.NEEDS}
 

@@ -41,6 +41,7 @@ STEPS = 20  # obstacles that one queue can have
 CAPS = {Reason.USER_CAP, Reason.GROUP_CAP}
 _EMPTY = Statement("why.empty", """
     TRUNCATE job, job_event, job_report, job_decision, submission, queue, line, pilot_request, pilot_last CASCADE""")
+_ORDER = Statement("why.order", "SELECT pandaid FROM job ORDER BY line, currentpriority DESC, pandaid")
 _DUE = Statement("why.due", "UPDATE job SET nextcheck = now()")
 
 
@@ -74,7 +75,7 @@ class World:
         self._alone = self._random.random() < 0.2
         self._config = BrokerageConfig(
             weight=self._random.choice(["generic", "analysis", "production"]), waiting_limit=2 if self._alone else 0,
-            batch=1 if self._alone else JOBS)
+            batch=1 if self._alone else 1000)
         self._whys = Whys(store, shares, self._config)
         self._traffic = Traffic(store, self._clock, "why")
         self._dispatcher = Dispatcher(store, self._clock, shares)
@@ -120,14 +121,13 @@ class World:
                 raise Disagreement(f"job {job.PandaID} flagged {job.PandaID in flagged}, and {each.reason}: {job}")
         for description in self._descriptions:
             await self._put(description)
-        self._priorities = {job.PandaID or 0: job.currentPriority for job in specs}
-        return list(self._priorities)
+        return [job.PandaID or 0 for job in specs]
 
     async def _broker(self, ids: Sequence[int]) -> None:
         """Each job goes where `why` says that it can go, and to none only if it says that none can take it."""
         await self._store.once("why_due", _run, _DUE)
-        urgent = sorted(ids, key=lambda i: (-self._priorities[i], i))
-        for some in ([i] for i in urgent) if self._alone else [urgent]:
+        in_order = [row[0] for row in await self._store.once("why_order", _many, _ORDER)]
+        for some in ([i] for i in in_order) if self._alone else [list(ids)]:
             said = {i: await self._why(i, now=True) for i in some}
             await self._round("brokerage")
             for panda_id in some:
@@ -276,6 +276,10 @@ def _nearest(said: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 async def _run(txn: Transaction, statement: Statement) -> None:
     await txn.run(statement)
+
+
+async def _many(txn: Transaction, statement: Statement) -> list[Any]:
+    return await txn.many(statement)
 
 
 async def compare(store: Store, cases: int, seed: int) -> Tally:
