@@ -40,7 +40,8 @@ MENDED = 2  # jobs of a world of which the nearest queue is mended
 STEPS = 20  # obstacles that one queue can have
 CAPS = {Reason.USER_CAP, Reason.GROUP_CAP}
 _EMPTY = Statement("why.empty", """
-    TRUNCATE job, job_event, job_report, job_decision, submission, queue, line, pilot_request, pilot_last CASCADE""")
+    TRUNCATE job, job_event, job_report, job_decision, decision, submission, queue, line, tally, tally_delta, queue_end,
+             queue_cause, task_usage, pilot_call, pilot_refusal, pilot_last, pilot_request CASCADE""")
 _ORDER = Statement("why.order", "SELECT pandaid FROM job ORDER BY line, currentpriority DESC, pandaid")
 _DUE = Statement("why.due", "UPDATE job SET nextcheck = now()")
 
@@ -114,7 +115,8 @@ class World:
         self._tally.flagged += len(flagged)
         for description in self._descriptions:
             await self._put({**description, "status": "online"})
-        advice = await Whys(self._store).sources.advisor.consider(specs)
+        unlimited = Whys(self._store, brokerage=BrokerageConfig(waiting_limit=0))
+        advice = await unlimited.sources.advisor.consider(specs)
         for job, each in zip(specs, advice, strict=True):
             lacks_data = any(v.stored.get("criterion") == "non_local" for v in each.verdicts)
             if (each.chosen is None) != (job.PandaID in flagged) and not lacks_data:
