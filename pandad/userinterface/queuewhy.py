@@ -129,8 +129,11 @@ def _problems(read: _Read) -> list[dict[str, str]]:
     found = []
     hour, ends = read.pilots[0], read.ends[0]
     queue = read.noted.queue
+    brake, reason = read.noted.brake, read.noted.standing.why
+    if brake is not None:
+        text = f"it is braked since {brake.since:%Y-%m-%d %H:%M}: {brake.why}; it gets {len(brake.probes)} test jobs"
+        found.append(("braked", text, "mend what makes its jobs fail; it is released when test jobs run well"))
     if queue.status is not QueueStatus.ONLINE:
-        reason = read.noted.words.get("reason")
         found.append(("queue-closed", f"it is {queue.status}" + (f": {reason}" if reason else ""),
                       f"`pandad queue set {queue.name} status=online` opens it"))
     if not hour.asked and read.waits:
