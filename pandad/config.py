@@ -287,6 +287,8 @@ class LoopsConfig:
         low=0.05, high=HOUR_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
+    tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
+    traffic_s: float = setting("Stores what pilots asked for and got; in every process", 5.0, low=0.05, high=300)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
         10.0,

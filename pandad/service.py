@@ -45,28 +45,35 @@ from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
+from pandad.brokerage.advisor import Advisor
 from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
+from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
+from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
 from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
@@ -76,6 +83,8 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.order import Order
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
@@ -84,8 +93,13 @@ from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
+from pandad.userinterface.dryrun import DryRun
+from pandad.userinterface.explain import Explain as Reasons
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.standing import Sources
 
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
@@ -161,7 +175,12 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._keys = KeyLoops(reactor, RETRY_S)
+        self._keys.setServiceParent(self)
+        self._tokens.changed = self._follow_issuers
+        self._follow_issuers()
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -173,20 +192,25 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
+        sources = self._sources()
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
+            Explain(Reasons(self._store, sources, self._config.shares, self._config.timeouts, self._config.loops),
+                    QueueWhy(self._store, sources.advisor), DryRun(self._store, sources)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
-            Account(Accounts(self._store, self._vault)),
+            Account(accounts),
             LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
-            Metaconfig(),
+            Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
@@ -194,6 +218,16 @@ class Pandad(MultiService):
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
+
+    def _follow_issuers(self) -> None:
+        self._keys.follow(self._tokens.sources)
+
+    def _sources(self) -> Sources:
+        """What the other rooms know, for those who ask why."""
+        return Sources(
+            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
+            suitability=Suitability(self._store, self._reactor),
+            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -214,7 +248,9 @@ class Pandad(MultiService):
             historian=Historian(store, config.history).run_once,
             queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
@@ -232,14 +268,21 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
-        watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
-        for source in self._tokens.sources:
-            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-            source.wake = loop.wake
-            loop.setServiceParent(self)
+        self._read_again()
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
+
+    def _read_again(self) -> None:
+        """Have files that may change read now and then, and on SIGHUP."""
+        bodies = {"tls reload": self._tls_watch.run_once, "issuers reload": self._tokens.run_once}
+        watches = [Loop(self._reactor, name, self._config.tls.reload_s, body) for name, body in bodies.items()]
+
+        def wake(number: int, frame: object) -> None:
+            for watch in watches:
+                self._reactor.callFromThread(watch.wake)
+
+        for watch in watches:
+            watch.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, wake)
 
     def stopService(self) -> Deferred[None]:
         """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""

@@ -1,11 +1,11 @@
-"""Dumps shaped like CRIC's: as many queues, storage endpoints and links as wanted, the same for the same seed, odd values among them."""
+"""Dumps shaped like CRIC's: as many queues, storage endpoints and links as wanted, odd values among them, by a seed."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Any
 
-CLOUDS = {"US": "United States", "DE": "Germany", "FR": "France", "CERN": "Switzerland", "CA": "Canada", "IT": "Italy", "ND": "Norway"}
+CLOUDS = {"US": "United States", "DE": "Germany", "FR": "France", "CERN": "Switzerland", "CA": "Canada", "ND": "Norway"}
 STATUSES = ("online",) * 12 + ("brokeroff", "test", "offline", "paused", "standby")
 GPUS = (
     [{"arch": ["x86_64"], "instr": ["avx2", "sse4_2"], "type": "cpu", "vendor": ["intel", "amd"]}],
@@ -45,7 +45,7 @@ def queue(name: str, dice: Random) -> dict[str, Any]:
         "atlas_site": site,
         "availablecpu": None,
         "capability": dice.choice(("ucore", "score", "mcore", "", None)),
-        "catchall": dice.choice(("", None, "gpu", "allow_alt_stageout,unifiedPandaQueue=X", "singularity_options='-B /cvmfs,/tmp'")),
+        "catchall": dice.choice(("", None, "gpu", "allow_alt_stageout,unifiedPandaQueue=X", "singularity_options='-B /a,/b'")),
         "cloud": cloud,
         "cmtconfig": dice.choice(("", None, "x86_64-centos7-gcc11-opt,x86_64-el9-gcc13-opt")),
         "comment": "",

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median_low
 
-from pandad.spec.facts import Ends, Probe
+from pandad.spec.facts import FAST_S, Ends, Probe
 
-FAST_S = 600.0  # a job that has lived so long was not eaten
 SHARE = 0.5  # of the jobs begun at a queue, that fail fast
 TIMES_ELSEWHERE = 3.0  # the share at a queue in the middle of the others
 SEEN = 5  # jobs begun at a queue, from which its share counts for comparison

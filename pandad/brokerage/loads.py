@@ -74,9 +74,9 @@ def space(queue: Queue, now: Now, limits: Limits) -> No | None:
 @criterion("nopilot", "calls of the queue's pilots in the last hours", "one")
 def nopilot(queue: Queue, now: Now, limits: Limits) -> No | None:
     """A queue whose pilots were not heard for hours, as long as another queue can take the job."""
-    if not limits.nopilot or now.pilots is None or now.pilots.asked:
+    if not limits.nopilot or now.pilots is None or now.pilots.calls:
         return None
-    return No("nopilot", 0, 1, "none of its pilots asked for jobs in the last hours", only_if_others=True)
+    return No("nopilot", 0, 1, "none of its pilots was heard in the last hours", only_if_others=True)
 
 
 @criterion("cap", "jobs that wait at the queue", "waiting_limit, or twice what it runs")

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pandad.cli import queueimport
+from pandad.cli import queueimport, reasons
+from pandad.cli.client import connect
 from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store, operator
 from pandad.cli.user import moment
@@ -19,6 +20,7 @@ from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import audit, sites
+from pandad.taskbuffer.facts import counts
 from pandad.taskbuffer.sites import Standing
 from pandad.taskbuffer.store import Transaction
 from pandad.tomlsource import Problem, Source, SourceError, Where, read
@@ -49,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command in (add, ls, look, change, remove):
         add_json(command)
         add_config(command)
+    why = commands.add_parser("why", help="say what is up with a queue, through the API: who asks there, what it refuses")
+    why.add_argument("name", metavar="NAME")
+    why.set_defaults(act=_why)
+    add_json(why)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,7 +86,7 @@ def _ls(args: argparse.Namespace) -> int:
 
 async def _rows(txn: Transaction, name: str | None = None) -> list[dict[str, Any]]:
     """Of all queues, or of one."""
-    jobs = {queue: sum(counts.values()) for queue, counts in (await sites.counts(txn, sites.PLACED)).items()}
+    jobs = {queue: sum(by_status.values()) for queue, by_status in (await counts(txn)).items()}
     return [row_of(found, jobs.get(found.queue.name, 0)) for found in await sites.standings(txn, name)]
 
 
@@ -180,6 +186,12 @@ def change_of(words: list[str]) -> StatusChange:
             raise BadRequest("until", "is for a status that ends; leave it out")
         return StatusChange(None, pairs.get("reason", ""))
     return StatusChange(QueueStatus(status), pairs.get("reason", ""), None if until is None else time_of(until))
+
+
+def _why(args: argparse.Namespace) -> int:
+    why = connect().get("queue/why", queue=args.name)
+    show(args, why, reasons.of_queue(why))
+    return 0
 
 
 _LASTING = re.compile(r"(\d{1,6})([smhdw])")

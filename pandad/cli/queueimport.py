@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, Links
 from pandad.spec.errors import BadRequest
 from pandad.taskbuffer import audit, sources
-from pandad.taskbuffer.imports import Manner, take
+from pandad.taskbuffer.imports import BadDump, Manner, take
 from pandad.taskbuffer.sources import ENDPOINTS, LINKS, QUEUES, Mark, SourceState
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -56,7 +57,11 @@ def _import(args: argparse.Namespace) -> int:
         dump = await _read(reactor, config, args.kind, address)
         return dump, await store.transact("queue_import", _take, args.kind, dump, manner)
 
-    dump, found = on_store_and_net(config.database, work)
+    try:
+        dump, found = on_store_and_net(config.database, work)
+    except BadDump as error:
+        print("\n".join(f"pandad: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 1
     _print(args, dump, found, manner)
     return 0
 

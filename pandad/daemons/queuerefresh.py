@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from twisted.logger import Logger
 
 from pandad.daemons.queuesource import QueueSource, SourceUnusable
-from pandad.download import Answer
 from pandad.queuesconfig import QueuesConfig
 from pandad.spec.difference import Difference
 from pandad.taskbuffer import sites, sources
@@ -18,6 +18,7 @@ from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "refresh"
 MOST_LINES = 100  # of one difference in the log
+MOST_DETAILED = 50  # queues in it whose keys are told: comparing those of a whole grid takes longer than a pilot should wait for
 MOST_PROBLEMS, LONGEST_PROBLEM = 20, 500  # lines, and characters of each
 
 
@@ -45,8 +46,10 @@ class QueueRefresh:
     async def _refresh(self, kind: str, address: str, mark: Mark) -> None:
         try:
             answer = await self._source.fetch(address, mark)
-            dump = None if answer.content is None else await self._source.read(kind, answer.content, address)
-            found = await self._store.transact("queue_refresh", self._take, kind, address, dump, answer)
+            now = mark if answer.content is None else Mark(answer.etag, answer.modified, sha256(answer.content).hexdigest())
+            dump = (None if answer.content is None or now.digest == mark.digest
+                    else await self._source.read(kind, answer.content, address))
+            found = await self._store.transact("queue_refresh", self._take, kind, address, dump, now)
         except (SourceUnusable, BadDump, Halved) as error:
             problem = shortened(str(error))
             await self._store.transact("source_failed", sources.failed, kind, address, problem)
@@ -54,10 +57,10 @@ class QueueRefresh:
         else:
             self._tell(kind, address, found)
 
-    async def _take(self, txn: Transaction, kind: str, address: str, dump: Any, answer: Answer) -> Difference:
-        manner = Manner(source=address, who=WHO, skip_bad=self._config.skip_bad, guarded=True)
+    async def _take(self, txn: Transaction, kind: str, address: str, dump: Any, mark: Mark) -> Difference:
+        manner = Manner(source=address, who=WHO, skip_bad=self._config.skip_bad, guarded=True, detailed=MOST_DETAILED)
         found = Difference() if dump is None else await take(txn, kind, dump, manner)
-        await sources.took(txn, kind, address, Mark(answer.etag, answer.modified))
+        await sources.took(txn, kind, address, mark)
         return found
 
     def _tell(self, kind: str, address: str, found: Difference) -> None:

@@ -29,6 +29,8 @@ class Bodies:
     alive: Body
     rights: Body
     audit: Body
+    tally: Body
+    traffic: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
@@ -48,6 +50,8 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),
+        ("tally", bodies.tally, config.tally_s, True),
+        ("traffic", bodies.traffic, config.traffic_s, False),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

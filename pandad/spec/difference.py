@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 LONGEST_VALUE = 60  # characters of a value in a line
@@ -80,16 +79,22 @@ class Difference:
 
 def key_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[KeyChange]:
     """The keys whose values differ, 1 from 1.0 too; not the order in which they stand."""
-    before, after = ({key: json.dumps(value, sort_keys=True, ensure_ascii=False) for key, value in each.items()}
-                     for each in (old, new))
-    keys = sorted(before.keys() | after.keys())
-    return [KeyChange(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    changed = (key for key in old.keys() | new.keys() if not (key in old and key in new and _same(old[key], new[key])))
+    return [KeyChange(key, _json(old, key), _json(new, key)) for key in sorted(changed)]
 
 
-def named(names: Sequence[str], most: int = 5) -> str:
-    """The first of them."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(islice(names, most)) + more
+def _same(old: object, new: object) -> bool:
+    if type(old) is type(new) and not isinstance(old, dict | list):
+        return old == new
+    return _written(old) == _written(new)
+
+
+def _json(description: Mapping[str, Any], key: str) -> str | None:
+    return _written(description[key]) if key in description else None
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _short(value: str | None) -> str:

@@ -127,19 +127,20 @@ def text_of(description: Mapping[str, Any]) -> str:
 
     :raise BadRequest: names the key that has no such text.
     """
-    if not _storable(description):
-        key = next((key for key, value in description.items() if not _storable({key: value})), "")
+    text = _text(description)
+    if text is None:
+        key = next((key for key, value in description.items() if _text({key: value}) is None), "")
         raise BadRequest(str(key), "has a value that cannot be kept as JSON: a date, NaN, a NUL or half of a character")
-    return json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text
 
 
-def _storable(description: Mapping[str, Any]) -> bool:
+def _text(description: Mapping[str, Any]) -> str | None:
     try:
-        text = json.dumps(description, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
-    except (TypeError, ValueError):  # of a kind that JSON does not know, not finite, or half a surrogate pair
-        return False
-    return _NUL.search(text) is None
+    except (TypeError, ValueError):  # of a kind that JSON does not know, not finite, or half of a surrogate pair
+        return None
+    return None if "\\u0000" in text and _NUL.search(text) else text
 
 
 @dataclass(frozen=True, slots=True)

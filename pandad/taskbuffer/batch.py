@@ -40,9 +40,17 @@ class Batcher(Generic[K, Q, A]):
         return answer
 
     async def _rounds(self, kind: K) -> None:
-        while self._waiting[kind]:
-            await self._round(kind, self._next(kind))
+        under_way = self._begin(kind)
+        while under_way is not None:
+            answered = await under_way
+            under_way = self._begin(kind)  # so the database has work while these are told
+            _give(answered)
+            under_way = under_way or self._begin(kind)
         del self._waiting[kind]
+
+    def _begin(self, kind: K) -> Deferred[Sequence[_Answered[A]]] | None:
+        """The next round, None if nobody waits."""
+        return Deferred.fromCoroutine(self._round(kind, self._next(kind))) if self._waiting[kind] else None
 
     def _next(self, kind: K) -> list[tuple[Q, Deferred[A]]]:
         """The oldest questions that may share a round; the others keep their order."""
@@ -59,20 +67,23 @@ class Batcher(Generic[K, Q, A]):
         self._waiting[kind] = kept
         return taken
 
-    async def _round(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]]) -> None:
+    async def _round(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]]) -> Sequence[_Answered[A]]:
         try:
             answers = await self._work(kind, [question for question, _ in pairs])
         except Exception as error:
-            await self._failed(kind, pairs, error)
-            return
-        for (_, waiting), answer in zip(pairs, answers, strict=True):
-            waiting.callback(answer)
+            return await self._failed(kind, pairs, error)
+        return [(waiting, answer) for (_, waiting), answer in zip(pairs, answers, strict=True)]
 
-    async def _failed(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> None:
+    async def _failed(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> Sequence[_Answered[A]]:
         """An outage is everybody's. Any other error is some question's: alone, each finds out whose."""
         if isinstance(error, Unavailable) or len(pairs) == 1:
-            for _, waiting in pairs:
-                waiting.errback(Failure(error))
-            return
-        for pair in pairs:
-            await self._round(kind, [pair])
+            return [(waiting, Failure(error)) for _, waiting in pairs]
+        return [answered for pair in pairs for answered in await self._round(kind, [pair])]
+
+
+_Answered = tuple[Deferred[A], A | Failure]
+
+
+def _give(answered: Sequence[_Answered[A]]) -> None:
+    for waiting, answer in answered:
+        waiting.callback(answer)  # a Failure is one to the Deferred too

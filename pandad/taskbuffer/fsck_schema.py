@@ -135,10 +135,14 @@ SCHEMA = (
 # Far enough beyond what is in use that an id which is being given out at this moment does no harm.
 _MARGIN = 1000
 
+BEHIND = sql("fsck.behind", f"""
+    SELECT name, highest + %(gap)s::bigint + {_MARGIN + 1} FROM ({_SEQUENCES}) s
+    WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
+
 # Both only ever raise: what they skip is never given out, and nothing is given out twice.
 JUMP = sql("fsck.jump", f"""
-    SELECT name, highest + %(gap)s::bigint + {_MARGIN + 1}, setval(name::regclass, highest + %(gap)s::bigint + {_MARGIN})
-    FROM ({_SEQUENCES}) s WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
+    SELECT setval(name::regclass, highest + %(gap)s::bigint + {_MARGIN}) FROM ({_SEQUENCES}) s
+    WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
 
 RAISE_SERIALS = sql("fsck.raise_serials", """
     INSERT INTO submitter AS s (anchor, subject, jobdefinitionid)

@@ -84,7 +84,7 @@ class Manner:
     :param source: where it is from; what came from there before and is not in it now is gone. :param who: takes it.
     :param skip_bad: leave what is wrong in it as it is here; else nothing is taken. :param prune: remove the queues that are gone
         and have no jobs. :param guarded: refuse it if most of what came from there before is missing. :param dry: only say what
-        would change.
+        would change. :param detailed: of so many queues say which keys changed; None: of all.
     """
 
     source: str
@@ -93,6 +93,7 @@ class Manner:
     prune: bool = False
     guarded: bool = False
     dry: bool = False
+    detailed: int | None = None
 
     def check(self, kind: str, names: Collection[object], mistakes: Sequence[Mistake], known: Collection[object]) -> None:
         """Whether a dump with these names can be taken, of which this source had `known` before.
@@ -134,7 +135,8 @@ def _queue_difference(dump: Dump[Queue], here: Mapping[str, Row], manner: Manner
     for name in dump.things.keys() & here.keys():
         _, text, status, source, gone = here[name]
         if gone or (text, status, source) != (dump.texts[name], dump.things[name].status, manner.source):
-            changed[name] = [*_changes(text, dump.texts[name]), *_moved(source, manner.source)]
+            full = manner.detailed is None or len(changed) < manner.detailed
+            changed[name] = [*(_changes(text, dump.texts[name]) if full else ()), *_moved(source, manner.source)]
     back = sorted(name for name in changed if here[name][4])
     gone_now = [name for name, (_, _, _, source, gone) in here.items()
                 if source == manner.source and not gone and name not in dump.names]

@@ -68,11 +68,6 @@ PLACED = IN_SLOT | {JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED, 
 HELD = frozenset({JobStatus.THROTTLED, JobStatus.MERGING})  # they have a queue too, and are not counted
 _PLACED = listed(PLACED)
 
-_COUNTS = sql("sites.counts", f"""
-    SELECT computingsite, jobstatus, count(*) FROM job
-    WHERE jobstatus IN ({_PLACED}) AND jobstatus = ANY (%(statuses)s::text[]::job_status[])
-      AND computingsite IS NOT NULL GROUP BY computingsite, jobstatus""")
-
 _JOBS_AT = sql("sites.jobs_at", f"""
     SELECT computingsite, sum(jobs) FROM (
         SELECT computingsite, count(*) AS jobs FROM job
@@ -245,14 +240,6 @@ async def served(txn: Transaction, name: str) -> str:
 async def served_all(txn: Transaction) -> dict[str, str]:
     """The same of all queues, by name."""
     return {name: _served(*row) for name, *row in await txn.many(_SERVED_ALL)}
-
-
-async def counts(txn: Transaction, statuses: frozenset[JobStatus]) -> dict[str, dict[JobStatus, int]]:
-    """How many jobs each queue has in each of those states, of the ones in which a job has a queue and is not final."""
-    found: dict[str, dict[JobStatus, int]] = {}
-    for queue, status, count in await txn.many(_COUNTS, statuses=sorted(statuses)):
-        found.setdefault(queue, {})[JobStatus(status)] = count
-    return found
 
 
 async def jobs_at(txn: Transaction, names: Collection[str]) -> dict[str, int]:

@@ -16,7 +16,9 @@ PASSIVE = {
     "/server/panda/isAlive", "/server/panda/getStatus", "/server/panda/getResourceTypes",
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>",
-    "/healthz", "/readyz", "/metrics",
+    "/api/v1/statistics/active_job_stats_by_site", "/api/v1/statistics/active_job_detailed_stats_by_site",
+    "/api/v1/statistics/demand",
+    "/healthz", "/readyz", "/metrics", "/metrics/demand",
 }
 
 

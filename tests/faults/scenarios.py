@@ -13,6 +13,7 @@ from . import errands
 from .errands import HARVESTER, expect
 from .limits import LIMITS
 from .lives import PILOT, Life
+from .rights import RIGHTS
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
 
@@ -158,6 +159,18 @@ async def queue_opened(life: Life) -> None:
         await life.loop("brokerage")
 
 
+async def queue_gone(life: Life) -> None:
+    """The job's queue goes offline before a pilot takes it: it waits for brokerage again, and runs when the queue is back."""
+    await activated(life)
+    await errands.set_queue(life, QueueStatus.OFFLINE)
+    with cut(life):
+        await life.loop("rebrokerage")
+    expect(await life.status(), JobStatus.DEFINED, "the job")
+    await errands.set_queue(life, QueueStatus.ONLINE)
+    for loop in ("brokerage", "activator"):
+        await life.loop(loop)
+
+
 async def queue_changed(life: Life) -> None:
     """The only queue is too small for the job; a file with a new description makes it larger, and the job goes there at once."""
     await errands.add_queue(life, TOO_LITTLE_MB)
@@ -216,6 +229,15 @@ async def archived(life: Life) -> None:
     expect(await errands.old_lines(life), 0, "lines without jobs")
 
 
+async def counted(life: Life) -> None:
+    """What happened to the job is added up, and what its pilot asked for is stored."""
+    await running(life)
+    with cut(life):
+        await life.loop("tally", lambda: errands.unfolded(life))
+        await life.round("traffic")
+    expect(await errands.unfolded(life), 0, "what is not added up")
+
+
 SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     finished: JobStatus.FINISHED,
     failed: None,  # a rule may grant another attempt
@@ -232,12 +254,15 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     debugged: JobStatus.FINISHED,
     of_a_worker: JobStatus.FINISHED,
     queue_opened: JobStatus.FINISHED,
+    queue_gone: JobStatus.FINISHED,
     queue_changed: JobStatus.FINISHED,
     after_an_outage: JobStatus.FINISHED,
     restarted: JobStatus.FINISHED,
     held_back: JobStatus.FINISHED,
     aged: JobStatus.FINISHED,
     archived: JobStatus.FINISHED,
+    counted: JobStatus.FINISHED,
     **LIMITS,
+    **RIGHTS,
 }
 """Each with the state in which it must end, None where policy decides."""

@@ -106,14 +106,19 @@ CORRUPTIONS = (
     _c("sequence-ahead", "SELECT 'job_event_id_seq'", "ALTER TABLE job_event ALTER id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'file_row_id_seq'", "ALTER TABLE file ALTER row_id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'line_id_seq'", "ALTER TABLE line ALTER id RESTART WITH 1"),
-    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{"nickname": "OTHER"}' WHERE name = %(id)s"),
+    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{\"nickname\": \"B\"}' WHERE name = %(id)s"),
     _c(
         "queue-status",
         "SELECT 'TEST_QUEUE'",
         "UPDATE queue SET status = 'on' WHERE name = %(id)s",
         refused_by="queue_status_known",
     ),
-    _c("queue-override", "SELECT 'TEST_QUEUE'", "UPDATE queue SET until = now() WHERE name = %(id)s", refused_by="queue_override_whole"),
+    _c(
+        "queue-override",
+        "SELECT 'TEST_QUEUE'",
+        "UPDATE queue SET until = now() WHERE name = %(id)s",
+        refused_by="queue_override_whole",
+    ),
     _c("queue-over", "SELECT 'TEST_QUEUE'", _OLD_WORD),
     _c("endpoint-name", "SELECT 'DISK'", "INSERT INTO endpoint VALUES ('DISK', '{\"name\": \"TAPE\"}', DEFAULT, 'x')"),
     _c(
@@ -130,9 +135,9 @@ CORRUPTIONS = (
     _c("submitter-known", "SELECT ' x'", "INSERT INTO submitter (anchor, subject) VALUES ('', 'x')"),
     # jobs
     _c("job-owner", "defined", _job("ownersubject = ''"), "line-of-job", "job-serial"),
-    _c("job-queue", "activated", _job("computingsite = NULL"), refused_by="job_placed_has_queue"),
-    _c("job-queue", "running", _job("computingsite = ''")),
-    _c("job-queue-known", "activated", _job("computingsite = 'GONE'")),
+    _c("job-queue", "activated", _job("computingsite = NULL"), "tally-exact", refused_by="job_placed_has_queue"),
+    _c("job-queue", "running", _job("computingsite = ''"), "tally-exact"),
+    _c("job-queue-known", "activated", _job("computingsite = 'GONE'"), "tally-exact"),
     _c("job-holder", "running", _job("holdersubject = NULL"), "event-holder", refused_by="job_in_slot_has_holder"),
     _c("job-holder", "running", _job("holderanchor = NULL")),
     _c("job-unheld", "activated", _job("holdersubject = 'x'")),
@@ -224,7 +229,7 @@ CORRUPTIONS = (
     _c("event-after-end", "finished", _new_event("a note", "'finished'", "finished")),
     _c("event-claimed-once", "sent", _new_event("claimed", "'activated'", "sent"), "event-chain", "event-actor", "event-holder"),
     _c("event-holder", "running", _job("holdersubject = 'x'")),
-    _c("event-replay", "running", _job("jobstatus = 'starting'")),
+    _c("event-replay", "running", _job("jobstatus = 'starting'"), "tally-exact"),
     _c("event-replay", "activated", _job("attemptnr = 2")),
     _c("event-future", "running", _event("at = now() + interval '1 hour'", "running")),
     # the archive
@@ -276,4 +281,10 @@ CORRUPTIONS = (
        refused_by="pilot_credential_kind_known"),
     _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
     _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
+    # what is counted
+    _c("tally-exact", "SELECT 'TEST_QUEUE running user SCORE'", "UPDATE tally_delta SET jobs = 2 WHERE ctid = ("
+       "SELECT min(ctid) FROM tally_delta WHERE jobstatus = 'running' AND wasstatus = 'starting')"),
+    _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
+    _c("tally-times", "SELECT 'queue_end'",
+       "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
 )

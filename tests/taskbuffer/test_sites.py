@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cric import ODD
-from factories import QUEUE, a_job, a_queue, claimed, stored
+from factories import QUEUE, a_job, a_queue, stored
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
@@ -118,7 +118,8 @@ async def test_remove(store: Store) -> None:
         (panda_id,) = await store.transact("insert", stored, [a_job(jobStatus=status)])
         with pytest.raises(QueueInUse, match="TEST_QUEUE has 1 jobs"):
             await store.transact("remove", sites.remove, QUEUE)
-        await store.once("end", run, "UPDATE job SET jobstatus = 'cancelled', endtime = now() WHERE pandaid = %(id)s", id=panda_id)
+        ended = "UPDATE job SET jobstatus = 'cancelled', endtime = now() WHERE pandaid = %(id)s"
+        await store.once("end", run, ended, id=panda_id)
     await store.transact("remove", sites.remove, QUEUE)
     assert await store.read("all", sites.find_all) == []
 
@@ -157,22 +158,6 @@ async def test_all_by_name(store: Store) -> None:
         await store.transact("put", sites.put, a_queue(nickname=name), "root")
     assert [q.name for q in await store.read("all", sites.find_all)] == ["A", "B", "C"]
     assert list(await store.read("served", sites.served_all)) == ["A", "B", "C"]
-
-
-@ensureDeferred
-async def test_counts(store: Store) -> None:
-    """Jobs per queue and state, of the asked states only, of jobs that have a queue."""
-
-    async def body(txn: Transaction) -> None:
-        await stored(txn, [a_job(jobStatus=S.ASSIGNED), a_job(jobStatus=S.ASSIGNED, computingSite="Q2"), a_job()])
-        await claimed(txn, 2)
-        assert await sites.counts(txn, frozenset({S.ASSIGNED, S.SENT})) == {
-            QUEUE: {S.ASSIGNED: 1, S.SENT: 2},
-            "Q2": {S.ASSIGNED: 1},
-        }
-        assert await sites.counts(txn, frozenset({S.RUNNING})) == {}
-
-    await store.transact("body", body)
 
 
 @ensureDeferred

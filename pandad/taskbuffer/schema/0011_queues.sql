@@ -46,6 +46,7 @@ CREATE TABLE source (
     address  text NOT NULL,
     etag     text,         -- what its server said of the content that was taken last
     modified text,
+    digest   text,         -- of that content
     tried    timestamptz NOT NULL DEFAULT now(),
     took     timestamptz,  -- when it was last found right, whether or not anything was new
     problem  text,         -- of the last try; NULL: none

@@ -1,2 +1,0 @@
--- Its number belongs to the counters of jobs.
-SELECT 1;
