@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.datarules import DATA_RULES, DataLimits
 from pandad.brokerage.inputs import Inputs, Work
 from pandad.brokerage.loads import PINNED_RULES, Limits, overload
-from pandad.brokerage.rules import RULES, TEST_LABELS, refusal
+from pandad.brokerage.rules import READ, RULES, TEST_LABELS, refusal
+from pandad.brokerage.siterules import URGENT
 from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.brokerage.weights import GENERIC, TOP_PRIORITY, Weight
@@ -23,6 +25,7 @@ from pandad.taskbuffer.decisions import Shared
 WEIGHT_DIGITS = 6
 LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
 KNOWN_MOST = 5000  # kinds of jobs
+_read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
 PASSED_FIT = len(RULES)
 PASSED_USAGE = PASSED_FIT + len(USAGE_RULES)
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
@@ -120,7 +123,7 @@ class Decision:
             return f"best of {self.shared.able} queues that can take it{after}"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned:
+        if self.job.is_pinned and not self.job.is_limited:
             own = self.shared.of(self.job.computingSite)
             return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
         return f"no queue takes it: {self.shared.refusals}"
@@ -217,6 +220,10 @@ class Round:
         queues = snapshot.queues
         self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
         self._least_disk = min((q.maxwdir_mb for q in queues if q.maxwdir_mb), default=None)
+        self._closed = {name for name, endpoint in snapshot.endpoints.items() if not endpoint.readable}
+        self._testers = {place: set(snapshot.brakes[queue.name].owners) for place, queue in enumerate(queues)
+                         if queue.name in snapshot.brakes}
+        self._by_priority = any(share.priorities for queue in queues for share in queue.fairshare.shares)
         self._nos: list[No | None] = [None] * len(queues)
         self._pinned_nos: list[No | None] = [None] * len(queues)
         self._weights = [0.0] * len(queues)
@@ -234,9 +241,9 @@ class Round:
 
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
-        kind = self._kind(job)
-        field = self._field(kind, self._now_nos(job))
-        told = self._told(kind, self._now_nos(job), field)
+        kind, nos = self._kind(job), self._now_nos(job)
+        field = self._field(kind, nos)
+        told = self._told(kind, nos, field)
         if not field.places:
             kind.refused += 1
             return Decision(job, None, told)
@@ -244,6 +251,9 @@ class Round:
         decision = Decision(job, field.queues[best], told, field.weights[best], kind.before)
         kind.before += 1
         self._give(field.places[best], 1)
+        if field.places[best] in self._testers:
+            self._testers[field.places[best]].add(job.prodUserName or "")
+            self._state += 1
         return decision
 
     def better(self, job: JobSpec, gain: float, besides: Collection[str] = ()) -> Decision | None:
@@ -252,8 +262,8 @@ class Round:
 
         :param besides: queues that it must not go to. :param gain: infinite: only if its own cannot take it.
         """
-        kind = self._kind(job)
-        field = self._field(kind, self._now_nos(job))
+        kind, nos = self._kind(job), self._now_nos(job)
+        field = self._field(kind, nos)
         own = next((at for at, queue in enumerate(field.queues) if queue.name == job.computingSite), None)
         able = [at for at, queue in enumerate(field.queues) if at != own and queue.name not in besides]
         if not able:
@@ -262,7 +272,7 @@ class Round:
         best = able[self._policy.weight.pick(kind.work, [field.queues[at] for at in able], weights)]
         if own is not None and field.weights[best] <= gain * field.weights[own]:
             return None
-        told = self._told(kind, self._now_nos(job), field)
+        told = self._told(kind, nos, field)
         self._give(field.places[best], 1)
         if own is not None:
             self._give(field.places[own], -1)
@@ -279,13 +289,21 @@ class Round:
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
-        if not job.is_pinned:
-            return self._nos
-        return [None] * len(self._nos) if job.prodSourceLabel in TEST_LABELS else self._pinned_nos
+        is_free = not job.is_pinned or job.is_limited
+        if not is_free and job.prodSourceLabel in TEST_LABELS:
+            return [None] * len(self._nos)
+        nos = self._nos if is_free else self._pinned_nos
+        owner = job.prodUserName or ""
+        held = [place for place, owners in self._testers.items() if owner in owners and nos[place] is None]
+        if held:
+            nos = list(nos)
+            for place in held:
+                nos[place] = No("badsite", 1, 1, f"it is braked, and a test job of {owner} is there already", PASSED_DATA)
+        return nos
 
     def _open(self, kind: _Kind, nos: list[No | None]) -> tuple[list[int], list[Queue], list[float]]:
         """Those that can take it: places, queues, factors. Doubtful ones only if there is no other."""
-        if not self._refusing:
+        if not self._refusing and not self._testers:
             return kind.able, kind.queues, kind.factors
         able = [number for number, place in enumerate(kind.able) if nos[place] is None]
         if not able:
@@ -297,7 +315,7 @@ class Round:
 
     def _told(self, kind: _Kind, nos: list[No | None], field: _Field) -> Verdicts:
         if kind.verdicts is None or kind.at != self._state:
-            told = [no or now for no, now in zip(kind.nos, nos, strict=True)] if self._refusing else list(kind.nos)
+            told = [no or now for no, now in zip(kind.nos, nos, strict=True)]
             heavy = [0.0] * len(told)
             for place, weight in zip(field.places, field.weights, strict=True):
                 told[place], heavy[place] = None, weight
@@ -322,7 +340,8 @@ class Round:
     def _kind(self, job: JobSpec) -> _Kind:
         work = self._snapshot.work(job)
         fits = (*self._fit_key(job), work.usage)
-        key = (fits, work.inputs, len(job.inputs), job.currentPriority >= TOP_PRIORITY)
+        owner = job.prodUserName if self._testers else None
+        key = (fits, work.inputs, len(job.inputs), job.currentPriority >= TOP_PRIORITY, owner)
         kind = self._kinds.get(key)
         if kind is None:
             self._kinds[key] = kind = self._new_kind(fits, work)
@@ -350,7 +369,7 @@ class Round:
         """What each endpoint means for jobs with this input. Those that have none of it are alike, but for the way to them."""
         known = {*self._snapshot.read_from, None}
         if not self._snapshot.links:
-            known &= {*inputs.sources, *inputs.silent}
+            known &= {*inputs.sources, *inputs.silent, *self._closed}
         alike = self._of_data(inputs, None)
         return defaultdict(lambda: alike, {endpoint: self._of_data(inputs, endpoint) for endpoint in known})
 
@@ -371,9 +390,9 @@ class Round:
             input_mb = 0
         if self._least_disk is None or disk_mb <= self._least_disk:
             disk_mb = 0
-        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount, disk_mb,
-                input_mb, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig, job.AtlasRelease, job.homepackage,
-                bool(job.container_name), bool(job.inputs), bool(job.outputs))
+        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
+                job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
+                *_read(job))
 
 
 def _of_usage(usage: Usage | None, queue: Queue) -> No | None:

@@ -9,7 +9,7 @@ from math import inf
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.brokerage.criterion import No
-from pandad.brokerage.rules import RULES
+from pandad.brokerage.rules import READ, RULES
 from pandad.spec.criterion import Kind, Never, kind_of
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
@@ -19,10 +19,7 @@ from pandad.taskbuffer.store import Store
 FRESH_S = 5.0  # the queues are read again after this
 KEPT = 10_000  # kinds of jobs whose answer is known
 
-# All that the rules read of a job: jobs alike in this get the same answer.
-READ = ("relocationFlag", "computingSite", "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount",
-        "maxWalltime", "maxCpuCount", "cmtConfig", "AtlasRelease", "homepackage", "container_name")
-
+PINNED = ("relocationFlag", "computingSite")
 
 class Suitability:
     """Answers for many jobs at once; jobs with the same needs share an answer until a queue changes."""
@@ -49,7 +46,7 @@ class Suitability:
         self._queues, self._until = queues, self._clock.seconds() + FRESH_S
 
     def _of(self, job: JobSpec) -> Never | None:
-        needs = (*(getattr(job, name) for name in READ), bool(job.inputs), bool(job.outputs))
+        needs = (*(getattr(job, name) for name in (*PINNED, *READ)), bool(job.inputs), bool(job.outputs))
         if needs not in self._known:
             self._known[needs] = never(job, self._queues)
         return self._known[needs]
