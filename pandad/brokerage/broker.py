@@ -216,6 +216,7 @@ class Round:
         self._given: Counter[int] = Counter()
         self._kinds: dict[tuple[object, ...], _Kind] = {}
         self._known = known or Known()
+        self._last: tuple[JobSpec, _Kind] | None = None
         self._known.hold_for(snapshot.queues)
         queues = snapshot.queues
         self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
@@ -338,6 +339,11 @@ class Round:
         self._pinned_nos[place] = replace(pinned, passed=PASSED_DATA) if pinned is not None else None
 
     def _kind(self, job: JobSpec) -> _Kind:
+        if self._last is None or self._last[0] is not job:
+            self._last = job, self._find_kind(job)
+        return self._last[1]
+
+    def _find_kind(self, job: JobSpec) -> _Kind:
         work = self._snapshot.work(job)
         fits = (*self._fit_key(job), work.usage)
         owner = job.prodUserName if self._testers else None

@@ -59,10 +59,14 @@ class Cycle:
         taken = decided = 0
         while lines and taken < self._batch:
             jobs = by_turns(lines)[:self._batch - taken]
-            round_.learn(await self._look.jobs(snapshot, jobs))
-            made = await self._place(round_, jobs, snapshot.brakes.keys())
-            taken, decided = taken + len(jobs), decided + len(made)
-            placed = {_id(d.job) for d in made if d.chosen is not None}
+            placed: set[int] = set()
+            for start in range(0, len(jobs), PAGE):
+                page = jobs[start:start + PAGE]
+                round_.learn(await self._look.jobs(snapshot, page))
+                made = await self._place(round_, page, snapshot.brakes.keys())
+                decided += len(made)
+                placed |= {_id(d.job) for d in made if d.chosen is not None}
+            taken += len(jobs)
             lines, each = await self._behind(lines, placed, each, self._batch - taken)
         return decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
 
@@ -100,8 +104,8 @@ class Cycle:
             if round_.refused(job) < EXPLAINED:
                 made.append(round_.decide(job))
             await pace.rest()
-        for start in range(0, len(made), PAGE):
-            await self._store.transact("brokerage_write", _write, made[start:start + PAGE], braked)
+        if made:
+            await self._store.transact("brokerage_write", _write, made, braked)
         return made
 
 
