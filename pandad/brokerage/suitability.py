@@ -22,7 +22,7 @@ KEPT = 10_000  # kinds of jobs whose answer is known
 
 # All that the rules read of a job, apart from its files: jobs alike in this get the same answer.
 PINNED = ("relocationFlag", "computingSite")
-_READ = attrgetter(*PINNED, *READ)
+_READ = attrgetter(*PINNED, *(name for name in READ if name != "inputFileBytes"))  # that counts by the MB
 
 
 class Suitability:
