@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.consoleconfig import ConsoleConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
@@ -37,6 +38,9 @@ class ServerConfig:
     http_port: int = setting(
         "Port of the passive HTTP reads; 0 lets the system choose", 25080, low=0, high=HIGHEST_PORT
     )
+    stop_s: float = setting(
+        "How long a stop may take: calls under way are answered, rounds of loops end; what is left then is cut", 8.0,
+        low=0.5, high=600)
     ports_file: Path | None = setting(
         'Where to write {"tls_port": n, "http_port": n} as soon as pandad listens; "" is nowhere',
         None,
@@ -304,8 +308,11 @@ class LogConfig:
     """What pandad says about itself."""
 
     level: str = setting(
-        "Least important level to write", "info", choices=("debug", "info", "warn", "error", "critical")
+        "Least important level to write; read again on reload", "info", choices=("debug", "info", "warn", "error", "critical")
     )
+    format: str = setting(
+        "text is for a person, json has one object a line; auto is json where systemd's journal reads, else text",
+        "auto", choices=("auto", "text", "json"))
     file: Path | None = setting(
         'Log file; "" is standard error, which the journal keeps', None, on_disk=configchecks.writable_place
     )
@@ -331,6 +338,7 @@ class Config:
     history: HistoryConfig = field(default_factory=HistoryConfig)
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
+    console: ConsoleConfig = field(default_factory=ConsoleConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -385,6 +393,8 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, issuer in config.tokens.issuers.items() if config is not None else ():
         if issuer.refusal is not None:
             reader.complain(("tokens", "issuers", name), issuer.refusal)
+    if config is not None and config.console.refusal is not None:
+        reader.complain(("console",), config.console.refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

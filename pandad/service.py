@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import signal
 import socket
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -26,12 +25,13 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from pandad import log, metrics
+from pandad import log, metrics, operation, systemd
 from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.door import Door, room_for
+from pandad.api.farewell import Farewell
 from pandad.api.files import Files
 from pandad.api.grants import Grants
-from pandad.api.health import Check, Health
+from pandad.api.health import Check, Health, asked
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
@@ -40,7 +40,7 @@ from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tokens.authconfig import AuthConfigError
-from pandad.api.tokens.discovery import RETRY_S, FetchFailed
+from pandad.api.tokens.discovery import FetchFailed
 from pandad.api.tokens.room import Tokens
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
@@ -53,13 +53,18 @@ from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.cycle import Cycle
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
+from pandad.console.hostkey import HostKeyError
+from pandad.console.room import Console
+from pandad.console.verb import Bench
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.reload import Reload
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.watchdog import SIGNS, Watchdog
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
@@ -72,6 +77,7 @@ from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.watcher import Watcher
+from pandad.operation import KeyLoops
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, sites, vault
@@ -85,6 +91,7 @@ from pandad.userinterface.secrets import Secrets
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
 GARBAGE_OBJECTS = 20_000  # that may wait for the collector: a few MB
+SOURCES = frozenset({"queues"})  # loops that read what somebody else keeps
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
 
 
@@ -124,8 +131,8 @@ def makeService(options: Options) -> MultiService:
     # would let every deadline pass at once.
     reactor.seconds = time.monotonic
     try:
-        pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError) as error:
+        pandad = Pandad(reactor, options.config, lambda: load(options["config"]))
+    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError, systemd.WrongSocket, HostKeyError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -144,9 +151,13 @@ class Pandad(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Config) -> None:
+    def __init__(self, reactor: Any, config: Config, again: Callable[[], Config] | None = None) -> None:
         super().__init__()
         self._reactor, self._config = reactor, config
+        self._stopping = False
+        server = config.server
+        wanted = systemd.Wanted("tls", server.tls_port), systemd.Wanted("http", server.http_port)
+        self._passed = systemd.passed(wanted, systemd.inherited())
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
         self._before: Any = signal.SIG_DFL  # what SIGHUP did
@@ -163,6 +174,17 @@ class Pandad(MultiService):
             GridFiles(tls.host_certificate, tls.host_key, tls.ca_directory, tls.vomsdir),
             accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
         self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
+        self._tls_loop = Loop(reactor, "tls reload", tls.reload_s, self._tls_watch.run_once)
+        keys = KeyLoops(reactor, self._tokens)
+        keys.setServiceParent(self)
+        self.reload = Reload(reactor, {
+            "the configuration": operation.reload_settings(config, again or (lambda: config)),
+            "certificates": operation.reload_certificates(self._tls_watch, self._tls_loop),
+            "token issuers": operation.reload_tokens(self._tokens, keys),
+            "queues": operation.wake(self._loops, SOURCES)}, systemd.tell)
+        bench = Bench(store=self._store, loops=self._loops, holder=self._leases.holder, complaints=self._complaints,
+                      reload=self.reload, seconds=reactor.seconds, python={"pandad": self} if config.console.python else None)
+        Console(reactor, bench, config.console).setServiceParent(self)
         limits = config.limits
         self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
         self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
@@ -227,34 +249,35 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        watch = Loop(self._reactor, "tls reload", self._config.tls.reload_s, self._tls_watch.run_once)
-        watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(watch.wake))
-        for source in self._tokens.sources:
-            loop = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-            source.wake = loop.wake
-            loop.setServiceParent(self)
+        self._tls_loop.setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
+    def _hung_up(self) -> None:
+        Deferred.fromCoroutine(self.reload.run()).addErrback(lambda f: self.log.failure("the reload failed", failure=f))
+
     def stopService(self) -> Deferred[None]:
-        """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
+        """Refuse new connections, let rounds and calls under way end, give the leases back, close the database; cut what does not
+        end in [server] stop_s."""
+        self._stopping = True
+        systemd.tell("STOPPING=1")
         self._load.stop()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
-        return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
+        farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self._door)
+        return Deferred.fromCoroutine(operation.end(
+            self._reactor, self._config.server.stop_s, [d for d in closed if d is not None], super().stopService(), farewell,
+            self._leases if self._problem is None else None, self._store))
 
-    async def _close(self, ending: Sequence[Deferred[Any]]) -> None:
-        await gatherResults(ending, consumeErrors=True)
-        if self._problem is None:
-            with suppress(Unavailable):  # then the leases run out by themselves
-                await self._leases.release()
-        await self._store.close()
 
     def _listen(self) -> None:
         server = self._config.server
         try:
-            self._ports = [listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door),
-                           listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door)]
+            self._ports = [
+                listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door,
+                       self._passed.get("tls")),
+                listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door,
+                       self._passed.get("http"))]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
         tls_port, http_port = map(_number, self._ports)
@@ -282,16 +305,28 @@ class Pandad(MultiService):
             self._store.start()
             for loop in self._loops:
                 loop.setServiceParent(self)
-            _tell_systemd("READY=1")
+            self._show_life()
+            systemd.tell("READY=1", "STATUS=works")
+
+    def _show_life(self) -> None:
+        wanted_s = systemd.watchdog_s()
+        if wanted_s is not None:
+            body = Watchdog(self._loops, systemd.tell).run_once
+            Loop(self._reactor, "watchdog", wanted_s / SIGNS, body).setServiceParent(self)
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
             self.log.error("not ready: {problem}", problem=problem)
+            systemd.tell(f"STATUS=not ready: {problem}")
         self._problem = problem
 
     def _checks(self) -> Sequence[Check]:
         loops = (loop.complaint for loop in self._loops)
-        return (lambda: self._problem, self._database_complaint, self._tls_watch.complaint, *loops)
+        own = "this process stops" if self._stopping else self._problem
+        return (lambda: own, self._database_complaint, self._tls_watch.complaint, *loops)
+
+    async def _complaints(self) -> Sequence[str]:
+        return [sentence for check in self._checks() if (sentence := await asked(check)) is not None]
 
     async def _database_complaint(self) -> str | None:
         try:
@@ -320,10 +355,3 @@ def _write_whole(path: Path, text: str) -> None:
     draft.write_text(text, "utf-8")
     draft.replace(path)
 
-
-def _tell_systemd(message: str) -> None:
-    """Readiness for `Type=notify` units (sd_notify(3)); nothing where systemd did not ask."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            s.sendto(message.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)

@@ -19,7 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset(
-    {"config", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log"})
+    {"config", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log",
+     "tracing", "tables", "consoleconfig"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -33,7 +34,9 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "daemons": LOW,
     "api": LOW | SIBLINGS,
     "console": LOW | SIBLINGS | {"daemons"},
-    "service": LOW | SIBLINGS | {"api", "daemons", "console"},
+    "systemd": (),
+    "operation": LOW | {"api", "daemons", "systemd"},  # service manager
+    "service": LOW | SIBLINGS | {"api", "daemons", "console", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
     "cli": LOW | SIBLINGS | {"api", "daemons", "service", "embedded"},
 }

@@ -8,13 +8,18 @@ from typing import Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from pandad import tracing
 from pandad.spec.errors import Unavailable
+from pandad.tracing import Traced
 
 K = TypeVar("K", bound=Hashable)
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 MOST = 100  # questions in one round
+
+Asked = tuple[Q, Deferred[A], Traced | None]
+"""A question, who waits for its answer, and for which call."""
 
 
 class Batcher(Generic[K, Q, A]):
@@ -27,15 +32,16 @@ class Batcher(Generic[K, Q, A]):
     def __init__(self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A]]],
                  row: Callable[[Q], Hashable] | None = None) -> None:
         self._work, self._row = work, row
-        self._waiting: dict[K, list[tuple[Q, Deferred[A]]]] = {}  # kinds with a round under way
+        self._waiting: dict[K, list[Asked[Q, A]]] = {}  # kinds with a round under way
 
     def ask(self, kind: K, question: Q) -> Deferred[A]:
         """The answer, when it is durable. Fails with what the work raises for it."""
         answer: Deferred[A] = Deferred()
+        asked = question, answer, tracing.current.get()
         if kind in self._waiting:
-            self._waiting[kind].append((question, answer))
+            self._waiting[kind].append(asked)
         else:
-            self._waiting[kind] = [(question, answer)]
+            self._waiting[kind] = [asked]
             Deferred.fromCoroutine(self._rounds(kind))
         return answer
 
@@ -44,35 +50,36 @@ class Batcher(Generic[K, Q, A]):
             await self._round(kind, self._next(kind))
         del self._waiting[kind]
 
-    def _next(self, kind: K) -> list[tuple[Q, Deferred[A]]]:
+    def _next(self, kind: K) -> list[Asked[Q, A]]:
         """The oldest questions that may share a round; the others keep their order."""
-        taken: list[tuple[Q, Deferred[A]]] = []
-        kept: list[tuple[Q, Deferred[A]]] = []
+        taken: list[Asked[Q, A]] = []
+        kept: list[Asked[Q, A]] = []
         rows: set[Hashable] = set()
-        for pair in self._waiting[kind]:
-            row = self._row(pair[0]) if self._row is not None else len(taken)
+        for asked in self._waiting[kind]:
+            row = self._row(asked[0]) if self._row is not None else len(taken)
             if len(taken) == MOST or row in rows:
-                kept.append(pair)
+                kept.append(asked)
             else:
                 rows.add(row)
-                taken.append(pair)
+                taken.append(asked)
         self._waiting[kind] = kept
         return taken
 
-    async def _round(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]]) -> None:
+    async def _round(self, kind: K, round_: Sequence[Asked[Q, A]]) -> None:
+        tracing.current.set(tracing.together([call for _, _, call in round_]))  # not the call of the first round for ever
         try:
-            answers = await self._work(kind, [question for question, _ in pairs])
+            answers = await self._work(kind, [question for question, _, _ in round_])
         except Exception as error:
-            await self._failed(kind, pairs, error)
+            await self._failed(kind, round_, error)
             return
-        for (_, waiting), answer in zip(pairs, answers, strict=True):
+        for (_, waiting, _), answer in zip(round_, answers, strict=True):
             waiting.callback(answer)
 
-    async def _failed(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> None:
+    async def _failed(self, kind: K, round_: Sequence[Asked[Q, A]], error: Exception) -> None:
         """An outage is everybody's. Any other error is some question's: alone, each finds out whose."""
-        if isinstance(error, Unavailable) or len(pairs) == 1:
-            for _, waiting in pairs:
+        if isinstance(error, Unavailable) or len(round_) == 1:
+            for _, waiting, _ in round_:
                 waiting.errback(Failure(error))
             return
-        for pair in pairs:
-            await self._round(kind, [pair])
+        for asked in round_:
+            await self._round(kind, [asked])

@@ -57,6 +57,11 @@ class TokenAuthenticator:
         self._now_s, self._leeway_s = now_s, leeway_s
         self._known: dict[tuple[bytes, str], _Known] = {}  # by hash and host
 
+    def replace(self, catalogue: Catalogue, sources: Mapping[str, KeySource]) -> None:
+        """Other tokens are accepted from now on; what was remembered may not be."""
+        self._catalogue, self._sources = catalogue, sources
+        self._known.clear()
+
     async def authenticate(self, request: Any) -> Credential | None:
         """See IAuthenticator.
 

@@ -50,7 +50,7 @@ class KeySource:
     def __init__(self, clock: IReactorTime, fetch: Fetch, address: str, spellings: frozenset[str], config: TokensConfig) -> None:
         self.address, self.problem = address, ""
         self.wake: Callable[[], None] = lambda: None
-        self._clock, self._fetch, self._spellings, self._config = clock, fetch, spellings, config
+        self._clock, self._fetch, self.spellings, self._config = clock, fetch, spellings, config
         self._published: Published | None = None
         self._fetched_s = self._due_s = self._may_ask_s = clock.seconds()
         self._asked = False
@@ -85,7 +85,7 @@ class KeySource:
     async def _fetched(self) -> tuple[Published, list[str]]:
         document = _json(self.address, await self._fetch(self.address))
         issuer, address = _field(self.address, document, "issuer"), _field(self.address, document, "jwks_uri")
-        if issuer not in self._spellings:
+        if issuer not in self.spellings:
             raise FetchFailed(f"{self.address} is the configuration of another issuer, {ascii(issuer)[:200]}")
         if (refusal := configchecks.discovery(address)) is not None:
             raise FetchFailed(f"{self.address}: jwks_uri {refusal}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pandad.api.tokens import authconfig
 from pandad.api.tokens.accepted import Accepted, Catalogue, from_config
-from pandad.api.tokens.authconfig import AuthConfigs
+from pandad.api.tokens.authconfig import AuthConfigError, AuthConfigs
 from pandad.api.tokens.authenticator import TokenAuthenticator
 from pandad.api.tokens.denials import Denials
-from pandad.api.tokens.discovery import KeySource
+from pandad.api.tokens.discovery import FetchFailed, KeySource
 from pandad.api.tokens.fetch import Fetcher
 from pandad.taskbuffer.store import Store
 from pandad.tokenconfig import TokensConfig
@@ -25,15 +25,39 @@ class Tokens:
     """
 
     def __init__(self, reactor: Any, store: Store, config: TokensConfig, now_s: Callable[[], float]) -> None:
-        directory = config.auth_config_directory
-        files = authconfig.read(directory) if directory is not None else {}
-        accepted = (*(from_config(name, issuer) for name, issuer in config.issuers.items()),
-                    *(authconfig.accepted(directory, files) if directory is not None else ()))
+        self._reactor, self._config = reactor, config
+        files, accepted = _read(config)
         self.sources: Sequence[KeySource] = _sources(reactor, accepted, config) if accepted else ()
         self.denials = Denials(store)
         self.auth_configs = AuthConfigs(files)
         self.authenticator = TokenAuthenticator(
             Catalogue(accepted), {source.address: source for source in self.sources}, self.denials, now_s, config.leeway_s)
+
+
+    async def reload(self) -> str | None:
+        """Read the auth_config files again. Issuers that stay keep their keys; `sources` may have new ones, and miss old ones.
+
+        :return: what is wrong with them; then all stays as it was.
+        """
+        try:
+            files, accepted = _read(self._config)
+            found = _sources(self._reactor, accepted, self._config) if accepted else ()
+        except (AuthConfigError, FetchFailed) as error:
+            return str(error)
+        known = {source.address: source for source in self.sources}
+        self.sources = [
+            old if (old := known.get(new.address)) is not None and old.spellings == new.spellings else new for new in found]
+        self.auth_configs.replace(files)
+        self.authenticator.replace(Catalogue(accepted), {source.address: source for source in self.sources})
+        return None
+
+
+def _read(config: TokensConfig) -> tuple[dict[str, Mapping[str, Any]], tuple[Accepted, ...]]:
+    """The auth_config files, and what is accepted by them and by the configuration."""
+    directory = config.auth_config_directory
+    files = authconfig.read(directory) if directory is not None else {}
+    return files, (*(from_config(name, issuer) for name, issuer in config.issuers.items()),
+                   *(authconfig.accepted(directory, files) if directory is not None else ()))
 
 
 def _sources(reactor: Any, accepted: Sequence[Accepted], config: TokensConfig) -> Sequence[KeySource]:
