@@ -13,6 +13,7 @@ from types import MappingProxyType
 from pandad import configchecks
 from pandad.consoleconfig import ConsoleConfig
 from pandad.limitsconfig import LimitsConfig
+from pandad.logconfig import LogConfig as LogConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tokenconfig import TokensConfig
@@ -300,21 +301,6 @@ class LoopsConfig:
         10.0,
         low=1,
         high=HOUR_S,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogConfig:
-    """What pandad says about itself."""
-
-    level: str = setting(
-        "Least important level to write; read again on reload", "info", choices=("debug", "info", "warn", "error", "critical")
-    )
-    format: str = setting(
-        "text is for a person, json has one object a line; auto is json where systemd's journal reads, else text",
-        "auto", choices=("auto", "text", "json"))
-    file: Path | None = setting(
-        'Log file; "" is standard error, which the journal keeps', None, on_disk=configchecks.writable_place
     )
 
 

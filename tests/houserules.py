@@ -20,7 +20,7 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 # Modules that any room above may use.
 FLOOR = frozenset(
     {"config", "limitsconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log",
-     "tracing", "tables", "consoleconfig"})
+     "tracing", "tables", "consoleconfig", "logconfig"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 

@@ -23,8 +23,13 @@ class Rank(IntEnum):
     OPERATOR = 2  # changes things
 
     @property
-    def plural(self) -> str:
+    def single(self) -> str:
         """For sentences."""
+        return "an operator" if self is Rank.OPERATOR else "a reader"
+
+    @property
+    def plural(self) -> str:
+        """For sentences about all of them."""
         return f"{self.name.lower()}s"
 
 
@@ -48,7 +53,7 @@ class Peer:
     @property
     def described(self) -> str:
         """The end of each refusal."""
-        return f"you are {self.who} ({self.detail}), a {self.rank.name.lower()}, over {self.way}"
+        return f"you are {self.who} ({self.detail}), {self.rank.single}, over {self.way}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from pandad.console import looking, steering, telnet
+from pandad.console import looking, python, steering, telnet
 from pandad.console.desk import Desk
 from pandad.console.hostkey import host_key
 from pandad.console.local import Place
@@ -21,7 +21,7 @@ from pandad.daemons.loop import Loop
 SOCKET_RETRY_S = 5.0  # while another process has it
 BACKLOG = 10
 
-VERBS_OF = (looking, steering)  # to be imported is all that they need
+VERBS_OF = (looking, steering, python)  # to be imported is all that they need
 
 
 class Console(MultiService):

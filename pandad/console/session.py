@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from pandad.console.desk import Desk, Outcome
 from pandad.console.policy import Peer
-from pandad.console.python import END, Prompt
 
+if TYPE_CHECKING:
+    from pandad.console.prompt import Prompt
+
+END = "exit"  # of Python
 PROMPT, PYTHON, MORE = "pandad> ", ">>> ", "... "
 
 
@@ -25,11 +28,6 @@ class Session:
         self._work: Deferred[Outcome] | None = None
         self._python: Prompt | None = None
         self.prompt = PROMPT
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a line is being worked on."""
-        return self._work is not None
 
     @property
     def in_python(self) -> bool:
@@ -64,6 +62,8 @@ class Session:
         self._work = None
         names = self._desk.bench.python
         if outcome.good and outcome.answer.opens_python and names is not None:
+            from pandad.console.prompt import Prompt
+
             self._python, self.prompt = Prompt(names, self._later), PYTHON
         return self._reply(outcome)
 

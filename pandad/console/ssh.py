@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from twisted.conch.avatar import ConchUser
-from twisted.conch.checkers import readAuthorizedKeyFile
 from twisted.conch.error import ValidPublicKey
 from twisted.conch.insults.insults import ServerProtocol
 from twisted.conch.interfaces import IConchUser, ISession
@@ -52,7 +51,7 @@ def usable(text: bytes) -> Key:
     """
     try:
         key: Key = Key.fromString(text)
-    except BadKeyError as problem:
+    except (BadKeyError, ValueError) as problem:
         raise HostKeyError(f"[console] ssh_host_key is no key ({problem}); remove the file, and another is made") from None
     return key
 
@@ -99,10 +98,19 @@ class Keys:
             if (refusal := configchecks.trusted(self._files[rank])) is not None:
                 log.error("console: nobody comes in by these keys: {problem}", problem=refusal)
                 continue
-            with self._files[rank].open("rb") as lines:
-                for key in readAuthorizedKeyFile(lines):
-                    if key.isPublic() and (key.type() != "RSA" or key.size() >= SMALLEST_RSA_BITS):
-                        yield rank, key
+            for line in self._files[rank].read_bytes().splitlines():
+                key = _listed(line)
+                if key is not None:
+                    yield rank, key
+
+
+def _listed(line: bytes) -> Key | None:
+    """The key in a line of the form ``TYPE KEY COMMENT``; None if there is none that counts."""
+    try:
+        key = Key.fromString(line.strip())
+    except (BadKeyError, ValueError):
+        return None
+    return key if key.isPublic() and (key.type() != "RSA" or key.size() >= SMALLEST_RSA_BITS) else None
 
 
 def _fingerprint(key: Key) -> str:

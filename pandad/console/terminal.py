@@ -30,8 +30,10 @@ class Terminal(HistoricRecvLine):
 
     _session: Session | None = None
     _alarm: Any = None
+    _waits = False  # for an answer
 
     def __init__(self, reactor: Any, desk: Desk, whose: Callable[[Any], Peer]) -> None:
+        self._ahead: list[tuple[Any, Any]] = []
         self._reactor, self._desk, self._whose = reactor, desk, whose
 
     def connectionMade(self) -> None:
@@ -65,11 +67,15 @@ class Terminal(HistoricRecvLine):
             self._session.cancel()
 
     def keystrokeReceived(self, keyID: Any, modifier: Any) -> None:
-        """See RecvLine. While a line is worked on only Ctrl-C counts."""
-        if self._session is None or (self._session.is_busy and keyID != CTRL_C):
+        """See RecvLine. What is typed while a line is worked on is kept for later, but for Ctrl-C."""
+        if self._session is None:
             return
         self._heard()
-        super().keystrokeReceived(keyID, modifier)
+        if self._waits and keyID != CTRL_C:
+            if len(self._ahead) < LONGEST:
+                self._ahead.append((keyID, modifier))
+        else:
+            super().keystrokeReceived(keyID, modifier)
 
     def characterReceived(self, ch: bytes, moreCharactersComing: bool) -> None:
         """See RecvLine; a line has an end somewhere."""
@@ -86,6 +92,7 @@ class Terminal(HistoricRecvLine):
         elif not text and self._session is not None and not self._session.in_python:
             self._prompt()
         elif self._session is not None:
+            self._waits = True
             self._session.perform(text).addCallback(self._answered)
 
     def handle_TAB(self) -> None:
@@ -105,7 +112,11 @@ class Terminal(HistoricRecvLine):
     def _answered(self, reply: dict[str, Any]) -> None:
         if reply["text"]:
             self._write(reply["text"])
+        self._waits = False
         self._prompt()
+        ahead, self._ahead = self._ahead, []
+        for key in ahead:
+            self.keystrokeReceived(*key)
 
     def _write(self, text: str) -> None:
         self.terminal.write(text.replace("\n", "\r\n").encode("utf-8", "replace") + b"\r\n")
@@ -117,9 +128,9 @@ class Terminal(HistoricRecvLine):
 
     def _interrupt(self) -> None:
         assert self._session is not None
-        was_busy = self._session.is_busy
+        self._ahead = []
         self._session.cancel()
-        if not was_busy:
+        if not self._waits:
             self._clear_buffer()
             self.terminal.nextLine()
             self._prompt()

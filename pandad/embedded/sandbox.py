@@ -160,7 +160,8 @@ class Sandbox:
         users = {name: f'"{dn}"' for name, dn in SANDBOX_USERS.items()}
         draft = CONFIG.format(
             interface=INTERFACE, tls_port=tls_port, http_port=http_port, dsn=_toml(self.postgres.dsn), directory=self.directory,
-            console=_short(self.directory / "console"), pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO, endpoint=ENDPOINT)
+            console=_short(self.directory / "console"), pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO,
+            endpoint=ENDPOINT)
         self.config_file.write_text(draft, "utf-8")
 
     async def _prepare_database(self) -> None:

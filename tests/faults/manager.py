@@ -1,4 +1,4 @@
-"""What systemd does for a service, by its protocols: it keeps the listening sockets, passes them on, and is told how the service is."""
+"""What systemd does for a service, by its protocols: it keeps the listening sockets, passes them on, and is told how all is."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ class ManagedStand(Stand):
     async def stop(self) -> None:
         """See Stand."""
         await super().stop()
-        for each in (*self.sockets.values(), *(daemon.notes for daemon in self.daemons if isinstance(daemon, ManagedDaemon))):
+        for daemon in self.daemons:
+            assert isinstance(daemon, ManagedDaemon)
+            daemon.notes.close()
+        for each in self.sockets.values():
             each.close()
 
     def _add_daemon(self, number: int) -> None:
