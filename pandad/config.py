@@ -11,9 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
+from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
 from pandad.consoleconfig import ConsoleConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
+from pandad.queuesconfig import QueuesConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tokenconfig import TokensConfig
@@ -185,18 +187,6 @@ class UserInterfaceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerageConfig:
-    """The choice of a queue for each job."""
-
-    batch: int = setting("Jobs in one round", 1000, low=1, high=100_000)
-    weight: str = setting(
-        "PanDA's formula that ranks the queues which can take a job", "generic", choices=("generic", "analysis", "production"))
-    waiting_limit: int = setting(
-        "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
-        0, low=0, high=10**9)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataServiceConfig:
     """Input and output data."""
 
@@ -294,8 +284,13 @@ class LoopsConfig:
     caps_s: float = setting("Holds jobs back whose user or group is at a cap, and lets them go", 10.0, low=0.05, high=HOUR_S)
     ageing_s: float = setting("Raises the priority of user jobs that wait for days", 600.0, low=0.05, high=DAY_S)
     historian_s: float = setting("Moves ended jobs to the archive", 60.0, low=0.05, high=DAY_S)
+    queues_s: float = setting(
+        "Ends operators' words on queues whose time is over, and asks the sources of [queues] when that is due", 10.0,
+        low=0.05, high=HOUR_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
+    tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
+    traffic_s: float = setting("Stores what pilots asked for and got; in every process", 5.0, low=0.05, high=300)
     lease_s: float = setting(
         "A loop whose process fell silent goes to another after this, or after three of its periods if that is longer",
         10.0,
@@ -319,6 +314,7 @@ class Config:
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
+    queues: QueuesConfig = field(default_factory=QueuesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)

@@ -65,6 +65,11 @@ def directory(path: Path) -> str | None:
     return None
 
 
+def file_or_directory(path: Path) -> str | None:
+    """Either, that this user can read."""
+    return directory(path) if path.is_dir() else file(path)
+
+
 def certificate(path: Path) -> str | None:
     """A file that this user can read; and nobody else, if there is a key in it."""
     refusal = file(path)
@@ -177,6 +182,13 @@ def issuer(value: str) -> str | None:
 def discovery(value: str) -> str | None:
     """An address, or "" for the usual one."""
     return _url(value) if value else None
+
+
+def place(value: str) -> str | None:
+    """An address or the absolute path of a file; or "" for none."""
+    if "://" in value:
+        return _url(value)
+    return None if not value or value.startswith("/") else f'is {value!r}; write an address, or a path from / on'
 
 
 def fqan(value: str) -> str | None:

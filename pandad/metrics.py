@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 COUNTS: dict[str, int] = defaultdict(int)
 SECONDS: dict[str, float] = defaultdict(float)
@@ -35,3 +35,18 @@ def text() -> str:
     lines += ["# TYPE pandad_now gauge"]
     lines += [f'pandad_now{{name="{name}"}} {read():g}' for name, read in sorted(GAUGES.items())]
     return "\n".join(lines) + "\n"
+
+
+def labelled(series: Mapping[str, Sequence[tuple[Mapping[str, str], float]]]) -> str:
+    """Gauges with labels as the same kind of text: by name, the labels and the value of each sample."""
+    lines = []
+    for name, samples in series.items():
+        lines.append(f"# TYPE {name} gauge")
+        lines += [f"{name}{{{','.join(f'{key}={_quoted(value)}' for key, value in labels.items())}}} {number:g}"
+                  for labels, number in samples]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -7,16 +7,12 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
-from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.logger import Logger
 
 from pandad import log
 from pandad.api.farewell import Farewell
-from pandad.api.tokens.discovery import RETRY_S, KeySource
-from pandad.api.tokens.room import Tokens
-from pandad.api.x509.tlswatch import TlsWatch
 from pandad.config import Config, ConfigError
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
@@ -27,30 +23,6 @@ from pandad.taskbuffer.store import Store
 CLOSE_LIMIT_S = 1.0  # for each last word to the database, when all else is over
 
 _log = Logger()
-
-
-class KeyLoops(MultiService):
-    """A loop for each token issuer that keeps its keys fresh; `follow` after the issuers may have changed."""
-
-    def __init__(self, reactor: Any, tokens: Tokens) -> None:
-        super().__init__()
-        self._reactor, self._tokens = reactor, tokens
-        self._loops: dict[KeySource, Loop] = {}
-
-    def startService(self) -> None:
-        """See IService."""
-        super().startService()
-        self.follow()
-
-    def follow(self) -> None:
-        """Have loops for the issuers that are accepted now, and for no others."""
-        for source in self._tokens.sources:
-            if source not in self._loops:
-                loop = self._loops[source] = Loop(self._reactor, f"keys of {source.address}", RETRY_S, source.run_once)
-                source.wake = loop.wake
-                loop.setServiceParent(self)
-        for source in self._loops.keys() - set(self._tokens.sources):
-            self._loops.pop(source).disownServiceParent()
 
 
 def reload_settings(used: Config, again: Callable[[], Config]) -> Step:
@@ -72,24 +44,16 @@ def reload_settings(used: Config, again: Callable[[], Config]) -> Step:
     return settings
 
 
-def reload_certificates(watch: TlsWatch, loop: Loop) -> Step:
-    """The step that reads the TLS files again."""
+def reload_by(loop: Loop, problem: Callable[[], str]) -> Step:
+    """The step that has a loop read its files now.
 
-    async def certificates() -> str | None:
-        return await loop.run_now() or watch.problem or None
+    :param problem: what was wrong with them, "" if nothing.
+    """
 
-    return certificates
+    async def read() -> str | None:
+        return await loop.run_now() or problem() or None
 
-
-def reload_tokens(tokens: Tokens, loops: KeyLoops) -> Step:
-    """The step that reads the auth_config files again."""
-
-    async def token_issuers() -> str | None:
-        problem = await tokens.reload()
-        loops.follow()
-        return problem
-
-    return token_issuers
+    return read
 
 
 def wake(loops: Sequence[Loop], names: Container[str]) -> Step:

@@ -27,6 +27,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics, operation, systemd
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.farewell import Farewell
 from pandad.api.files import Files
@@ -40,35 +41,44 @@ from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tokens.authconfig import AuthConfigError
-from pandad.api.tokens.discovery import FetchFailed
+from pandad.api.tokens.discovery import RETRY_S, FetchFailed
 from pandad.api.tokens.room import Tokens
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
+from pandad.brokerage.advisor import Advisor
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.console.hostkey import HostKeyError
 from pandad.console.room import Console
 from pandad.console.verb import Bench
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
+from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
+from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.reload import Reload
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.daemons.watchdog import SIGNS, Watchdog
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
+from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -76,17 +86,23 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
 from pandad.jobdispatcher.lending import Lending
+from pandad.jobdispatcher.order import Order
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
-from pandad.operation import KeyLoops
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, sites, vault
+from pandad.taskbuffer import migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
+from pandad.userinterface.dryrun import DryRun
+from pandad.userinterface.explain import Explain as Reasons
 from pandad.userinterface.jobs import Jobs
+from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.standing import Sources
 
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
@@ -122,7 +138,7 @@ class Options(UsageOptions):
 def makeService(options: Options) -> MultiService:
     """The daemon as a service, for twistd.
 
-    :raise UsageError: the certificates, the token issuers, or the keys of the secrets, cannot be used.
+    :raise UsageError: the certificates, the authorities, the token issuers, or the keys of the secrets, cannot be used.
     """
     from twisted.internet import reactor as chosen  # not before twistd had its say on which reactor
 
@@ -132,7 +148,8 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config, lambda: load(options["config"]))
-    except (TlsConfigError, AuthConfigError, FetchFailed, vault.KeyFileError, systemd.WrongSocket, HostKeyError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError, systemd.WrongSocket,
+            HostKeyError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -167,7 +184,12 @@ class Pandad(MultiService):
         self._grants = _grants(config.identity)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
+        self._keys = KeyLoops(reactor, RETRY_S)
+        self._keys.setServiceParent(self)
+        self._tokens.changed = self._follow_issuers
+        self._follow_issuers()
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -175,42 +197,58 @@ class Pandad(MultiService):
             accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
         self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
         self._tls_loop = Loop(reactor, "tls reload", tls.reload_s, self._tls_watch.run_once)
-        keys = KeyLoops(reactor, self._tokens)
-        keys.setServiceParent(self)
+        self._issuers_loop = Loop(reactor, "issuers reload", tls.reload_s, self._tokens.run_once)
         self.reload = Reload(reactor, {
             "the configuration": operation.reload_settings(config, again or (lambda: config)),
-            "certificates": operation.reload_certificates(self._tls_watch, self._tls_loop),
-            "token issuers": operation.reload_tokens(self._tokens, keys),
+            "certificates": operation.reload_by(self._tls_loop, lambda: self._tls_watch.problem),
+            "token issuers": operation.reload_by(self._issuers_loop, lambda: self._tokens.problem),
             "queues": operation.wake(self._loops, SOURCES)}, systemd.tell)
-        bench = Bench(store=self._store, loops=self._loops, holder=self._leases.holder, complaints=self._complaints,
-                      reload=self.reload, seconds=reactor.seconds, python={"pandad": self} if config.console.python else None)
+        sources = self._sources()
+        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops)
+        self._queue_reasons = QueueWhy(self._store, sources.advisor)
+        bench = Bench(store=self._store, loops=self._loops, reasons=self._reasons, queues=self._queue_reasons,
+                      holder=self._leases.holder, complaints=self._complaints, reload=self.reload, seconds=reactor.seconds,
+                      python={"pandad": self} if config.console.python else None)
         Console(reactor, bench, config.console).setServiceParent(self)
         limits = config.limits
         self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
-        self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
+        self._sites = build_sites(self._handlers(sources), self._authenticators().identify, self.active_url, reactor, self._load)
 
-    def _handlers(self) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares)
-        heartbeat, workers = Heartbeat(self._store), Workers(self._store)
+    def _handlers(self, sources: Sources) -> Sequence[object]:
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
+        accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
-            Job(Jobs(self._store, self._config.userinterface), dispatcher, debug),
+            Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
+            Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
-            Account(Accounts(self._store, self._vault)),
+            Account(accounts),
             LegacyCreds(lending),
             LegacyUser(debug, secrets),
             System(),
-            Metaconfig(),
+            Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(self._queue_description, lambda: dict(self._ddm.endpoints()), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text),
         )
         return *handlers, OpenApi(handlers)
+
+    def _follow_issuers(self) -> None:
+        self._keys.follow(self._tokens.sources)
+
+    def _sources(self) -> Sources:
+        """What the other rooms know, for those who ask why."""
+        return Sources(
+            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
+            suitability=Suitability(self._store, self._reactor),
+            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -219,7 +257,7 @@ class Pandad(MultiService):
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
         bodies = Bodies(
-            brokerage=Cycle(store, config.brokerage).run_once,
+            brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
@@ -227,17 +265,17 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
+            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
             rights=self._rights.run_once,
-            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once)
+            audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tally=Tally(store).run_once,
+            traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
         for loop in loops:
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
         return loops
-
-    async def _queue_description(self, name: str) -> dict[str, Any]:
-        return dict((await self._store.read("queue_description", sites.find, name)).description)
 
     def active_url(self) -> str:
         """Where active calls go."""
@@ -249,7 +287,8 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        self._tls_loop.setServiceParent(self)
+        for loop in (self._tls_loop, self._issuers_loop):
+            loop.setServiceParent(self)
         self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,16 @@ class Source:
     """
 
     def __init__(self, text: str, name: str) -> None:
-        self.name = name
-        is_json = name.endswith(".json") or text.lstrip().startswith("{")
-        self.data: dict[str, Any] = _parse_json(text, name) if is_json else _parse_toml(text, name)
-        scanner = _Scanner(text, json.loads if is_json else _toml_key)
-        scanner.value(()) if is_json else scanner.document()
-        self._lines = scanner.lines
+        self.name, self._text = name, text
+        self.is_json = name.endswith(".json") or text.lstrip().startswith("{")
+        self.data: dict[str, Any] = _parse_json(text, name) if self.is_json else _parse_toml(text, name)
+
+    @cached_property
+    def _lines(self) -> dict[Where, int]:
+        """Found out only for who has a mistake to point at: it takes longer than all the rest."""
+        scanner = _Scanner(self._text, json.loads if self.is_json else _toml_key)
+        scanner.value(()) if self.is_json else scanner.document()
+        return scanner.lines
 
     def line(self, path: Where) -> int:
         """The line, from 1, of the key at `path`; of what is around it when there is no such key."""
@@ -93,13 +98,29 @@ def _parse_toml(text: str, name: str) -> dict[str, Any]:
 
 
 def _parse_json(text: str, name: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as e:
-        raise SourceError(Problem(name, e.lineno, "", f"{e.msg}; see this line and the one before")) from None
+    data = json_in(text, name)
     if not isinstance(data, dict):
         raise SourceError(Problem(name, 1, "", 'is not a JSON object; put braces around: {"key": value}'))
     return data
+
+
+def json_in(text: str, name: str) -> Any:
+    """Any JSON value.
+
+    :raise SourceError: it is none, or one that is not to be kept: NaN, infinite, a number of thousands of digits.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as e:
+        raise SourceError(Problem(name, e.lineno, "", f"{e.msg}; see this line and the one before")) from None
+    except ValueError as e:
+        raise SourceError(Problem(name, 1, "", f"has a number that is none in JSON ({e}); leave it out")) from None
+    except RecursionError:
+        raise SourceError(Problem(name, 1, "", "is nested too deeply; nobody can read that")) from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")

@@ -8,13 +8,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import codewatch
 import pytest
+import secretwatch
 from pytest_twisted import async_yield_fixture, blockon
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from pandad.config import DatabaseConfig
 from pandad.embedded.pki import SandboxPki, make_sandbox_pki
@@ -93,8 +96,8 @@ async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[D
 
 @async_yield_fixture
 async def store(database: DatabaseConfig) -> AsyncIterator[Store]:
-    """A store on that database."""
-    opened = Store(reactor, database)
+    """A store on that database; with a password, which PostgreSQL does not ask for."""
+    opened = Store(reactor, replace(database, dsn=f"{database.dsn} password={secretwatch.MARK}"))
     yield opened
     await opened.close()
 
@@ -102,14 +105,19 @@ async def store(database: DatabaseConfig) -> AsyncIterator[Store]:
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
     """The sandbox's certificate authority, host certificate and users. Shared: tests that revoke make their own."""
-    return make_sandbox_pki(tmp_path_factory.mktemp("pki"))
+    made = make_sandbox_pki(tmp_path_factory.mktemp("pki"))
+    secretwatch.know(made.host_key, *made.directory.glob("*.proxy"), *made.directory.glob("*.cred"))
+    return made
 
 
 sys.addaudithook(codewatch.hook)
+globalLogPublisher.addObserver(secretwatch.observer)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """A test in which something became code, or was handed to a shell, has failed."""
+    """A test in which something became code, or was handed to a shell, or a secret was logged, has failed."""
     found, codewatch.findings[:] = sorted(set(codewatch.findings)), []
+    logged, secretwatch.findings[:] = list(secretwatch.findings), []
     assert not found, "code was made of data:\n" + "\n".join(found)
+    assert not logged, "a secret was logged:\n" + "\n".join(logged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pandad.config import SharesConfig
@@ -17,6 +17,7 @@ from pandad.spec.line import Line
 from pandad.spec.site import Queue, queue_from_description
 from pandad.taskbuffer import claims, jobs, lines, moves
 from pandad.taskbuffer.claims import Wanted
+from pandad.taskbuffer.decisions import NewDecision, Shared
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 
@@ -100,6 +101,14 @@ def a_pilot(**but: Any) -> Capability:
     """What a pilot on QUEUE takes: one job, of any size."""
     values: dict[str, Any] = {"queue": QUEUE, "holder": PILOT, "node": "node1.test"}
     return Capability(**{**values, **but})
+
+
+def a_decision(panda_id: int, chosen: str | None, verdicts: Sequence[Mapping[str, Any]] = ()) -> NewDecision:
+    """A decision with these verdicts, one dictionary per queue, as they are read."""
+    able = {str(v["queue"]): v["weight"] for v in verdicts if v["verdict"] == "ok"}
+    told = ("criterion", "have", "need", "text")
+    refused = [({key: v[key] for key in told}, [str(v["queue"])]) for v in verdicts if v["verdict"] != "ok"]
+    return NewDecision(panda_id, chosen, Shared.of(able, refused), able.get(chosen or ""))
 
 
 async def stored(txn: Transaction, /, specs: Sequence[JobSpec], owner: Identity = ALICE) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import Any, Protocol
 
@@ -51,7 +52,13 @@ class Authenticators:
             credential = await member.authenticate(request)
             if credential is not None:
                 return self._granted(credential)
-        return Caller(None, host=_host(request))
+        return _nobody(_host(request))
+
+
+@lru_cache(maxsize=1000)
+def _nobody(host: str) -> Caller:
+    """Who shows no credential, from that address."""
+    return Caller(None, host=host)
 
 
 Attributes = Callable[[PeerIdentity], VomsAttributes | None]

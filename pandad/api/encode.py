@@ -59,6 +59,11 @@ def as_json(result: Any, wants_json: bool) -> Reply:
     return Reply(json_bytes(result))
 
 
+def as_json_text(result: str, wants_json: bool) -> Reply:
+    """JSON that was written already, whatever the caller accepts."""
+    return Reply(result.encode())
+
+
 def as_form(result: Mapping[str, Any], wants_json: bool) -> Reply:
     """A urlencoded form, whatever the caller accepts. Structures in it become JSON text. Keys must need no quoting."""
     return Reply("&".join([f"{key}={_quoted(_form_text(value))}" for key, value in result.items()]).encode(), FORM)

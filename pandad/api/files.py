@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from pandad.api import encode
 from pandad.api.access import PUBLIC
@@ -14,7 +13,21 @@ from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 from pandad.spec.errors import NotFound
 
-Description = dict[str, Any]
+
+class IDescriptions(Protocol):
+    """JSON texts."""
+
+    async def queue(self, name: str) -> str:
+        """Of one queue; raises NotFound."""
+        ...
+
+    async def queues(self) -> str:
+        """Of all queues, by name."""
+        ...
+
+    async def endpoints(self) -> str:
+        """Of all storage endpoints, by name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +47,32 @@ class FileName:
 class Files:
     """All of them.
 
-    :param description: of a queue, as its pilots read it; raises NotFound.
-    :param endpoints: the storage endpoints by name, as pilots read them.
+    :param descriptions: of queues and endpoints, as pilots read them.
     :param cache_dir: sandboxes; None if this server keeps none.
     :param trf_dir: payload scripts; None if this server has none.
     """
 
-    def __init__(
-        self, description: Callable[[str], Awaitable[Description]], endpoints: Callable[[], Description],
-        cache_dir: Path | None, trf_dir: Path | None,
-    ) -> None:
-        self._description, self._endpoints = description, endpoints
+    def __init__(self, descriptions: IDescriptions, cache_dir: Path | None, trf_dir: Path | None) -> None:
+        self._descriptions = descriptions
         self._cache_dir, self._trf_dir = cache_dir, trf_dir
 
     @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN,
-           access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json)
-    async def schedconfig(self, caller: Caller, asked: QueueName) -> Description:
+           access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json_text)
+    async def schedconfig(self, caller: Caller, asked: QueueName) -> str:
         """The description of one queue."""
-        return await self._description(asked.queue)
+        return await self._descriptions.queue(asked.queue)
 
-    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=encode.as_json)
-    async def ddmendpoints(self, caller: Caller) -> Description:
+    @Route("/cache/schedconfig/pandaqueues.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS,
+           encode=encode.as_json_text)
+    async def pandaqueues(self, caller: Caller) -> str:
+        """The descriptions of all queues, by name, for Harvester's cacher."""
+        return await self._descriptions.queues()
+
+    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS,
+           encode=encode.as_json_text)
+    async def ddmendpoints(self, caller: Caller) -> str:
         """All storage endpoints."""
-        return self._endpoints()
+        return await self._descriptions.endpoints()
 
     @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
            encode=encode.as_file)

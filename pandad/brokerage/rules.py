@@ -1,37 +1,28 @@
-"""The rules: a small pure function per criterion, under PanDA's name for it, telling what the queue has and the job needs.
+"""The rules that need no more than the descriptions of a job and a queue: who fails one of them fails it at any time.
 
 Brokerage, and the explanation of a waiting job, use the same functions. 0 in a queue's limits means no limit (CRIC);
-criteria: PanDA generic, production and analysis brokers. What depends on how much work a queue has stands in loads.py.
+criteria: PanDA generic, production and analysis brokers. What depends on the job's data and its task stands in workrules.py, on
+how the queue does in loads.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
+from pandad.brokerage.criterion import No, Rule, criterion
 from pandad.spec.job import JobSpec
 from pandad.spec.platform import Platform
 from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 
-
-@dataclass(frozen=True, slots=True)
-class No:
-    """Why a queue cannot take a job; ``passed``: how many rules it passes before, so how near it comes."""
-
-    criterion: str
-    have: object
-    need: object
-    text: str
-    passed: int = 0
-
-
-Rule = Callable[[JobSpec, Queue], No | None]
+FitRule = Rule[[JobSpec, Queue]]
 
 ANALYSIS_LABELS = frozenset({"user", "panda"})
 NO_SOFTWARE = frozenset({"NULL", "None"})  # what clients write for none
 TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "rc_alrb"})
 
 
+@criterion("pinned", "the queue", "the queue that the submitter chose")
 def pinned(job: JobSpec, queue: Queue) -> No | None:
     """A job that names its queue goes nowhere else."""
     if job.is_pinned and job.computingSite != queue.name:
@@ -39,6 +30,7 @@ def pinned(job: JobSpec, queue: Queue) -> No | None:
     return None
 
 
+@criterion("status", "status of the queue", "online")
 def status(job: JobSpec, queue: Queue) -> No | None:
     """online takes all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
     if queue.status is QueueStatus.ONLINE:
@@ -50,6 +42,7 @@ def status(job: JobSpec, queue: Queue) -> No | None:
     return No("status", queue.status.value, "online", f"the queue is {queue.status}")
 
 
+@criterion("type", "type of the queue", "type of the job")
 def kind_of_work(job: JobSpec, queue: Queue) -> No | None:
     """A queue for production takes no analysis, and the other way round; tests go anywhere."""
     if queue.type in (QueueType.UNIFIED, QueueType.SPECIAL) or job.prodSourceLabel in TEST_LABELS:
@@ -60,27 +53,32 @@ def kind_of_work(job: JobSpec, queue: Queue) -> No | None:
     return No("type", queue.type.value, need.value, f"the queue is for {queue.type}, the job is {need}")
 
 
+@criterion("lowmemory", "maxrss of the queue, MB", "minRamCount, MB")
 def memory(job: JobSpec, queue: Queue) -> No | None:
     """The queue's memory per slot covers the job's."""
     return _at_most("lowmemory", job.minRamCount, queue.maxrss_mb, "MB of memory")
 
 
+@criterion("highmemory", "minrss of the queue, MB", "minRamCount, MB")
 def least_memory(job: JobSpec, queue: Queue) -> No | None:
     """A queue of large slots is not for small jobs."""
     return _at_least("highmemory", job.minRamCount, queue.minrss_mb, "MB of memory")
 
 
+@criterion("disk", "maxwdir of the queue, MB", "maxDiskCount and the input, MB")
 def disk(job: JobSpec, queue: Queue) -> No | None:
     """The queue's scratch space covers the job's, its input included."""
     need = job.maxDiskCount + (job.inputFileBytes or 0) // 2**20
     return _at_most("disk", need, queue.maxwdir_mb, "MB of scratch disk")
 
 
+@criterion("maxinputsize", "maxinputsize of the queue, MB", "inputFileBytes, MB")
 def input_size(job: JobSpec, queue: Queue) -> No | None:
     """The queue lets a job have so much input."""
     return _at_most("maxinputsize", (job.inputFileBytes or 0) // 2**20, queue.maxinput_mb, "MB of input")
 
 
+@criterion("cpucore", "corecount of the queue", "coreCount")
 def cores(job: JobSpec, queue: Queue) -> No | None:
     """The queue's slots have as many cores as the job wants, and are not kept for jobs of one core or of several."""
     need = max(job.coreCount or 1, 1)
@@ -91,16 +89,19 @@ def cores(job: JobSpec, queue: Queue) -> No | None:
     return _at_most("cpucore", need, queue.corecount, "cores")
 
 
+@criterion("shortwalltime", "maxtime of the queue, s", "maxWalltime or maxCpuCount, s")
 def walltime(job: JobSpec, queue: Queue) -> No | None:
     """The queue lets a job run long enough."""
     return _at_most("shortwalltime", _walltime_s(job), queue.maxtime_s, "s of wall time")
 
 
+@criterion("longwalltime", "mintime of the queue, s", "maxWalltime or maxCpuCount, s")
 def least_walltime(job: JobSpec, queue: Queue) -> No | None:
     """A queue for long jobs is not for one that says it is short."""
     return _at_least("longwalltime", _walltime_s(job), queue.mintime_s, "s of wall time")
 
 
+@criterion("cmtconfig", "cmtconfig of the queue", "cmtConfig")
 def platform(job: JobSpec, queue: Queue) -> No | None:
     """The queue has the job's platform; a queue that lists none takes any."""
     need = Platform.of(job.cmtConfig).platform
@@ -110,6 +111,7 @@ def platform(job: JobSpec, queue: Queue) -> No | None:
     return No("cmtconfig", listed, need, f"the queue has {listed}, the job needs {need}")
 
 
+@criterion("architecture", "architectures of the queue", "host part of cmtConfig")
 def architecture(job: JobSpec, queue: Queue) -> No | None:
     """The queue has the processors that the job names."""
     wanted = Platform.of(job.cmtConfig)
@@ -119,6 +121,7 @@ def architecture(job: JobSpec, queue: Queue) -> No | None:
     return No("architecture", have, wanted.needs, f"the queue has {have}, the job needs {wanted.needs}")
 
 
+@criterion("cache", "releases of the queue", "AtlasRelease or homepackage")
 def software(job: JobSpec, queue: Queue) -> No | None:
     """The queue has the job's release or package; a queue that lists none has any, a container brings its own."""
     named = [name for name in (job.AtlasRelease, job.homepackage) if name and name not in NO_SOFTWARE]
@@ -128,6 +131,7 @@ def software(job: JobSpec, queue: Queue) -> No | None:
     return No("cache", listed, need, f"the queue has {listed}, the job needs {need}")
 
 
+@criterion("storage", "astorages of the queue", "an endpoint for the files")
 def storage(job: JobSpec, queue: Queue) -> No | None:
     """The queue has storage for the job's files."""
     if job.inputs and not queue.endpoint_in:
@@ -137,6 +141,7 @@ def storage(job: JobSpec, queue: Queue) -> No | None:
     return None
 
 
+@criterion("excluded", "the queue", "queues to avoid")
 def excluded(job: JobSpec, queue: Queue) -> No | None:
     """The job does not come back to a queue that a retry rule made it avoid."""
     if queue.name in job.avoided:
@@ -145,15 +150,18 @@ def excluded(job: JobSpec, queue: Queue) -> No | None:
 
 
 # The last is the rule that says most of a queue which would fit otherwise.
-RULES: Sequence[Rule] = (
+RULES: Sequence[FitRule] = (
     pinned, status, kind_of_work, memory, least_memory, disk, input_size, cores, walltime, least_walltime, platform, architecture,
     software, storage, excluded)
 
 
 def refusal(job: JobSpec, queue: Queue) -> No | None:
     """The first rule that the queue fails for this job, None if it can take it."""
-    answers = ((passed, rule(job, queue)) for passed, rule in enumerate(RULES))
-    return next((replace(no, passed=passed) for passed, no in answers if no is not None), None)
+    for passed, rule in enumerate(RULES):
+        no = rule.check(job, queue)
+        if no is not None:
+            return replace(no, passed=passed)
+    return None
 
 
 def _at_most(criterion: str, need: int, limit: int, what: str) -> No | None:

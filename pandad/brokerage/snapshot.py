@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pandad.spec.facts import Ends, Link, Load, Pilots, Space, Usage
+from pandad.brokerage.inputs import Inputs, Work
+from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Space, Usage, Whereabouts
+from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
 
@@ -14,11 +16,28 @@ COUNTED = frozenset({JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED,
 
 
 @dataclass(frozen=True, slots=True)
+class Now:
+    """How a queue does. None: not known.
+
+    :param given: jobs that this round has given it already; they are among those of its load.
+    :param space: at the endpoint that its jobs write to.
+    """
+
+    load: Load = Load()
+    given: int = 0
+    pilots: Pilots | None = None
+    brake: Brake | None = None
+    space: Space | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All queues by name order, and what is known of them.
 
-    :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends: by queue.
+    :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends, brakes: by queue.
     :param space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
+    :param where: where the input of the jobs is. None: not known. :param moves: whether the data service brings what is missing.
+    :param read_from: the endpoints from which queues read.
     """
 
     queues: Sequence[Queue]
@@ -28,6 +47,13 @@ class Snapshot:
     space: Mapping[str, Space] = field(default_factory=dict)
     links: Mapping[tuple[str, str], Link] = field(default_factory=dict)
     usage: Mapping[int, Usage] = field(default_factory=dict)
+    brakes: Mapping[str, Brake] = field(default_factory=dict)
+    where: Whereabouts | None = None
+    moves: bool = True
+    read_from: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "read_from", frozenset(q.endpoint_in for q in self.queues if q.endpoint_in))
 
     def count(self, queue: str, *states: JobStatus) -> int:
         """Jobs of a queue in those states."""
@@ -44,3 +70,15 @@ class Snapshot:
             activated=self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING),
             running=self.count(queue, JobStatus.RUNNING),
             transferring=self.count(queue, JobStatus.TRANSFERRING))
+
+    def now(self, queue: Queue, given: int) -> Now:
+        """How a queue does, with the jobs that this round has given it. Of a queue whose pilots nobody saw, while those of others
+        were, it is known that there are none."""
+        pilots = self.pilots.get(queue.name, Pilots()) if self.pilots else None
+        return Now(self.load(queue.name, given), given, pilots, self.brakes.get(queue.name),
+                   self.space.get(queue.endpoint_out or ""))
+
+    def work(self, job: JobSpec) -> Work:
+        """What is known of a job."""
+        inputs = Inputs.of(job, self.where) if self.where is not None and job.inputs else None
+        return Work(job, inputs, self.usage.get(job.jediTaskID or 0))

@@ -58,16 +58,20 @@ class Client:
 
         :raise ClientError: says why there is none.
         """
-        return self._call("GET", f"/api/v1/{method}?{urlencode(query)}", None)
+        return self._call("GET", f"/api/v1/{method}?{urlencode(query)}", None).get("data")
 
     def post(self, method: str, **body: object) -> Any:
         """Call ``/api/v1/<method>`` with a JSON body; its data.
 
         :raise ClientError: says why there is none.
         """
+        return self.posted(method, **body).get("data")
+
+    def posted(self, method: str, **body: object) -> dict[str, Any]:
+        """The same with all that came: message and warnings too."""
         return self._call("POST", f"/api/v1/{method}", json.dumps(body).encode())
 
-    def _call(self, verb: str, target: str, body: bytes | None) -> Any:
+    def _call(self, verb: str, target: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=TIMEOUT_S, context=self._context
@@ -75,7 +79,7 @@ class Client:
         try:
             connection.request(verb, target, body, headers)
             response = connection.getresponse()
-            return unwrap(response.status, response.read())
+            return opened(response.status, response.read())
         except (OSError, http.client.HTTPException) as e:
             raise self._explained(e) from e
         finally:
@@ -110,7 +114,12 @@ def connect(environ: Mapping[str, str] = os.environ) -> Client:
 
 
 def unwrap(status: int, body: bytes) -> Any:
-    """The data of an envelope, its times as aware datetimes.
+    """The data of an envelope: see `opened`."""
+    return opened(status, body).get("data")
+
+
+def opened(status: int, body: bytes) -> dict[str, Any]:
+    """An envelope, its times as aware datetimes.
 
     :raise Refused: the server said no, or something that is not PanDA answered.
     """
@@ -123,7 +132,7 @@ def unwrap(status: int, body: bytes) -> Any:
         raise Refused(f"HTTP {status}, and not the answer of a PanDA server: {start or 'empty'}", status)
     if status != http.HTTPStatus.OK or not envelope["success"]:
         raise Refused(str(envelope.get("message") or f"HTTP {status} without a reason"), status)
-    return envelope.get("data")
+    return envelope
 
 
 def submission(jobs: Sequence[JobSpec]) -> str:

@@ -11,10 +11,10 @@ from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, as_operator, on_store
 from pandad.settings import nearest
 from pandad.spec.errors import PandadError
-from pandad.taskbuffer import audit, fsck
+from pandad.taskbuffer import fsck
 from pandad.taskbuffer.fsck import INVARIANTS, Report
 from pandad.taskbuffer.invariant import Invariant
-from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.store import Store
 from pandad.tomlsource import SourceError
 
 CLEAN, FOUND, NOT_RUN = 0, 1, 2
@@ -93,14 +93,8 @@ def examined(args: argparse.Namespace) -> Outcome:
     """
     within = fsck.bounds(min(args.days, 100_000), args.gap if args.after_restore else 0)
 
-    async def repair(txn: Transaction) -> list[str]:
-        done = await fsck.repair(txn, within)
-        if done:
-            await audit.note(txn, as_operator()("fsck --repair", "; ".join(done)))
-        return done
-
     async def work(store: Store) -> Outcome:
-        repaired = await store.transact("fsck_repair", repair) if args.repair else []
+        repaired = await fsck.repair(store, within, as_operator()) if args.repair else []
         return Outcome(await fsck.examine(store, args.check or INVARIANTS, within), repaired)
 
     return on_store(args.config, work, LOOK_S)

@@ -9,10 +9,11 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pandad import reasons
 from pandad.cli.client import Client, ClientError, Unreachable, connect, submission
 from pandad.cli.description import jobs_of
 from pandad.cli.output import add_json, cell, facts, show, table
@@ -21,6 +22,7 @@ from pandad.spec.jobstatus import FINAL, JobStatus
 from pandad.tomlsource import read
 
 JOBS_PER_CALL = 5000  # PanDA's limit of job/submit
+PLACES_PER_CALL = 100  # that of job/try_brokerage
 POLL_S = 2
 RESENDS = 2
 PATIENCE_POLLS = 150  # this often may the server be out of reach in one go before --wait gives up
@@ -33,9 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     submit = _command(commands, "submit", _submit, "submit the jobs of a description (TOML or JSON)")
     submit.add_argument("file", type=Path, metavar="FILE")
-    submit.add_argument(
-        "--wait", action="store_true", help="until all have ended; success means all finished"
-    )
+    after = submit.add_mutually_exclusive_group()
+    after.add_argument("--wait", action="store_true", help="until all have ended; success means all finished")
+    after.add_argument("--dry-run", action="store_true", help="submit nothing: say where they would go, and why not elsewhere")
+    where = _command(commands, "where", _where, "say where the jobs of a description would go now; success means somewhere")
+    where.add_argument("file", type=Path, metavar="FILE")
     _command(commands, "show", _show, "show jobs").add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
     kill = _command(commands, "kill", _kill, "end jobs; one that a pilot has ends when its pilot was told")
     kill.add_argument("ids", type=_panda_id, nargs="+", metavar="ID")
@@ -44,11 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     debug = _command(commands, "debug", _debug, _DEBUG_TEXT)
     debug.add_argument("id", type=_panda_id, metavar="ID")
     debug.add_argument("what", nargs=argparse.REMAINDER, metavar="on | off | COMMAND", help="nothing: show what came back")
-    for name, act, text in (
-        ("why", _why, "say why a job is where it is"),
-        ("timeline", _timeline, "list what happened to a job"),
-    ):
-        _command(commands, name, act, text).add_argument("id", type=_panda_id, metavar="ID")
+    why = _command(commands, "why", _why, "say why a job is where it is, and what would change it")
+    why.add_argument("id", type=_panda_id, metavar="ID")
+    why.add_argument("--now", action="store_true", help="the verdicts of this moment, not those of the last decision")
+    why.add_argument("--log", action="store_true", help="also each queue's verdict, as PanDA's brokerage logs have it")
+    timeline = _command(commands, "timeline", _timeline, "list what happened to a job")
+    timeline.add_argument("id", type=_panda_id, metavar="ID")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,11 +75,29 @@ def _panda_id(text: str) -> int:
     return int(text)
 
 
-def _submit(args: argparse.Namespace, client: Client) -> int:
+def _described(file: Path) -> list[JobSpec]:
     owner = os.environ.get("PANDA_NICKNAME") or getpass.getuser()
-    jobs = jobs_of(read(args.file), scope=f"user.{owner}", run=uuid.uuid4().hex[:8])
+    jobs = jobs_of(read(file), scope=f"user.{owner}", run=uuid.uuid4().hex[:8])
     for job in jobs:
         job.creationHost = socket.gethostname()
+    return jobs
+
+
+def _where(args: argparse.Namespace, client: Client) -> int:
+    found = [each for part in _batches(_described(args.file), PLACES_PER_CALL)
+             for each in client.post("job/try_brokerage", jobs=submission(part))]
+    show(args, found, "\n\n".join(reasons.of_place(each) for each in found))
+    return 0 if all(each["queue"] for each in found) else 1
+
+
+def _batches(jobs: Sequence[JobSpec], size: int) -> Iterator[Sequence[JobSpec]]:
+    return (jobs[start : start + size] for start in range(0, len(jobs), size))
+
+
+def _submit(args: argparse.Namespace, client: Client) -> int:
+    if args.dry_run:
+        return _where(args, client)
+    jobs = _described(args.file)
     rows = sent(client, jobs)
     ids = [row["PandaID"] for row in rows if row["PandaID"]]
     taken = len(ids) == len(jobs)
@@ -92,10 +115,12 @@ def sent(client: Client, jobs: Sequence[JobSpec]) -> list[dict[str, Any]]:
     :raise ClientError: says which of them were taken before, if any.
     """
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(jobs), JOBS_PER_CALL):
-        part = jobs[start : start + JOBS_PER_CALL]
+    for part in _batches(jobs, JOBS_PER_CALL):
         try:
-            rows += accepted(part, _posted(client, part))
+            answer = _posted(client, part)
+            rows += accepted(part, answer.get("data"))
+            if answer.get("message"):
+                print(f"pandad: {cell(answer['message'])}", file=sys.stderr)
         except ClientError as e:
             if not rows:
                 raise
@@ -104,16 +129,16 @@ def sent(client: Client, jobs: Sequence[JobSpec]) -> list[dict[str, Any]]:
     return rows
 
 
-def _posted(client: Client, jobs: Sequence[JobSpec]) -> Any:
-    """The answer to one call. If none comes it is sent again, under the same id, so that the jobs are stored once."""
+def _posted(client: Client, jobs: Sequence[JobSpec]) -> dict[str, Any]:
+    """The whole answer to one call. If none comes it is sent again, under the same id, so that the jobs are stored once."""
     text, request_id = submission(jobs), uuid.uuid4().hex
     for _ in range(RESENDS):
         try:
-            return client.post("job/submit", jobs=text, request_id=request_id)
+            return client.posted("job/submit", jobs=text, request_id=request_id)
         except Unreachable as e:
             print(f"pandad: {e}; sending again", file=sys.stderr)
             time.sleep(POLL_S)
-    return client.post("job/submit", jobs=text, request_id=request_id)
+    return client.posted("job/submit", jobs=text, request_id=request_id)
 
 
 def accepted(jobs: Sequence[JobSpec], answer: Any) -> list[dict[str, Any]]:
@@ -269,24 +294,10 @@ def debug_output(found: Mapping[str, Any]) -> str:
 
 
 def _why(args: argparse.Namespace, client: Client) -> int:
-    why = client.get("job/why", job_id=args.id)
-    show(args, why, explanation(why))
+    why = client.get("job/why", job_id=args.id, **({"now": "true"} if args.now else {}))
+    log = "\n\n" + reasons.log_of(why.get("queues") or ()) if args.log else ""
+    show(args, why, reasons.of_job(why) + log)
     return 0
-
-
-def explanation(why: Mapping[str, Any]) -> str:
-    """The answer of job/why as a sentence, and what the broker thought of each queue."""
-    text = cell(why.get("summary")) + "\n"
-    text += facts(
-        (key.replace("_", " "), why.get(key)) for key in ("jobStatus", "since", "waits_for", "decided_at")
-    )
-    attempts = why.get("attempts") or []
-    if attempts:
-        ends = ("attemptNr", "at", "event", "why")
-        text += "\n\n" + table(ends, [[attempt.get(key) for key in ends] for attempt in attempts])
-    queues = why.get("queues") or []
-    keys = ("queue", "verdict", "criterion", "have", "need", "text")
-    return text + ("\n\n" + table(keys, [[q.get(key) for key in keys] for q in queues]) if queues else "")
 
 
 def _timeline(args: argparse.Namespace, client: Client) -> int:

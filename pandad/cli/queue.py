@@ -1,23 +1,32 @@
-"""``pandad queue``: add, list and switch queues, in the store, as the operator of this host."""
+"""``pandad queue``: add, import, list, switch and remove queues, in the store, as the operator of this host."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pandad.cli.output import add_json, show, table
+from pandad import reasons
+from pandad.cli import queueimport
+from pandad.cli.client import connect
+from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store, operator
+from pandad.cli.user import moment
 from pandad.settings import nearest
+from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import audit, sites
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer.facts import counts
+from pandad.taskbuffer.sites import Standing
+from pandad.taskbuffer.store import Transaction
 from pandad.tomlsource import Problem, Source, SourceError, Where, read
 
-STATE = "ACTIVE"  # CRIC's word for a queue that exists; pilots refuse any other
-SCRATCH_MB = 20_000  # maxwdir must be there for pilots
+OF_SOURCE = "source"  # in place of a status: what its source says
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,15 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = commands.add_parser("add", help="add or replace queues", description=text)
     add.add_argument("file", type=Path, metavar="FILE")
     add.set_defaults(act=_add)
+    queueimport.add_arguments(commands)
     ls = commands.add_parser("ls", help="list the queues")
     ls.set_defaults(act=_ls)
-    change = commands.add_parser("set", help="change whether a queue takes work")
-    change.add_argument("name", metavar="NAME")
-    change.add_argument("changes", nargs="+", metavar="KEY=VALUE", help='status=brokeroff reason="why"')
+    look = commands.add_parser("show", help="everything about one queue")
+    look.set_defaults(act=_show)
+    text = "change whether a queue takes work, whatever its source says; status=source lets that count again"
+    change = commands.add_parser("set", help="change whether a queue takes work", description=text)
     change.set_defaults(act=_set)
-    for command in (add, ls, change):
+    remove = commands.add_parser("rm", help="remove a queue that is offline and has no jobs")
+    remove.set_defaults(act=_rm)
+    for command in (look, change, remove):
+        command.add_argument("name", metavar="NAME")
+    change.add_argument("changes", nargs="+", metavar="KEY=VALUE", help='status=brokeroff reason="why" until=2h')
+    for command in (add, ls, look, change, remove):
         add_json(command)
         add_config(command)
+    why = commands.add_parser("why", help="say what is up with a queue, through the API: who asks there, what it refuses")
+    why.add_argument("name", metavar="NAME")
+    why.set_defaults(act=_why)
+    add_json(why)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,38 +67,65 @@ def run(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> int:
     queues = queues_of(read(args.file))
 
-    async def put_all(store: Store) -> None:
-        async def put(txn: Any) -> None:
-            for queue in queues:
-                await sites.put(txn, queue, operator())
-                await audit.note(txn, as_operator()("put queue", queue.name))
+    async def put(txn: Transaction) -> None:
+        for queue in queues:
+            await sites.put(txn, queue, operator())
+            await audit.note(txn, as_operator()("put queue", queue.name))
 
-        await store.transact("queue_add", put)
-
-    on_store(args.config, put_all)
-    _print(args, queues)
+    on_store(args.config, lambda store: store.transact("queue_add", put))
+    rows = [short_row(queue) for queue in queues]
+    show(args, rows, table(tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "there are no queues")
     return 0
 
 
 def _ls(args: argparse.Namespace) -> int:
-    async def find_all(store: Store) -> list[Queue]:
-        return await store.read("queue_ls", sites.find_all)
+    rows = on_store(args.config, lambda store: store.read("queue_ls", _rows))
+    header = ("queue", "site", "status", "reason", "set_by", "until", "jobs", "cores", "memory_mb", "source")
+    show(args, rows, table(header, [tuple(row[key] for key in header) for row in rows]) if rows else "there are no queues")
+    return 0
 
-    _print(args, on_store(args.config, find_all))
+
+async def _rows(txn: Transaction, name: str | None = None) -> list[dict[str, Any]]:
+    """Of all queues, or of one."""
+    jobs = {queue: sum(by_status.values()) for queue, by_status in (await counts(txn)).items()}
+    return [row_of(found, jobs.get(found.queue.name, 0)) for found in await sites.standings(txn, name)]
+
+
+def _show(args: argparse.Namespace) -> int:
+    async def look(txn: Transaction) -> dict[str, Any]:
+        text = await sites.served(txn, args.name)
+        (row,) = await _rows(txn, args.name)
+        return {**row, "description": json.loads(text)}
+
+    found = on_store(args.config, lambda store: store.read("queue_show", look))
+    keys = [(key, json.dumps(value, ensure_ascii=False)) for key, value in sorted(found["description"].items())]
+    head = [(key, value) for key, value in found.items() if key != "description"]
+    show(args, found, f"{facts(head)}\n\n{facts(keys)}")
     return 0
 
 
 def _set(args: argparse.Namespace) -> int:
-    status, reason = change_of(args.changes)
+    wanted = change_of(args.changes)
 
-    async def set_status(store: Store) -> Queue:
-        async def change(txn: Any) -> Queue:
-            await audit.note(txn, as_operator()("set queue", f"{args.name} to {status}", reason))
-            return await sites.set_status(txn, args.name, status, reason, operator())
+    async def change(txn: Transaction) -> Queue:
+        word = wanted.status or "what its source says"
+        await audit.note(txn, as_operator()("set queue", f"{args.name} to {word}", wanted.reason))
+        if wanted.status is None:
+            return await sites.lift(txn, args.name)
+        return await sites.set_status(txn, args.name, wanted.status, wanted.reason, operator(), wanted.until)
 
-        return await store.transact("queue_set", change)
+    queue = on_store(args.config, lambda store: store.transact("queue_set", change))
+    show(args, [short_row(queue)], f"{queue.name} is {queue.status}")
+    return 0
 
-    _print(args, [on_store(args.config, set_status)])
+
+def _rm(args: argparse.Namespace) -> int:
+    async def remove(txn: Transaction) -> None:
+        await audit.note(txn, as_operator()("remove queue", args.name))
+        await sites.remove(txn, args.name)
+
+    on_store(args.config, lambda store: store.transact("queue_rm", remove))
+    show(args, {"removed": args.name}, f"{args.name} is removed")
     return 0
 
 
@@ -96,7 +143,7 @@ def queues_of(source: Source) -> list[Queue]:
     queues, problems = [], []
     for path, description in tables.items():
         try:
-            queues.append(queue_from_description(completed(description)))
+            queues.append(queue_from_description(_whole(description)))
         except BadRequest as e:
             problems.append(_problem(source, (*path, e.key), e.problem))
     if problems:
@@ -108,43 +155,84 @@ def _problem(source: Source, path: Where, text: str) -> Problem:
     return source.problem(path, text if ";" in text else f"{text}; see CRIC's schedconfig for what it may be")
 
 
-def completed(description: Mapping[str, Any]) -> dict[str, Any]:
-    """A description with those keys that a pilot demands and a short text leaves out."""
-    name = description.get("nickname")
-    return {
-        "panda_resource": name,
-        "siteid": name,
-        "atlas_site": description.get("gstat") or name,
-        "status": QueueStatus.ONLINE.value,
-        "state": STATE,
-        "maxwdir": SCRATCH_MB,
-        **description,
-    }
+def _whole(description: dict[str, Any]) -> dict[str, Any]:
+    """With the keys that pilots demand; a description without a name has them made up, and is refused for that."""
+    return completed(description, description["nickname"]) if description.get("nickname") else description
 
 
-def change_of(words: list[str]) -> tuple[QueueStatus, str]:
-    """The status and the reason in ``status=S reason=TEXT``; the reason may be left out.
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """``status``: None: what the source says."""
+
+    status: QueueStatus | None
+    reason: str = ""
+    until: datetime | timedelta | None = None
+
+
+def change_of(words: list[str]) -> StatusChange:
+    """What ``status=S reason=TEXT until=TIME`` says; the status must be there.
 
     :raise BadRequest: says which word is wrong, and what to write.
     """
     pairs = dict(word.partition("=")[::2] for word in words)
+    known = ("status", "reason", "until")
     for key in pairs:
-        if key not in ("status", "reason"):
-            raise BadRequest(key, f"cannot be set; {nearest(key, ('status', 'reason'))}")
-    status = pairs.get("status", "")
-    if status not in list(QueueStatus):
-        raise BadRequest("status", f"is {status!r}; {nearest(status, QueueStatus)}")
-    return QueueStatus(status), pairs.get("reason", "")
+        if key not in known:
+            raise BadRequest(key, f"cannot be set; {nearest(key, known)}")
+    status, until = pairs.get("status", ""), pairs.get("until")
+    if status not in (*QueueStatus, OF_SOURCE):
+        raise BadRequest("status", f"is {status!r}; {nearest(status, (*QueueStatus, OF_SOURCE))}")
+    if status == OF_SOURCE:
+        if until is not None:
+            raise BadRequest("until", "is for a status that ends; leave it out")
+        return StatusChange(None, pairs.get("reason", ""))
+    return StatusChange(QueueStatus(status), pairs.get("reason", ""), None if until is None else time_of(until))
 
 
-def _print(args: argparse.Namespace, queues: list[Queue]) -> None:
-    rows = [row_of(queue) for queue in queues]
-    header = ("queue", "site", "status", "cores", "memory_mb", "disk_mb", "walltime_s", "platforms")
-    show(args, rows, table(header, [tuple(row.values()) for row in rows]) if rows else "there are no queues")
+def _why(args: argparse.Namespace) -> int:
+    why = connect().get("queue/why", queue=args.name)
+    show(args, why, reasons.of_queue(why))
+    return 0
 
 
-def row_of(queue: Queue) -> dict[str, Any]:
-    """What is shown of a queue; None where there is no limit."""
+_LASTING = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def time_of(text: str) -> datetime | timedelta:
+    """``2h``, ``30m``, ``3d`` from now, or a date.
+
+    :raise BadRequest: it is neither.
+    """
+    lasting = _LASTING.fullmatch(text)
+    if lasting is not None:
+        return timedelta(**{_UNITS[lasting[2]]: int(lasting[1])})
+    try:
+        return moment(text)
+    except argparse.ArgumentTypeError:
+        raise BadRequest("until", f"{text!r} is no time; write 2h, 3d, 2026-12-31 or 2026-12-31T18:00 (UTC)") from None
+
+
+def row_of(found: Standing, jobs: int | None) -> dict[str, Any]:
+    """What is shown of a queue; None where there is no limit, and for what is not so."""
+    word = found.override
+    return {
+        **short_row(found.queue),
+        "source_status": found.told.value,
+        "reason": found.why or None,
+        "set_by": word and word.set_by,
+        "set_at": word and word.set_at,
+        "until": word and word.until,
+        "jobs": jobs,
+        "source": found.source,
+        "gone": found.gone,
+        "changed_by": found.changed_by,
+        "changed": found.changed,
+    }
+
+
+def short_row(queue: Queue) -> dict[str, Any]:
+    """What a description says of size."""
     return {
         "queue": queue.name,
         "site": queue.site,
@@ -154,4 +242,5 @@ def row_of(queue: Queue) -> dict[str, Any]:
         "disk_mb": queue.maxwdir_mb or None,
         "walltime_s": queue.maxtime_s or None,
         "platforms": sorted(queue.platforms),
+        "resource_types": list(queue.resource_types),
     }

@@ -59,25 +59,38 @@ def on_store(config: Path, work: Callable[[Store], Awaitable[T]], statement_time
     :raise ConfigError: the configuration is wrong.
     :raise WrongSchema: the database was made by another version of pandad.
     """
+    database = load(config, on_this_host=False).database
+    database = replace(database, statement_timeout_s=statement_timeout_s or database.statement_timeout_s)
+    return on_store_and_net(database, lambda store, reactor: work(store))
 
-    async def checked(store: Store) -> T:
+
+def on_store_and_net(database: DatabaseConfig, work: Callable[[Store, Any], Awaitable[T]]) -> T:
+    """Run `work`, which gets the reactor too, on a database. Once in a process.
+
+    :raise WrongSchema: the database was made by another version of pandad.
+    """
+
+    async def checked(store: Store, reactor: Any) -> T:
         applied, known = await store.transact("cli_versions", migrate.versions)
         if applied != known:
             raise WrongSchema(applied, known)
-        return await work(store)
+        return await work(store, reactor)
 
-    database = load(config, on_this_host=False).database
-    return in_reactor(replace(database, statement_timeout_s=statement_timeout_s or database.statement_timeout_s), checked)
+    return _in_reactor(database, checked)
 
 
 def in_reactor(database: DatabaseConfig, work: Callable[[Store], Awaitable[T]]) -> T:
     """Run `work` on a database whatever its schema; its result or its error."""
+    return _in_reactor(database, lambda store, reactor: work(store))
+
+
+def _in_reactor(database: DatabaseConfig, work: Callable[[Store, Any], Awaitable[T]]) -> T:
     outcome: list[Any] = []
 
     async def session(reactor: Any) -> None:
         store = Store(reactor, database)
         try:
-            outcome.append(await work(store))
+            outcome.append(await work(store, reactor))
         finally:
             await store.close()
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from pandad.api.tokens.jose import Claims, opened
 from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store, operator
-from pandad.spec.errors import BadRequest, NotFound
+from pandad.cli.store import add_config, as_operator, on_store
+from pandad.spec.errors import BadRequest
 from pandad.spec.token import Denial, DenialKind
-from pandad.taskbuffer import audit, denials
+from pandad.taskbuffer import denials
 from pandad.taskbuffer.denials import Denied
-from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.store import Store
+from pandad.userinterface import administration
 
 SHOWN = ("iss", "sub", "jti", "aud", "name", "preferred_username", "groups", "wlcg.groups", "scope", "iat", "nbf", "exp")
 TIMES = frozenset({"iat", "nbf", "exp"})
@@ -71,12 +72,8 @@ def denial_of(issuer: str, subject: str | None, jti: str | None) -> Denial:
 def _deny(args: argparse.Namespace) -> int:
     denial = denial_of(args.issuer, args.subject, args.jti)
 
-    async def deny(txn: Transaction) -> None:
-        await denials.put(txn, denial, args.reason, operator())
-        await audit.note(txn, as_operator()("deny tokens", _words(denial), args.reason))
-
     async def put(store: Store) -> list[Denied]:
-        await store.transact("token_deny", deny)
+        await store.transact("token_deny", administration.deny_tokens, denial, args.reason, as_operator())
         return await store.read("token_ls", denials.find_all)
 
     _print(args, [each for each in on_store(args.config, put) if each.denial == denial])
@@ -86,20 +83,11 @@ def _deny(args: argparse.Namespace) -> int:
 def _allow(args: argparse.Namespace) -> int:
     denial = denial_of(args.issuer, args.subject, args.jti)
 
-    async def allow(txn: Transaction) -> None:
-        if not await denials.remove(txn, denial):
-            raise NotFound("denial of", _words(denial))
-        await audit.note(txn, as_operator()("allow tokens", _words(denial)))
-
     async def remove(store: Store) -> None:
-        await store.transact("token_allow", allow)
+        await store.transact("token_allow", administration.allow_tokens, denial, as_operator())
 
     on_store(args.config, remove)
     return 0
-
-
-def _words(denial: Denial) -> str:
-    return " ".join(filter(None, denial))
 
 
 def _ls(args: argparse.Namespace) -> int:

@@ -6,19 +6,22 @@ import os
 from collections import defaultdict
 from typing import Any
 
-from pandad import __version__, metrics
+import orjson
+
+from pandad import __version__, metrics, reasons
 from pandad.console.language import Arg, most, one_of, panda_id, text
 from pandad.console.policy import LOOK
 from pandad.console.verb import VERBS, Answer, Bench, Call, rows, verb
 from pandad.spec.errors import NotFound
-from pandad.spec.jobstatus import IN_SLOT, JobStatus
+from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
-from pandad.tables import facts, table
-from pandad.taskbuffer import audit, jobs, loops, sites
+from pandad.tables import facts as lines_of
+from pandad.tables import table
+from pandad.taskbuffer import audit, facts, jobs, loops, sites
 from pandad.userinterface import explain
 
-LIVE = frozenset(JobStatus)
 DAYS = 30  # of the audit
+WINDOW_S = 3600  # of the pilots
 
 _QUEUE = Arg("queue", text, "name of a queue", named=True, needed=False)
 _ID = Arg("panda_id", panda_id, "PandaID of a job")
@@ -48,17 +51,17 @@ async def status(bench: Bench, call: Call) -> Answer:
     data = {"version": __version__, "pid": os.getpid(), "holder": bench.holder, "ready": not complaints, "complaints": complaints,
             **gauges}
     said = "; ".join(complaints) or "ready"
-    return Answer(data, facts([("pandad", __version__), ("process", bench.holder), ("ready", said),
-                               *((name, f"{value:g}") for name, value in gauges.items())]))
+    return Answer(data, lines_of([("pandad", __version__), ("process", bench.holder), ("ready", said),
+                                                  *((name, f"{value:g}") for name, value in gauges.items())]))
 
 
 @verb("jobs", LOOK, _QUEUE)
 async def count_jobs(bench: Bench, call: Call, queue: str | None) -> Answer:
     """How many jobs there are at each queue, by state."""
-    found = await bench.store.read("console_jobs", sites.counts, LIVE)
-    counts = {name: states for name, states in sorted(found.items()) if queue in (None, name)}
-    states = [state for state in JobStatus if any(state in each for each in counts.values())]
-    shown = [(name, *(each.get(state, 0) for state in states)) for name, each in counts.items()]
+    found = await bench.store.read("console_jobs", facts.counts)
+    wanted = {name: states for name, states in sorted(found.items()) if queue in (None, name)}
+    states = [state for state in JobStatus if any(each.get(state) for each in wanted.values())]
+    shown = [(name, *(each.get(state, 0) for state in states)) for name, each in wanted.items()]
     return rows(("queue", *states), shown, "there are no jobs at any queue" if queue is None else f"there are no jobs at {queue}")
 
 
@@ -74,17 +77,27 @@ async def show_job(bench: Bench, call: Call, panda_id: int) -> Answer:
         "currentPriority", "coreCount", "minRamCount", "modificationHost", "creationTime", "startTime", "endTime")}
     columns = ("at", "event", "from", "to", "attemptNr", "who", "why")
     past = table(columns, [[each[name] for name in columns] for each in history])
-    return Answer({**shown, "history": history}, f"{facts(shown.items())}\n\n{past}")
+    return Answer({**shown, "history": history}, f"{lines_of(shown.items())}\n\n{past}")
 
 
-@verb("why", LOOK, _ID)
-async def why(bench: Bench, call: Call, panda_id: int) -> Answer:
-    """Why a job is where it is, and which queues cannot take it because of what."""
-    found: dict[str, Any] = await bench.store.read("console_why", explain.why, panda_id)
-    no = [(each.get("queue"), each.get("verdict"), each.get("criterion"), each.get("have"), each.get("need"))
-          for each in found.get("queues", ())]
-    listed = "\n\n" + table(("queue", "verdict", "criterion", "has", "job needs"), no) if no else ""
-    return Answer(found, f"{found['summary']}{listed}")
+@verb("why", LOOK, _ID, Arg("now", one_of(["yes"]), "the verdicts of this moment, not those of the last decision", named=True,
+                            needed=False))
+async def why(bench: Bench, call: Call, panda_id: int, now: str | None) -> Answer:
+    """Why a job is where it is, and what would change that."""
+    found = _plain(await bench.reasons.job(call.caller, panda_id, now is not None))
+    return Answer(found, reasons.of_job(found))
+
+
+@verb("queue why", LOOK, Arg("queue", text, "name of a queue"))
+async def queue_why(bench: Bench, call: Call, queue: str) -> Answer:
+    """What is up with a queue: who asks there, what waits, what it refuses."""
+    found = _plain(await bench.queues.queue(call.caller, queue))
+    return Answer(found, reasons.of_queue(found))
+
+
+def _plain(found: object) -> Any:
+    """As the API sends it."""
+    return orjson.loads(orjson.dumps(found, default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
 @verb("queues", LOOK, Arg("status", one_of([*QueueStatus]), "only queues that are so", named=True, needed=False))
@@ -97,13 +110,13 @@ async def list_queues(bench: Bench, call: Call, status: str | None) -> Answer:
 
 @verb("pilots", LOOK, _QUEUE)
 async def pilots(bench: Bench, call: Call, queue: str | None) -> Answer:
-    """What pilots have in hand at each queue, and what waits for them there."""
-    found = await bench.store.read("console_pilots", sites.counts, LIVE)
-    names = sorted({each.name for each in await bench.store.read("console_queues", sites.find_all)} | set(found))
-    slots = sorted(IN_SLOT)
-    shown = [(name, found.get(name, {}).get(JobStatus.ACTIVATED, 0), *(found.get(name, {}).get(state, 0) for state in slots))
-             for name in names if queue in (None, name)]
-    return rows(("queue", "ready for a pilot", *slots), shown, "there are no such queues")
+    """What pilots did at each queue in the last hour: calls for jobs, jobs they got, words on jobs, and why they got none."""
+    found = await bench.store.read("console_pilots", facts.pilots, WINDOW_S)
+    shown = [(name or "(unknown)", each.asked, each.served, each.heard, each.last, each.last_heard,
+              [f"{criterion} {calls}" for criterion, calls in sorted(each.refused.items(), key=lambda pair: -pair[1])])
+             for name, each in sorted(found.items()) if queue in (None, name)]
+    return rows(("queue", "asked", "got", "heard", "asked last", "heard last", "got none for"), shown,
+                "no pilot ever came" if queue is None else f"no pilot ever came to {queue}")
 
 
 @verb("loops", LOOK)

@@ -10,8 +10,9 @@ from pandad.console.policy import STEER
 from pandad.console.verb import Answer, Bench, Call, rows, verb
 from pandad.settings import nearest
 from pandad.spec.errors import BadRequest
-from pandad.spec.site import QueueStatus
+from pandad.spec.site import Queue, QueueStatus
 from pandad.taskbuffer import audit, loops, sites
+from pandad.taskbuffer.store import Transaction
 
 _NAME = Arg("queue", text, "name of a queue")
 _REASON = Arg("reason", text, "why; it stands in the audit and with the queue", named=True)
@@ -19,29 +20,31 @@ _REASON = Arg("reason", text, "why; it stands in the audit and with the queue", 
 
 @verb("drain", STEER, _NAME, _REASON)
 async def drain(bench: Bench, call: Call, queue: str, reason: str) -> Answer:
-    """Give a queue no more jobs (brokeroff); pilots still fetch those that are there."""
+    """Give a queue no more jobs (brokeroff), whatever its source says; pilots still fetch those that are there."""
     return await _set(bench, call, queue, QueueStatus.BROKEROFF, reason)
 
 
 @verb("undrain", STEER, _NAME, _REASON)
 async def undrain(bench: Bench, call: Call, queue: str, reason: str) -> Answer:
-    """Let a queue have jobs again (online)."""
-    return await _set(bench, call, queue, QueueStatus.ONLINE, reason)
+    """Let what a queue's source says of its status count again."""
+    return await _set(bench, call, queue, None, reason)
 
 
 @verb("queue set", STEER, _NAME, Arg("status", one_of([*QueueStatus]), "what it is to be"), _REASON)
 async def queue_set(bench: Bench, call: Call, queue: str, status: str, reason: str) -> Answer:
-    """Change whether a queue takes work, as `pandad queue set` does."""
+    """Decide whether a queue takes work, whatever its source says, as `pandad queue set` does."""
     return await _set(bench, call, queue, QueueStatus(status), reason)
 
 
-async def _set(bench: Bench, call: Call, name: str, status: QueueStatus, reason: str) -> Answer:
-    async def change(txn: Any) -> None:
-        await audit.note(txn, call.by("set queue", f"{name} to {status}", reason))
-        await sites.set_status(txn, name, status, reason, f"{call.peer.who}@{call.peer.host}")
+async def _set(bench: Bench, call: Call, name: str, status: QueueStatus | None, reason: str) -> Answer:
+    async def change(txn: Transaction) -> Queue:
+        await audit.note(txn, call.by("set queue", f"{name} to {status or 'what its source says'}", reason))
+        if status is None:
+            return await sites.lift(txn, name)
+        return await sites.set_status(txn, name, status, reason, f"{call.peer.who}@{call.peer.host}")
 
-    await bench.store.transact("console_queue_set", change)
-    return Answer({"queue": name, "status": status.value}, f"{name} is {status}: {reason}")
+    queue = await bench.store.transact("console_queue_set", change)
+    return Answer({"queue": name, "status": queue.status.value}, f"{name} is {queue.status.value}: {reason}")
 
 
 @verb("loop run", STEER, Arg("loop", text, "name of a loop, as `loops` lists it"))

@@ -13,6 +13,7 @@ from pandad.console.language import Arg
 from pandad.console.policy import Peer, Policy
 from pandad.daemons.loop import Loop
 from pandad.spec.act import Doer
+from pandad.spec.caller import Caller, Identity, Role
 from pandad.tables import table
 from pandad.taskbuffer.store import Store
 
@@ -52,6 +53,18 @@ class Reloads(Protocol):
     def run(self) -> Awaitable[Mapping[str, str]]: ...
 
 
+class JobReasons(Protocol):
+    """See userinterface.explain.Explain."""
+
+    async def job(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]: ...
+
+
+class QueueReasons(Protocol):
+    """See userinterface.queuewhy.QueueWhy."""
+
+    async def queue(self, caller: Caller, name: str) -> dict[str, Any]: ...
+
+
 Check = Callable[[], Awaitable[Sequence[str]]]
 
 
@@ -59,13 +72,16 @@ Check = Callable[[], Awaitable[Sequence[str]]]
 class Bench:
     """What verbs work with.
 
-    ``holder``: this process as holder of leases. ``complaints``: why it is not ready. ``reload``: reads files again.
+    ``reasons``, ``queues``: say why. ``holder``: this process as holder of leases. ``complaints``: why it is not ready.
+    ``reload``: reads files again.
     ``python``: what a Python prompt finds; None where there is none.
     ``sessions``: who is at the console, and since when (the clock's seconds).
     """
 
     store: Store
     loops: Sequence[Loop]
+    reasons: JobReasons
+    queues: QueueReasons
     holder: str
     complaints: Check
     reload: Reloads
@@ -80,6 +96,11 @@ class Call:
 
     peer: Peer
     by: Doer
+
+    @property
+    def caller(self) -> Caller:
+        """For what the API does too: whoever is at the console sees all."""
+        return Caller(Identity("console", self.peer.who), frozenset({Role.ADMIN}), host=self.peer.host)
 
 
 Body = Callable[..., Awaitable[Answer]]

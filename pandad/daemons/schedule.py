@@ -23,9 +23,12 @@ class Bodies:
     caps: Body
     ageing: Body
     historian: Body
+    queues: Body
     alive: Body
     rights: Body
     audit: Body
+    tally: Body
+    traffic: Body
 
 
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
@@ -39,9 +42,12 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
+        ("queues", bodies.queues, config.queues_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),
+        ("tally", bodies.tally, config.tally_s, True),
+        ("traffic", bodies.traffic, config.traffic_s, False),
     )
     return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
             for name, body, period_s, exclusive in table]

@@ -13,7 +13,7 @@ Copies = Mapping[FileName, Replica]
 
 def name_of(file: FileSpec) -> FileName:
     """The file's name in the data management system."""
-    return FileName(file.scope or "", file.lfn or "")
+    return FileName.of(file)
 
 
 async def locate(ddm: IDDM, wanted: Iterable[tuple[str | None, FileSpec]]) -> dict[str, Copies | Exception]:

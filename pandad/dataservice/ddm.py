@@ -7,17 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pandad.spec.errors import PandadError, Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class FileName:
-    """What names a file in the data management system."""
-
-    scope: str
-    lfn: str
-
-    def __str__(self) -> str:
-        return f"{self.scope}:{self.lfn}"
+from pandad.spec.facts import Space, Whereabouts
+from pandad.spec.file import FileName as FileName
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +30,31 @@ class UnknownEndpoint(PandadError):
 
 
 class IDDM(Protocol):
-    """What pandad needs of a data management system."""
+    """What pandad needs of a data management system.
+
+    ``moves``: whether it brings files to where a job needs them; else a job can only go where its input is.
+    """
+
+    moves: bool
 
     async def replicas(self, endpoint: str, names: Sequence[FileName]) -> Mapping[FileName, Replica]:
         """The copies of these files at an endpoint; a file without one is left out.
 
         :raise DDMUnavailable: not known now. :raise UnknownEndpoint: no such endpoint.
+        """
+        ...
+
+    async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+        """Where these files are, over all endpoints: many at once, and cheaper than `replicas`, for checksums are not wanted.
+
+        :raise DDMUnavailable: nothing is known now.
+        """
+        ...
+
+    async def space(self, endpoints: Sequence[str]) -> Mapping[str, Space]:
+        """The room at those endpoints; one of which it is not known is left out.
+
+        :raise DDMUnavailable: nothing is known now.
         """
         ...
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
 from pandad.dataservice.ddm import DDMUnavailable, FileName, Replica, UnknownEndpoint
+from pandad.spec.facts import Space, Whereabouts
 
 READ_BYTES = 1 << 20
 # Faults of one file, which must not hide the others: they mean that no copy can be had under its name.
@@ -38,6 +41,8 @@ def path_of(directory: Path, name: FileName) -> Path | None:
 class LocalDDM:
     """Endpoints that are directories of this machine (or a shared file system)."""
 
+    moves = False
+
     def __init__(self, reactor: IReactorThreads, directories: Mapping[str, Path]) -> None:
         self._reactor, self._directories = reactor, dict(directories)
 
@@ -49,6 +54,15 @@ class LocalDDM:
         found = await deferToThreadPool(
             self._reactor, self._reactor.getThreadPool(), _look, directory, endpoint, tuple(names))
         return {replica.name: replica for replica in found}
+
+    async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+        """Look for each file in each directory, in a thread."""
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _found, self._directories, tuple(names))
+
+    async def space(self, endpoints: Sequence[str]) -> Mapping[str, Space]:
+        """The file systems that the directories lie in, asked in a thread: one over the network may take its time."""
+        wanted = {name: self._directories[name] for name in endpoints if name in self._directories}
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _room, wanted)
 
     def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
         """One description per directory, with the file protocol that the `mv` copytool asks for."""
@@ -64,11 +78,49 @@ def describe(name: str, number: int, directory: Path) -> dict[str, Any]:
             "is_deterministic": True, "arprotocols": {activity: [protocol] for activity in activities}, "rprotocols": {}}
 
 
-def _look(directory: Path, endpoint: str, names: Sequence[FileName]) -> list[Replica]:
+def _closed(directory: Path, endpoint: str) -> str | None:
+    """Why nothing is known of what lies there."""
     if not directory.is_dir():
-        raise DDMUnavailable(f"the directory of {endpoint}, {directory}, is not there (mounted?)")
+        return f"the directory of {endpoint}, {directory}, is not there (mounted?)"
     if not os.access(directory, os.R_OK | os.X_OK):
-        raise DDMUnavailable(f"the directory of {endpoint}, {directory}, may not be entered")
+        return f"the directory of {endpoint}, {directory}, may not be entered"
+    return None
+
+
+def _found(directories: Mapping[str, Path], names: Sequence[FileName]) -> Whereabouts:
+    silent = {name: closed for name, directory in directories.items() if (closed := _closed(directory, name)) is not None}
+    copies: dict[FileName, dict[str, int]] = {}
+    for endpoint in directories.keys() - silent.keys():
+        for name in names:
+            path = path_of(directories[endpoint], name)
+            size = _size(path) if path is not None else None
+            if size is not None:
+                copies.setdefault(name, {})[endpoint] = size
+    return Whereabouts(copies, silent)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):  # what is wrong with one file hides no other; the activator says what it is
+        return None
+    return seen.st_size if stat.S_ISREG(seen.st_mode) else None
+
+
+def _room(directories: Mapping[str, Path]) -> dict[str, Space]:
+    found = {}
+    for endpoint, directory in directories.items():
+        if _closed(directory, endpoint) is None:
+            with suppress(OSError):  # it went away meanwhile
+                usage = shutil.disk_usage(directory)
+                found[endpoint] = Space(usage.total, usage.free)
+    return found
+
+
+def _look(directory: Path, endpoint: str, names: Sequence[FileName]) -> list[Replica]:
+    closed = _closed(directory, endpoint)
+    if closed is not None:
+        raise DDMUnavailable(closed)
     copies = ((name, path_of(directory, name)) for name in names)
     return [replica for name, path in copies if path is not None and (replica := _measured(endpoint, name, path))]
 

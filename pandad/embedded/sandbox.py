@@ -168,7 +168,7 @@ class Sandbox:
         store = Store(self._reactor, self.config.database)
         try:
             await store.transact("upgrade", migrate.upgrade)
-            await store.transact("sandbox_queue", _ensure_queue)
+            await store.transact("sandbox_queue", ensure_queue)
         finally:
             await store.close()
 
@@ -245,7 +245,7 @@ def _bound(probe: socket.socket, wished: int) -> int:
     return int(probe.getsockname()[1])
 
 
-async def _ensure_queue(txn: Transaction) -> None:
+async def ensure_queue(txn: Transaction) -> None:
     """The sandbox's own queue, if it is not there; one that was changed stays as it is."""
     try:
         await sites.find(txn, QUEUE)

@@ -7,32 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from pandad.config import SharesConfig
-from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.line import Line
+from pandad.spec.share import CAP_RELEASE, Capped, caps_of
 from pandad.taskbuffer import claims, lines, moves, turns
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "caps"
 BATCH = 1000  # jobs that one round holds back or lets go
-RELEASE_SHARE = 0.9  # of a cap: only below it jobs come back, or each end of a job would be two moves (PanDA: 0.9)
-
-
-@dataclass(frozen=True, slots=True)
-class Capped:
-    """Who has a cap: a user, by identity, or a working group, by name; and how many cores it is."""
-
-    who: Identity | str
-    cores: int
-
-    @property
-    def name(self) -> str:
-        """For a person."""
-        return f"group {self.who}" if isinstance(self.who, str) else f"user {self.who.subject}"
 
 
 class Caps:
@@ -62,10 +47,7 @@ class Caps:
         return cores
 
     def _capped(self, line: Line) -> Iterable[Capped]:
-        if self._config.user_cap:
-            yield Capped(line.owner, self._config.user_cap)
-        if line.working_group in self._config.group_caps:
-            yield Capped(line.working_group, self._config.group_caps[line.working_group])
+        return caps_of(line, self._config.user_cap, self._config.group_caps)
 
     async def _hold_back(self, txn: Transaction, capped: Capped, used: int) -> int:
         found = await (lines.of_group(txn, capped.who) if isinstance(capped.who, str) else lines.of_owner(txn, capped.who))
@@ -74,7 +56,7 @@ class Caps:
 
     async def _let_go(self, txn: Transaction, held: Sequence[Line], cores: Counter[Capped]) -> int:
         """Jobs for which there is room at all their caps, the first in order first."""
-        below = {line.id: line for line in held if all(cores[c] < RELEASE_SHARE * c.cores for c in self._capped(line))}
+        below = {line.id: line for line in held if all(cores[c] < CAP_RELEASE * c.cores for c in self._capped(line))}
         going: list[int] = []
         for panda_id, line_id in await turns.throttled_of(txn, list(below), BATCH):
             line = below[line_id]

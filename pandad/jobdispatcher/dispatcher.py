@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.matcher import MOST, Matcher
 from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.spec.caller import Caller, Role, compact_name
 from pandad.spec.capability import Capability
 from pandad.spec.errors import Forbidden, NotAuthenticated
@@ -39,8 +40,8 @@ def labels_for(label: str | None) -> tuple[str, ...]:
 class Dispatcher:
     """Gives jobs to pilots, and to Harvester for its workers."""
 
-    def __init__(self, store: Store, clock: IReactorTime, shares: SharesConfig) -> None:
-        self._store = store
+    def __init__(self, store: Store, clock: IReactorTime, shares: SharesConfig, traffic: Traffic | None = None) -> None:
+        self._store, self._traffic = store, traffic
         self._matcher = Matcher(store, clock, shares)
 
     async def acquire(self, caller: Caller, wanted: AcquireJobs, gone: Callable[[], bool] = lambda: False) -> list[ClaimedJob]:
@@ -52,7 +53,16 @@ class Dispatcher:
         :raise NotAuthenticated, Forbidden: who asks may not take such jobs.
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
-        return await self._matcher.ask(capability(caller, wanted), gone)
+        try:
+            pilot = capability(caller, wanted)
+        except (NotAuthenticated, Forbidden):
+            if self._traffic is not None:
+                self._traffic.turned_away(wanted.site_name)
+            raise
+        found = await self._matcher.ask(pilot, gone)
+        if self._traffic is not None and (found or not gone()):
+            self._traffic.asked(pilot, len(found), self._matcher.refusals)
+        return found
 
     async def statuses(self, ids: Sequence[int]) -> list[JobState | None]:
         """The states of those jobs in the order asked for; None where there is no such job."""

@@ -11,6 +11,7 @@ from pandad import metrics
 from pandad.jobdispatcher.backchannel import answered
 from pandad.jobdispatcher.guards import MEANINGS, Fence, Meaning, Verdict, fence, verdict
 from pandad.jobdispatcher.requests import JobUpdate
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.spec import errorcodes
 from pandad.spec.attribute import attributes_of
 from pandad.spec.caller import Caller, Identity, Role
@@ -42,8 +43,8 @@ class Word:
 class Heartbeat:
     """Takes updates of jobs from pilots."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
+        self._store, self._traffic = store, traffic
         self._batcher: Batcher[None, Word, str | None] = Batcher(self._together, row=lambda word: word.update.job_id)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
@@ -67,10 +68,10 @@ class Heartbeat:
             command = await self._batcher.ask(None, Word(who.subject, update))
             if command is not None:
                 return command
-        return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update)
+        return await self._store.transact("update_job_checked", _checked, caller, who, meaning, update, self._traffic)
 
     async def _together(self, _: None, words: Sequence[Word]) -> list[str | None]:
-        return await self._store.once("update_job", _apply, words)
+        return await self._store.once("update_job", _apply, words, self._traffic)
 
 
 def is_plain(update: JobUpdate) -> bool:
@@ -78,13 +79,15 @@ def is_plain(update: JobUpdate) -> bool:
     return update.attempt_nr is not None and not update.corrupted_files
 
 
-async def _apply(txn: Transaction, words: Sequence[Word]) -> list[str | None]:
+async def _apply(txn: Transaction, words: Sequence[Word], traffic: Traffic | None = None) -> list[str | None]:
     """The straight way, one statement: per word the command to answer, None if the job is not where the word expects it."""
     alike: dict[tuple[str, str], list[JobUpdate]] = defaultdict(list)
     for word in words:
         alike[word.update.job_status, word.who].append(word.update)
     moved = await moves.happen(txn, [_happening(MEANINGS[status], who, updates) for (status, who), updates in alike.items()])
     commands = {m.panda_id: m.command or NOTHING for m in moved}
+    if traffic is not None:
+        txn.after_commit(lambda: traffic.heard(m.queue for m in moved))
     if any(MEANINGS[word.update.job_status].reports and word.update.job_id in commands for word in words):
         txn.hint("adder")
     return [commands.get(word.update.job_id) for word in words]
@@ -95,7 +98,8 @@ def _happening(meaning: Meaning, who: str, updates: Sequence[JobUpdate]) -> Happ
     return moves.happening(meaning.event, changes, actor=Actor.PILOT, who=who, also_in=meaning.also_in)
 
 
-async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate) -> str:
+async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Meaning, update: JobUpdate,
+                   traffic: Traffic | None) -> str:
     """The careful way: look at the job first, and let nobody else near it until all is written."""
     job = await dispatched.look(txn, update.job_id)
     stranger = fence(job, update, who)
@@ -106,7 +110,7 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
     answer = answer_to(job, meaning)
     if answer is not None:
         return answer
-    (command,) = await _apply(txn, [Word(who.subject, replace(update, attempt_nr=job.attempt_nr))])
+    (command,) = await _apply(txn, [Word(who.subject, replace(update, attempt_nr=job.attempt_nr))], traffic)
     assert command is not None, f"job {update.job_id} was locked in {job.status}, and is not there"
     if update.corrupted_files:
         await files.mark_corrupted(txn, update.job_id, corrupted(update))

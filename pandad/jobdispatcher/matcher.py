@@ -17,6 +17,7 @@ from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Window
 from pandad.spec.capability import Capability
+from pandad.spec.facts import Refusal
 from pandad.spec.job import ClaimedJob
 from pandad.spec.line import Line
 from pandad.taskbuffer import claims, lines
@@ -62,6 +63,11 @@ class Matcher:
         :raise StoreUnavailable: try later; if jobs were taken all the same, their lease brings them back.
         """
         return self._batcher.ask(None, Asking(pilot, gone))
+
+    def refusals(self, pilot: Capability) -> list[Refusal]:
+        """What keeps a pilot from what waited at its queue when that was last read."""
+        window = self._windows.get(pilot.queue)
+        return window.refusals(pilot, self._shares) if window is not None else []
 
     async def _round(self, _: None, everybody: Sequence[Asking]) -> list[list[ClaimedJob]]:
         began = self._clock.seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +13,7 @@ from pandad import metrics
 from pandad.config import TimeoutsConfig
 from pandad.spec import errorcodes
 from pandad.spec.errors import Unavailable
-from pandad.spec.jobstatus import Actor, Event
+from pandad.spec.jobstatus import BEFORE_PILOT, Actor, Event
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Timeout
@@ -112,11 +113,12 @@ def outcome(row: Timeout, job: Overdue, limit_s: float, tries: int) -> tuple[Eve
         return Event.KILLED, _change(job, {}, "killed; its pilot fell silent")
     if row.event is Event.SENT_EXPIRED and not 0 < tries <= job.silences + 1:
         values = {"attemptNr": job.attempt_nr + 1, "holderanchor": None, "holdersubject": None}
-        return row.event, _change(job, values, f"no word from its pilot for {limit_s:g} s")
+        return row.event, replace(_change(job, values, f"no word from its pilot for {limit_s:g} s"), cause=_cause(row))
     event = Event.TIMED_OUT if row.event is Event.SENT_EXPIRED else row.event
     values = error(row, job, limit_s)
     waited = f"; {job.waits_for}" if job.waits_for else ""
-    return event, _change(job, values, f"{values[f'{row.fault.source}ErrorDiag']}{waited}")
+    change = _change(job, values, f"{values[f'{row.fault.source}ErrorDiag']}{waited}")
+    return event, change if job.status in BEFORE_PILOT else replace(change, cause=_cause(row))
 
 
 def failed(event: Event, change: Change, worker: str | None) -> Failed:
@@ -132,6 +134,10 @@ def error(row: Timeout, job: Overdue, limit_s: float) -> dict[str, object]:
     """What is written on a job past its limit."""
     return row.fault.values(state=job.status, changed=job.changed, heard=job.heard, ended=job.ended or job.heard,
                             hours=f"{limit_s / HOUR_S:g}", limit=_in_words(limit_s), files=job.files or "no file")
+
+
+def _cause(row: Timeout) -> str:
+    return f"{row.fault.source}:{row.fault.code}"
 
 
 def _in_words(limit_s: float) -> str:

@@ -5,9 +5,28 @@ Windows are given in seconds back from the instant at which the facts were read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from pandad.spec.file import FileName
+
+BUCKET_S = 300  # what happens is counted by so many seconds
+
+# A failed attempt that was over so soon, and cost its node next to nothing, is the mark of a broken node, which is free again at
+# once and eats the next job. Where stage-in and the start of a payload work they take minutes; a payload that ran used CPU time.
+FAST_S = 600
+FAST_CPU_S = 60
+
+USAGE_STEPS = 4  # buckets to each doubling of a quantity: a percentile is known to within a fifth
+
+UNKNOWN_QUEUE = ""  # under this name all queues are counted that do not exist
+
+# Why a pilot got nothing, beside the conditions of spec/capability.py.
+NOTHING = "nothing"  # no job waited
+CAP = "cap"          # its user or group had all its cores
+TAKEN = "taken"      # others were quicker
+ROLE = "role"        # it was no pilot's to ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,8 @@ class Pilots:
     :param asked: calls for jobs. :param served: jobs given out.
     :param refused: by criterion, calls that got nothing because of it; "nothing" where no job waited at all.
     :param last: when one asked last, ever.
+    :param heard: words of pilots on their jobs.
+    :param last_heard: when one spoke last of its job, ever.
     """
 
     window_s: int = 0
@@ -39,6 +60,52 @@ class Pilots:
     served: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     last: datetime | None = None
+    heard: int = 0
+    last_heard: datetime | None = None
+
+    @property
+    def calls(self) -> int:
+        """All calls of pilots (PanDA's SiteData: getJob and updateJob); none in three hours means that there is no pilot."""
+        return self.asked + self.heard
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What kept jobs from a pilot: what it had, and what the nearest of them needs.
+
+    :param lines: so many kinds of job are kept from it by this; 0 where it is not a matter of jobs.
+    """
+
+    criterion: str
+    lines: int = 0
+    have: object = None
+    need: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a pilot, or of several alike.
+
+    :param at: when one came last. :param demands: what it said of itself, by the names of spec/capability.py and without what it
+        did not say. :param jobs: how many the last one got.
+    :param refusals: if it got none, why; what kept most jobs from it first.
+    """
+
+    at: datetime
+    demands: Mapping[str, object]
+    jobs: int
+    refusals: Sequence[Refusal] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Jobs that pilots could take now, of one kind at one queue. ``label``: prodSourceLabel. ``cores``: of all of them."""
+
+    queue: str
+    resource_type: str
+    label: str
+    jobs: int
+    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +134,29 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where copies of files are.
+
+    :param copies: by file, the endpoints that have it and the bytes there; a file that is nowhere is left out.
+    :param silent: endpoints that did not answer, and why: what is there is not known.
+    """
+
+    copies: Mapping[FileName, Mapping[str, int]] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """From one storage endpoint, or site, to another.
 
     :param distance: 0 is the same place, more is further (Rucio's distances); None where nobody said.
-    :param backlog_bytes: what waits to be moved along it.
+    :param backlog_bytes: what waits to be moved along it. :param blocked: nothing may be moved along it.
     """
 
     distance: int | None = None
     backlog_files: int = 0
     backlog_bytes: int = 0
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +166,20 @@ class Usage:
     jobs: int
     walltime_s: int
     memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """A queue on which jobs failed fast, many of them, while they did not elsewhere: it gets test jobs only.
+
+    :param why: in figures, for a person. :param level: how many times in a row its test jobs failed.
+    :param until: before this it gets no test jobs either. :param tested: whether that has passed.
+    :param probes: PandaIDs of the test jobs that it got since then.
+    """
+
+    since: datetime
+    why: str
+    level: int
+    until: datetime
+    tested: bool
+    probes: tuple[int, ...] = ()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pandad.spec.job import JobSpec
 
-EXIT_CODE = "transExitCode"
-_COMPONENTS = ("exe", "pilot", "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup")  # the nearest to the payload first
+EXIT_CODE, PILOT = "transExitCode", "pilot"
+_COMPONENTS = ("exe", PILOT, "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup")  # the nearest to the payload first
 SOURCES = (EXIT_CODE, *_COMPONENTS)
 
 
@@ -32,6 +32,13 @@ def failures_of(job: JobSpec) -> list[Failure]:
     if job.transExitCode and job.transExitCode != "0":
         found.insert(0, Failure(EXIT_CODE, _number(job.transExitCode), job.transExitCode))
     return found
+
+
+def cause_of(job: JobSpec) -> str:
+    """By which error the attempt is counted, as source:code. The pilot's is the one that tells most."""
+    failures = failures_of(job)
+    worst = min(failures, key=lambda failure: failure.source != PILOT, default=Failure(PILOT, 0, ""))
+    return f"{worst.source}:{worst.code}"
 
 
 def _number(exit_code: str) -> int:

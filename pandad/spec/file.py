@@ -43,3 +43,19 @@ class FileSpec:
 
 
 FILE_ATTRIBUTES = attributes_of(FileSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """What names a file in the data management system."""
+
+    scope: str
+    lfn: str
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.lfn}"
+
+    @classmethod
+    def of(cls, file: FileSpec) -> FileName:
+        """The name of a job's file."""
+        return cls(file.scope or "", file.lfn or "")

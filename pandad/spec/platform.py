@@ -27,6 +27,11 @@ class Hardware:
 
     kind: str
     words: Mapping[str, frozenset[str]]
+    vram_mb: int = 0  # memory of a GPU, as far as CRIC says
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.kind == GPU
 
     def __str__(self) -> str:
         return " ".join([self.kind, *("/".join(sorted(words)) for words in self.words.values() if words)])
@@ -88,7 +93,15 @@ def _hardware(entry: Any) -> Hardware:
     if kind not in (CPU, GPU):
         raise BadRequest("architectures", f'has an entry that is neither a cpu nor a gpu: {entry!r}; write type = "cpu"')
     keys = CPU_KEYS if kind == CPU else GPU_KEYS
-    return Hardware(kind, {key: _words(entry.get(key)) for key in keys})
+    return Hardware(kind, {key: _words(entry.get(key)) for key in keys}, _vram_mb(entry.get("vram")) if kind == GPU else 0)
+
+
+def _vram_mb(value: object) -> int:
+    """CRIC has GB, as a number or as a text; 0 where it does not say."""
+    try:
+        return int(float(str(value or 0)) * 1024)
+    except (ValueError, OverflowError):
+        raise BadRequest("architectures", f"vram is {value!r}; write the GB of memory of a GPU, such as 40") from None
 
 
 def _words(value: object) -> frozenset[str]:

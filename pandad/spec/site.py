@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
+from pandad.spec import values
 from pandad.spec.errors import BadRequest
+from pandad.spec.fairsharepolicy import FairSharePolicy, policy_of
 from pandad.spec.platform import Hardware, hardware_of
-
-Word = TypeVar("Word", bound=StrEnum)
+from pandad.spec.resourcetype import RESOURCE_TYPES
 
 
 class QueueStatus(StrEnum):
     """Whether a queue takes work (CRIC vocabulary)."""
 
     ONLINE = "online"
+    STANDBY = "standby"      # as online, while the site lends its machines
     TEST = "test"            # test jobs only
     BROKEROFF = "brokeroff"  # pinned jobs only
     OFFLINE = "offline"
@@ -41,12 +44,80 @@ class Slots(StrEnum):
     UCORE = "ucore"  # up to its cores
 
 
+class Connectivity(StrEnum):
+    """What of the network the worker nodes reach (CRIC: the part of wnconnectivity before the #)."""
+
+    FULL = "full"
+    HTTP = "http"
+    NONE = "none"
+
+
+ACTIVE = "ACTIVE"  # CRIC's state of what exists
+
+# By key of a description: what it decides. Everything else is kept, and served to pilots, and not looked at.
+KEYS: Mapping[str, str] = {
+    "nickname": "the name of the queue",
+    "atlas_site": "the site; else gstat, else the name",
+    "gstat": "the site of a description without atlas_site",
+    "status": "whether it takes work",
+    "state": "ACTIVE; in any other state the queue is offline",
+    "is_virtual": "true: only a template of other queues, so offline",
+    "type": "production, analysis, unified (both) or special (both)",
+    "capability": "score, mcore or ucore: jobs of one core, of several, of any number up to corecount",
+    "corecount": "cores of a slot",
+    "maxrss": "most memory of a job, MB",
+    "minrss": "least memory of a job, MB",
+    "meanrss": "usual memory of a core, MB",
+    "maxwdir": "most scratch disk of a job, MB",
+    "maxinputsize": "most input of a job, MB",
+    "maxtime": "most wall time of a job, s",
+    "mintime": "least wall time of a job, s",
+    "maxdiskio": "most disk traffic of a core, kB/s",
+    "uconfig": "resource_type_limits = {TYPE: cores}; 0: no jobs of that resource type",
+    "resource_type": "grid, cloud, hpc, ...",
+    "fairsharepolicy": "work that gets a share of 0 does not come",
+    "jobseed": "std, es, eshigh or all: whether it is kept for event service",
+    "workflow": "pull or push, as Harvester names it",
+    "transferringlimit": "jobs whose outputs may be on their way",
+    "cmtconfig": "platforms, separated by commas",
+    "cmtconfigs": "more platforms, a list",
+    "releases": "software, a list; AUTO or ANY is any",
+    "tags": "software tags, a list of names or of tables with project, release and cmtconfig",
+    "containers": "where containers may come from; any is anywhere",
+    "is_cvmfs": "whether CVMFS is there",
+    "architectures": "processors: CPUs and GPUs",
+    "wnconnectivity": "network of the worker nodes: full, http or none, and #IPv4 or #IPv6",
+    "allow_lan": "whether jobs may read from the site's own storage",
+    "allow_wan": "whether jobs may read from other sites' storage",
+    "direct_access_lan": "whether they read it in place, without a copy",
+    "direct_access_wan": "the same from other sites",
+    "astorages": "storage endpoints by activity: pr, pw, read_lan, read_wan, write_lan, write_wan, ...",
+    "pledgedcpu": "pledged cores; -1 is opportunistic",
+    "corepower": "HS23 of a core",
+    "cloud": "cloud",
+    "country": "country",
+    "region": "region",
+    "tier": "tier in words, such as T2D",
+    "tier_level": "tier as a number; up to 1 is a nucleus",
+    "datapolicies": "a list; one with Nucleus in it makes the site a nucleus",
+    "vo_name": "the VO",
+    "catchall": "words and NAME=VALUE, separated by commas",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """The part of a description that decides. 0 means no limit, as in CRIC; empty sets leave everything open.
 
-    ``releases``: software, as ``AtlasRelease`` and ``homepackage`` of jobs name it. ``transferring_limit``: jobs whose outputs
-    are on their way.
+    Each field comes from the key of KEYS that is spelled like it, give or take the unit.
+
+    :param slots: from capability. :param resource: from resource_type. :param vo: from vo_name.
+    :param releases: software, as ``AtlasRelease`` and ``homepackage`` of jobs name it. :param tags: the same from tags:
+        "release", "project-release" and "project/release".
+    :param hardware: from architectures. :param is_nucleus: from tier_level and datapolicies. :param ip_stack: IPv4, IPv6, or "".
+    :param transferring_limit: jobs whose outputs are on their way.
+    :param endpoints_in: where inputs may be read over the LAN, the best first. :param endpoints_out: the same for outputs.
+    :param endpoints_wan: elsewhere, from where inputs may be read over the WAN.
     """
 
     name: str
@@ -56,82 +127,221 @@ class Queue:
     slots: Slots
     maxrss_mb: int
     minrss_mb: int
+    meanrss_mb: int
     maxwdir_mb: int
     maxinput_mb: int
     maxtime_s: int
     mintime_s: int
+    maxdiskio_kbs: int
     corecount: int
+    resource_type_limits: Mapping[str, int]
+    resource: str
+    fairshare: FairSharePolicy
+    jobseed: str
+    workflow: str
     transferring_limit: int
     platforms: frozenset[str]
     releases: frozenset[str]
+    tags: frozenset[str]
+    containers: frozenset[str]
+    is_cvmfs: bool
     hardware: tuple[Hardware, ...]
-    endpoint_in: str | None
-    endpoint_out: str | None
+    connectivity: Connectivity
+    ip_stack: str
+    allow_lan: bool
+    allow_wan: bool
+    direct_access_lan: bool
+    direct_access_wan: bool
+    endpoints_in: tuple[str, ...]
+    endpoints_out: tuple[str, ...]
+    endpoints_wan: tuple[str, ...]
+    pledged_cpu: int
+    corepower: float
+    cloud: str
+    country: str
+    region: str
+    tier: str
+    tier_level: int
+    is_nucleus: bool
+    vo: str
+    catchall: Mapping[str, str]
     description: Mapping[str, Any]
 
+    @property
+    def endpoint_in(self) -> str | None:
+        """Where inputs are read first."""
+        return self.endpoints_in[0] if self.endpoints_in else None
 
-def queue_from_description(description: Mapping[str, Any]) -> Queue:
+    @property
+    def endpoint_out(self) -> str | None:
+        """Where outputs are written first."""
+        return self.endpoints_out[0] if self.endpoints_out else None
+
+    @property
+    def is_opportunistic(self) -> bool:
+        """Nobody pledged these machines."""
+        return self.pledged_cpu == OPPORTUNISTIC
+
+    @property
+    def gpus(self) -> tuple[Hardware, ...]:
+        """The graphics processors."""
+        return tuple(each for each in self.hardware if each.is_gpu)
+
+    def takes(self, resource_type: str) -> bool:
+        """Whether jobs of a resource type may come at all; of one that PanDA does not know, if there is no limit of 0."""
+        cores = resource_type.partition("_")[0].lower()
+        kept = self.slots in (Slots.SCORE, Slots.MCORE) and cores in (Slots.SCORE, Slots.MCORE) and cores != self.slots
+        return not kept and self.resource_type_limits.get(resource_type) != 0
+
+    @property
+    def resource_types(self) -> tuple[str, ...]:
+        """Those of PanDA's that may come."""
+        return tuple(each.resource_name for each in RESOURCE_TYPES if self.takes(each.resource_name))
+
+
+OPPORTUNISTIC = -1
+NUCLEUS_TIER = 1  # PanDA's configurator: these and those with the data policy are nuclei
+NO_TIER = 9  # of a description that does not say
+ANY_SOFTWARE = frozenset({"AUTO", "ANY"})
+READ, READ_WAN, WRITE = ("pr", "read_lan"), ("read_wan",), ("pw", "write_lan")  # CRIC activities; pilots look at the first
+
+
+def queue_from_description(description: Mapping[str, Any], name: str | None = None) -> Queue:
     """Read a schedconfig description.
 
+    :param name: of a description without nickname.
     :raise BadRequest: names the key that is missing or wrong.
     """
-    name = description.get("nickname")
-    if not isinstance(name, str) or not name:
-        raise BadRequest("nickname", "the queue's name is missing; set it to a text such as \"MY_QUEUE\"")
-    return Queue(
-        name=name,
-        site=str(description.get("atlas_site") or description.get("gstat") or name),
-        status=_one_of(QueueStatus, "status", description.get("status", QueueStatus.ONLINE)),
-        type=_one_of(QueueType, "type", description.get("type") or QueueType.UNIFIED),
-        slots=_one_of(Slots, "capability", description.get("capability") or Slots.ANY),
-        maxrss_mb=_whole(description, "maxrss"),
-        minrss_mb=_whole(description, "minrss"),
-        maxwdir_mb=_whole(description, "maxwdir"),
-        maxinput_mb=_whole(description, "maxinputsize"),
-        maxtime_s=_whole(description, "maxtime"),
-        mintime_s=_whole(description, "mintime"),
-        corecount=_whole(description, "corecount") or 1,
-        transferring_limit=_whole(description, "transferringlimit"),
-        platforms=frozenset(p for p in str(description.get("cmtconfig") or "").split(",") if p),
-        releases=_releases(description.get("releases")),
-        hardware=hardware_of(description.get("architectures")),
-        endpoint_in=_endpoint(description, "pr"),
-        endpoint_out=_endpoint(description, "pw"),
-        description=description,
-    )
+    told = description.get("nickname") or name
+    if not isinstance(told, str) or not told or told != told.strip() or not told.isprintable() or "/" in told:
+        raise BadRequest("nickname", "the queue's name is missing; set it to a text such as \"MY_QUEUE\""
+                         if not told else f"{told!r} is no name; set it to a text such as \"MY_QUEUE\", without a slash")
+    if name is not None and told != name:
+        raise BadRequest("nickname", f"{told!r} stands under the name {name!r}; make them equal")
+    return Queue(name=told, description=description, **_limits(description), **_work(description), **_software(description),
+                 **_storages(description), **_place(description, told))
 
 
-def _one_of(words: type[Word], key: str, value: object) -> Word:
-    try:
-        return words(str(value))
-    except ValueError:
-        raise BadRequest(key, f"{value!r} is none of {', '.join(filter(None, words))}") from None
+def status_in(description: Mapping[str, Any]) -> QueueStatus:
+    """What a description alone says of its queue.
+
+    :raise BadRequest: it is none of the words.
+    """
+    status = values.one_of(QueueStatus, "status", description.get("status", QueueStatus.ONLINE))
+    exists = str(description.get("state") or ACTIVE).upper() == ACTIVE and not values.flag(description, "is_virtual", False)
+    return status if exists else QueueStatus.OFFLINE
 
 
-def _releases(value: object) -> frozenset[str]:
-    """A list of names; AUTO, ANY or nothing is any software, as on sites that mount all of it."""
-    named = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
-    names = frozenset(str(name).strip() for name in named) - {""}
-    return frozenset() if names & {"AUTO", "ANY"} else names
+def _limits(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "maxrss_mb": values.whole(description, "maxrss"),
+        "minrss_mb": values.whole(description, "minrss"),
+        "meanrss_mb": values.whole(description, "meanrss"),
+        "maxwdir_mb": values.whole(description, "maxwdir"),
+        "maxinput_mb": values.whole(description, "maxinputsize"),
+        "maxtime_s": values.whole(description, "maxtime"),
+        "mintime_s": values.whole(description, "mintime"),
+        "maxdiskio_kbs": values.whole(description, "maxdiskio"),
+        "corecount": values.whole(description, "corecount") or 1,
+        "transferring_limit": values.whole(description, "transferringlimit"),
+    }
 
 
-def _whole(description: Mapping[str, Any], key: str) -> int:
-    value = description.get(key)
-    if value in (None, ""):
-        return 0
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        raise BadRequest(key, f"{value!r} is not a whole number") from None
-    if number < 0:
-        raise BadRequest(key, f"{number} is negative; 0 means no limit")
-    return number
+def _work(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "status": status_in(description),
+        "type": values.one_of(QueueType, "type", description.get("type") or QueueType.UNIFIED),
+        "slots": values.one_of(Slots, "capability", description.get("capability") or Slots.ANY),
+        "resource_type_limits": _resource_type_limits(description),
+        "resource": values.text(description, "resource_type").lower(),
+        "fairshare": policy_of(description.get("fairsharepolicy")),
+        "jobseed": values.text(description, "jobseed").lower() or "std",
+        "workflow": values.text(description, "workflow"),
+        "pledged_cpu": values.whole(description, "pledgedcpu", least=OPPORTUNISTIC),
+        "corepower": values.number(description, "corepower"),
+        "vo": values.text(description, "vo_name"),
+        "catchall": _pairs(values.text(description, "catchall")),
+    }
 
 
-def _endpoint(description: Mapping[str, Any], activity: str) -> str | None:
-    """The first storage endpoint of an activity: pr = production read, pw = production write (CRIC astorages)."""
+def _software(description: Mapping[str, Any]) -> dict[str, Any]:
+    releases = frozenset(values.names(description, "releases"))
+    reach, _, ip_stack = values.text(description, "wnconnectivity").partition("#")
+    return {
+        "platforms": frozenset([*values.names(description, "cmtconfig"), *values.names(description, "cmtconfigs")]),
+        "releases": frozenset() if releases & ANY_SOFTWARE else releases,
+        "tags": _tags(description),
+        "containers": frozenset(values.names(description, "containers")),
+        "is_cvmfs": values.flag(description, "is_cvmfs", True),
+        "hardware": hardware_of(description.get("architectures")),
+        "connectivity": values.one_of(Connectivity, "wnconnectivity", reach or Connectivity.FULL),
+        "ip_stack": ip_stack,
+    }
+
+
+def _storages(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "allow_lan": values.flag(description, "allow_lan", True),
+        "allow_wan": values.flag(description, "allow_wan", False),
+        "direct_access_lan": values.flag(description, "direct_access_lan", False),
+        "direct_access_wan": values.flag(description, "direct_access_wan", False),
+        "endpoints_in": _endpoints(description, READ),
+        "endpoints_out": _endpoints(description, WRITE) or _endpoints(description, READ),
+        "endpoints_wan": _endpoints(description, READ_WAN),
+    }
+
+
+def _place(description: Mapping[str, Any], name: str) -> dict[str, Any]:
+    level = values.whole(description, "tier_level") if description.get("tier_level") not in (None, "") else NO_TIER
+    nucleus = any("nucleus" in policy.lower() for policy in values.names(description, "datapolicies"))
+    return {
+        "site": values.text(description, "atlas_site") or values.text(description, "gstat") or name,
+        "cloud": values.text(description, "cloud"),
+        "country": values.text(description, "country"),
+        "region": values.text(description, "region"),
+        "tier": values.text(description, "tier"),
+        "tier_level": level,
+        "is_nucleus": nucleus or level <= NUCLEUS_TIER,
+    }
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``a,b=1`` as {"a": "", "b": "1"}; a comma within quotes separates nothing."""
+    items = re.findall(r"""(?:[^,'"]|'[^']*'|"[^"]*"|['"])+""", text)
+    return {key.strip(): value.strip() for key, _, value in (item.partition("=") for item in items) if key.strip()}
+
+
+def _tags(description: Mapping[str, Any]) -> frozenset[str]:
+    """A tag by each of the names that a job may know it by."""
+    value = description.get("tags")
+    if not isinstance(value, list | tuple) or not any(isinstance(tag, Mapping) for tag in value):
+        return frozenset(values.names(description, "tags"))
+    return frozenset(name for tag in value for name in (_names(tag) if isinstance(tag, Mapping) else [str(tag)]) if name)
+
+
+def _names(tag: Mapping[str, Any]) -> list[str]:
+    project, release = str(tag.get("project") or ""), str(tag.get("release") or "")
+    return [release, f"{project}-{release}", f"{project}/{release}"] if project and release else [release]
+
+
+def _resource_type_limits(description: Mapping[str, Any]) -> dict[str, int]:
+    uconfig = description.get("uconfig") or {}
+    limits = (uconfig.get("resource_type_limits") or {}) if isinstance(uconfig, Mapping) else None
+    if not isinstance(limits, Mapping):
+        raise BadRequest("uconfig", "is not a table with resource_type_limits = {TYPE: cores}")
+    found = {str(name): limits[name] for name in limits if limits[name] not in (None, "")}
+    return {name: values.as_whole("uconfig", value) for name, value in found.items()}
+
+
+def _endpoints(description: Mapping[str, Any], activities: tuple[str, ...]) -> tuple[str, ...]:
+    """Storage endpoints of the first of these activities that has any (CRIC astorages)."""
     storages = description.get("astorages") or {}
     if not isinstance(storages, Mapping):
         raise BadRequest("astorages", "is not a table of activity = [endpoints]")
-    names = storages.get(activity) or storages.get("pr") or []
-    return str(names[0]) if names else None
+    for activity in activities:
+        names = storages.get(activity) or ()
+        if isinstance(names, str | Mapping):
+            raise BadRequest("astorages", f"{activity} is not a list of endpoints")
+        if names:
+            return tuple(map(str, names))
+    return ()

@@ -123,3 +123,8 @@ class Denial(NamedTuple):
     issuer: str
     kind: DenialKind
     value: str
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        return " ".join(filter(None, self))

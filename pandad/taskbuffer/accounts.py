@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pandad.spec.account import Account, Ban, Directory
-from pandad.spec.caller import Identity, Role
+from pandad.spec.caller import Identity, Role, compact_name
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
@@ -26,6 +26,10 @@ _MEMBERS = sql("accounts.members", """
 _BANS = sql("accounts.bans", """
     SELECT id, account, subject, anchor, reason, since, until, bannedby FROM ban
     WHERE until IS NULL OR until > now() ORDER BY id""")
+
+_BANNED = sql("accounts.banned", """
+    SELECT b.subject, a.label FROM ban b LEFT JOIN account a ON a.id = b.account
+    WHERE b.until IS NULL OR b.until > now()""")
 
 _CHANGED = sql("accounts.changed", "UPDATE rights SET generation = generation + 1")
 
@@ -55,7 +59,12 @@ _SET_ROLES = sql("accounts.set_roles", "UPDATE account SET roles = %(roles)s::te
 
 _BAN = sql("accounts.ban", """
     INSERT INTO ban (account, subject, anchor, reason, until, bannedby)
-    VALUES (%(account)s::bigint, %(subject)s, %(anchor)s, %(reason)s, %(until)s::timestamptz, %(by)s) RETURNING id""")
+    SELECT n.account, n.subject, n.anchor, n.reason, n.until, %(by)s::text
+    FROM (VALUES (%(account)s::bigint, %(subject)s::text, %(anchor)s::text, %(reason)s::text, %(until)s::timestamptz))
+        AS n(account, subject, anchor, reason, until)
+    WHERE NOT EXISTS (
+        SELECT FROM ban b WHERE (b.account, b.subject, b.anchor, b.reason, b.until) IS NOT DISTINCT FROM
+            (n.account, n.subject, n.anchor, n.reason, n.until))""")
 
 _UNBAN = sql("accounts.unban", "DELETE FROM ban WHERE id = ANY (%(ids)s::bigint[])")
 
@@ -123,6 +132,11 @@ async def bans(txn: Transaction) -> list[Ban]:
     return [_ban(row) for row in await txn.many(_BANS)]
 
 
+async def banned(txn: Transaction) -> list[str]:
+    """The labels of those whom bans in force are on: of the account, or of the subject."""
+    return [compact_name(subject) if label is None else label for subject, label in await txn.many(_BANNED)]
+
+
 async def new(txn: Transaction, label: str) -> int:
     """A new account; its number."""
     (number,) = await txn.one(_NEW, label=label)
@@ -152,11 +166,12 @@ async def set_roles(txn: Transaction, account: int, roles: Sequence[Role]) -> No
 
 
 async def ban(txn: Transaction, *, account: int | None = None, subject: str | None = None, anchor: str | None = None, reason: str,
-              until: datetime | None, by: str) -> int:
-    """Keep an account, or a subject, out; the number of the ban."""
-    (number,) = await txn.one(_BAN, account=account, subject=subject, anchor=anchor, reason=reason, until=until, by=by)
+              until: datetime | None, by: str) -> bool:
+    """Keep an account, or a subject, out; False: this very ban is there already."""
+    if not await txn.run(_BAN, account=account, subject=subject, anchor=anchor, reason=reason, until=until, by=by):
+        return False
     await _changed(txn)
-    return int(number)
+    return True
 
 
 async def unban(txn: Transaction, ids: Sequence[int]) -> int:

@@ -46,9 +46,17 @@ class Batcher(Generic[K, Q, A]):
         return answer
 
     async def _rounds(self, kind: K) -> None:
-        while self._waiting[kind]:
-            await self._round(kind, self._next(kind))
+        under_way = self._begin(kind)
+        while under_way is not None:
+            answered = await under_way
+            under_way = self._begin(kind)  # so the database has work while these are told
+            _give(answered)
+            under_way = under_way or self._begin(kind)
         del self._waiting[kind]
+
+    def _begin(self, kind: K) -> Deferred[Sequence[_Answered[A]]] | None:
+        """The next round, None if nobody waits."""
+        return Deferred.fromCoroutine(self._round(kind, self._next(kind))) if self._waiting[kind] else None
 
     def _next(self, kind: K) -> list[Asked[Q, A]]:
         """The oldest questions that may share a round; the others keep their order."""
@@ -65,21 +73,24 @@ class Batcher(Generic[K, Q, A]):
         self._waiting[kind] = kept
         return taken
 
-    async def _round(self, kind: K, round_: Sequence[Asked[Q, A]]) -> None:
+    async def _round(self, kind: K, round_: Sequence[Asked[Q, A]]) -> Sequence[_Answered[A]]:
         tracing.current.set(tracing.together([call for _, _, call in round_]))  # not the call of the first round for ever
         try:
             answers = await self._work(kind, [question for question, _, _ in round_])
         except Exception as error:
-            await self._failed(kind, round_, error)
-            return
-        for (_, waiting, _), answer in zip(round_, answers, strict=True):
-            waiting.callback(answer)
+            return await self._failed(kind, round_, error)
+        return [(waiting, answer) for (_, waiting, _), answer in zip(round_, answers, strict=True)]
 
-    async def _failed(self, kind: K, round_: Sequence[Asked[Q, A]], error: Exception) -> None:
+    async def _failed(self, kind: K, round_: Sequence[Asked[Q, A]], error: Exception) -> Sequence[_Answered[A]]:
         """An outage is everybody's. Any other error is some question's: alone, each finds out whose."""
         if isinstance(error, Unavailable) or len(round_) == 1:
-            for _, waiting, _ in round_:
-                waiting.errback(Failure(error))
-            return
-        for asked in round_:
-            await self._round(kind, [asked])
+            return [(waiting, Failure(error)) for _, waiting, _ in round_]
+        return [answered for asked in round_ for answered in await self._round(kind, [asked])]
+
+
+_Answered = tuple[Deferred[A], A | Failure]
+
+
+def _give(answered: Sequence[_Answered[A]]) -> None:
+    for waiting, answer in answered:
+        waiting.callback(answer)  # a Failure is one to the Deferred too

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pandad.spec.capability import Capability
 from pandad.spec.job import JOB_ATTRIBUTES, ClaimedJob
 from pandad.spec.jobstatus import IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
+from pandad.taskbuffer import tallies
 from pandad.taskbuffer.jobs import FILES, files_of
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import listed, sql
@@ -56,6 +57,11 @@ _TOLD = (
     "resource_type", "container_name", "schedulerID", "modificationHost", "VO")
 assert set(_TOLD) <= {a.name for a in JOB_ATTRIBUTES}
 
+_COUNTED = tallies.counted("taken", {
+    "wasqueue": "computingsite", "wasstatus": f"'{_SOURCE}'::job_status", "wastype": "resource_type",
+    "queue": "computingsite", "jobstatus": "jobstatus", "resource_type": "resource_type", "label": "prodsourcelabel"},
+    together=False)
+
 # Only the primary key may lead to the candidates: an index by queue and line would read the whole line, and an outdated estimate
 # calls that cheap. So the other conditions are written in a way that no index serves. What a neighbour is taking is passed over.
 _TAKE = sql("claims.take", f"""
@@ -90,6 +96,7 @@ _TAKE = sql("claims.take", f"""
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, '{Event.CLAIMED}', '{_SOURCE}', jobstatus, attemptnr, '{Actor.PILOT}', holdersubject,
                'on ' || coalesce(modificationhost, 'an unnamed node') FROM taken),
+    counted AS ({_COUNTED}),
     bound AS (
         INSERT INTO job_worker (pandaid, attemptnr, harvesterid, workerid)
         SELECT pandaid, attemptnr, harvester, worker FROM taken WHERE harvester IS NOT NULL AND worker IS NOT NULL

@@ -11,20 +11,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pandad.spec.act import Doer
 from pandad.spec.errors import StoreUnavailable
-from pandad.taskbuffer import migrate
+from pandad.taskbuffer import audit, migrate
 from pandad.taskbuffer.fsck_archive import ARCHIVE
 from pandad.taskbuffer.fsck_events import EVENTS
 from pandad.taskbuffer.fsck_jobs import JOBS
 from pandad.taskbuffer.fsck_rights import RIGHTS
 from pandad.taskbuffer.fsck_rows import ROWS
-from pandad.taskbuffer.fsck_schema import JUMP, RAISE_SERIALS, SCHEMA
+from pandad.taskbuffer.fsck_schema import BEHIND, JUMP, RAISE_SERIALS, SCHEMA
+from pandad.taskbuffer.fsck_tallies import TALLIES
 from pandad.taskbuffer.invariant import Invariant
 from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.tallies import RECOUNT
 
 # The schema first: where it is broken, the looks at what is in it may fail.
-INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS)
+INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS, *TALLIES)
 
 # Where one of these is broken nothing else can be looked at: the statements name states and columns that may not be there.
 BASIS = frozenset({"schema-version", "schema-states"})
@@ -141,12 +144,28 @@ async def _pause(txn: Transaction, pause_s: float) -> None:
     await txn.run(_PAUSE, pause_s=pause_s)
 
 
-async def repair(txn: Transaction, within: Bounds) -> list[str]:
-    """Raise sequences and serials that are behind what is in use: the only repairs that are right whatever went wrong.
+async def repair(store: Store, within: Bounds, by: Doer) -> list[str]:
+    """Raise sequences and serials that are behind what is in use, and count anew: the only repairs that are right whatever went
+    wrong.
+
+    What a sequence is told stays even if its transaction does not; so that comes last, when it stands in the audit.
 
     :return: a sentence for each thing done.
     """
-    jumped = await txn.many(JUMP, **within)
-    raised = await txn.many(RAISE_SERIALS)
-    return [f"sequence {name} gives {next_id} next" for name, next_id, _ in jumped] + [
-        f"the last jobDefinitionID of {subject} is {serial}" for subject, serial in raised]
+    done = await store.transact("fsck_repair", _raise_serials, within, by)
+    await store.once("fsck_jump", _raise_sequences, within)
+    return done
+
+
+async def _raise_serials(txn: Transaction, within: Bounds, by: Doer) -> list[str]:
+    done = [f"sequence {name} gives {next_id} next" for name, next_id in await txn.many(BEHIND, **within)]
+    done += [f"the last jobDefinitionID of {subject} is {serial}" for subject, serial in await txn.many(RAISE_SERIALS)]
+    done += [f"{jobs:+} jobs {status} at {queue or 'no queue'} are counted"
+             for queue, status, jobs in await txn.many(RECOUNT)]
+    if done:
+        await audit.note(txn, by("fsck --repair", "; ".join(done)))
+    return done
+
+
+async def _raise_sequences(txn: Transaction, within: Bounds) -> None:
+    await txn.many(JUMP, **within)

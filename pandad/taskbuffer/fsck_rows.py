@@ -97,11 +97,17 @@ ROWS = (
           AND (f.status <> '{READY}' OR f.fsize IS NULL OR coalesce(f.checksum, f.md5sum) IS NULL)""",
         "do not trust this output; look at the endpoint, submit the job again"),
     invariant(
-        "decision-queue", "the queue that a brokerage decision chose is one of those that it looked at", W, """
-        SELECT pandaid, concat('it chose ', chosen, ', which it did not look at') FROM job_decision
-        WHERE jsonb_typeof(verdicts) <> 'array'
-           OR (chosen IS NOT NULL AND NOT verdicts @> jsonb_build_array(jsonb_build_object('queue', chosen)))""",
+        "decision-queue", "the queue that a brokerage decision chose is one of those that can take the job", W, """
+        SELECT pandaid, concat('it chose ', chosen, ', which cannot take it')
+        FROM job_decision d LEFT JOIN decision s ON s.id = d.decision
+        WHERE chosen IS NOT NULL AND (NOT s.verdicts -> 'ok' ? chosen
+                                      OR NOT d.verdicts @> jsonb_build_array(jsonb_build_object('queue', chosen)))""",
         "`pandad job why ID` is wrong about this job, nothing else; report it"),
+    invariant(
+        "decision-shared", "a brokerage decision has its verdicts", W, """
+        SELECT pandaid, concat('its verdicts ', decision, ' are not there') FROM job_decision d
+        WHERE verdicts IS NULL AND NOT EXISTS (SELECT FROM decision s WHERE s.id = d.decision)""",
+        "`pandad job why ID` cannot tell them until the job is brokered again; look whether the database's clock was set back"),
     invariant(
         "line-of-job", "every live job stands in a line of its own kind", E, f"""
         SELECT j.pandaid, CASE WHEN l.id IS NULL THEN concat('its line ', j.line, ' is not there')

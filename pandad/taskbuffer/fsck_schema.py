@@ -6,6 +6,7 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
 from pandad.taskbuffer.fsck_jobs import SLACK
 from pandad.taskbuffer.invariant import Severity, invariant
+from pandad.taskbuffer.sources import KINDS
 from pandad.taskbuffer.statement import listed, sql
 
 E, W = Severity.ERROR, Severity.WARNING
@@ -75,13 +76,37 @@ SCHEMA = (
         "run `pandad fsck --repair` (after a restore with --after-restore) before the daemon starts"),
     invariant(
         "queue-name", "a queue stands under the name in its description", E, """
-        SELECT name, concat('its description is that of ', coalesce(description ->> 'nickname', 'no queue')) FROM queue
-        WHERE name IS DISTINCT FROM description ->> 'nickname'""",
-        "add the queue again (`pandad queue add FILE`)"),
+        SELECT name, concat('its description is that of ', description::jsonb ->> 'nickname') FROM queue
+        WHERE name <> description::jsonb ->> 'nickname'""",
+        "add or import the queue again (`pandad queue add FILE`, `pandad queue import FILE`)"),
     invariant(
         "queue-status", "the status of a queue is a known word", E, f"""
-        SELECT name, concat('it is ', status) FROM queue WHERE status NOT IN ({listed(QueueStatus)})""",
-        "set it (`pandad queue set NAME status=...`)"),
+        SELECT name, concat('it is ', status, ', set to ', coalesce(override, 'nothing else')) FROM queue
+        WHERE status NOT IN ({listed(QueueStatus)}) OR override NOT IN ({listed(QueueStatus)})""",
+        "import or add the queue again, and set its status (`pandad queue set NAME status=...`)"),
+    invariant(
+        "queue-override", "an operator's word on a queue has a reason, a time and whose it is, and only such a word ends", E, """
+        SELECT name, concat('it is set to ', coalesce(override, 'nothing'), ' by ', coalesce(setby, 'nobody')) FROM queue
+        WHERE num_nulls(override, reason, setby, setat) NOT IN (0, 4) OR (override IS NULL AND until IS NOT NULL)""",
+        "set its status again (`pandad queue set NAME status=...`)"),
+    invariant(
+        "queue-over", "an operator's word whose time is over is soon taken away", W, """
+        SELECT name, concat('its word ', override, ' was over at ', until) FROM queue
+        WHERE until < clock_timestamp() - interval '1 hour'""",
+        "start the daemon, or look what `pandad loop ls` says of the loop queues; the word does not count any more"),
+    invariant(
+        "endpoint-name", "a storage endpoint stands under the name in its description", E, """
+        SELECT name, concat('its description is that of ', description::jsonb ->> 'name') FROM endpoint
+        WHERE name <> description::jsonb ->> 'name'""",
+        "import the endpoints again (`pandad queue import --endpoints FILE`)"),
+    invariant(
+        "link-distance", "a link is from somewhere to somewhere, and its distance is none or from 0", E, """
+        SELECT concat(src, ' ', dst), concat('its distance is ', distance) FROM link WHERE distance < 0 OR '' IN (src, dst)""",
+        "import the links again (`pandad queue import --links FILE`)"),
+    invariant(
+        "source-kind", "what is taken from a source is queues, endpoints or links", E, f"""
+        SELECT kind, concat('it is taken from ', address) FROM source WHERE kind NOT IN ({listed(KINDS)})""",
+        "delete the row"),
     invariant(
         "loop-term", "a loop that somebody ran has a term, from 1", E,
         "SELECT name, concat('held by ', holder, ' in term ', term) FROM loop WHERE term < (holder IS NOT NULL)::integer",
@@ -110,10 +135,14 @@ SCHEMA = (
 # Far enough beyond what is in use that an id which is being given out at this moment does no harm.
 _MARGIN = 1000
 
+BEHIND = sql("fsck.behind", f"""
+    SELECT name, highest + %(gap)s::bigint + {_MARGIN + 1} FROM ({_SEQUENCES}) s
+    WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
+
 # Both only ever raise: what they skip is never given out, and nothing is given out twice.
 JUMP = sql("fsck.jump", f"""
-    SELECT name, highest + %(gap)s::bigint + {_MARGIN + 1}, setval(name::regclass, highest + %(gap)s::bigint + {_MARGIN})
-    FROM ({_SEQUENCES}) s WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
+    SELECT setval(name::regclass, highest + %(gap)s::bigint + {_MARGIN}) FROM ({_SEQUENCES}) s
+    WHERE next <= highest + %(gap)s::bigint""", planned_each_time=True)
 
 RAISE_SERIALS = sql("fsck.raise_serials", """
     INSERT INTO submitter AS s (anchor, subject, jobdefinitionid)

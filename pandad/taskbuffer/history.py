@@ -10,6 +10,12 @@ MONTHS_AHEAD = 1
 # What belongs to a job beside its own row, in the order in which it leaves.
 _BELONGINGS = ("job_text", "job_event", "job_report", "job_decision", "job_debug", "file")
 
+# With its job a decision takes its verdicts along: what jobs shared while they lived is removed when none is left.
+_KEPT = {"job_decision": """
+    INSERT INTO job_decision_archive
+    SELECT d.endedon, d.pandaid, d.at, d.chosen, coalesce(d.verdicts, s.verdicts), NULL, d.weight, d.before
+    FROM job_decision_gone d LEFT JOIN decision s ON s.id = d.decision"""}
+
 _ENDED = f"({listed(FINAL)})"
 
 _MONTHS = sql("history.months", f"""
@@ -29,7 +35,7 @@ _ARCHIVE = sql("history.archive", f"""
         ORDER BY statechangetime LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
     {"".join(f'''
     {table}_gone AS (DELETE FROM {table} r USING gone g WHERE r.pandaid = g.pandaid RETURNING g.endedon, r.*),
-    {table}_kept AS (INSERT INTO {table}_archive SELECT * FROM {table}_gone),''' for table in _BELONGINGS)}
+    {table}_kept AS ({_KEPT.get(table, f"INSERT INTO {table}_archive SELECT * FROM {table}_gone")}),''' for table in _BELONGINGS)}
     job_gone AS (DELETE FROM job r USING gone g WHERE r.pandaid = g.pandaid RETURNING g.endedon, r.*),
     job_kept AS (INSERT INTO job_archive SELECT * FROM job_gone)
     SELECT count(*) FROM gone""", planned_each_time=True)

@@ -11,7 +11,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import Actor, JobStatus
-from pandad.taskbuffer import lines
+from pandad.taskbuffer import lines, tallies
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import as_json, sql
 from pandad.taskbuffer.store import Transaction
@@ -62,12 +62,17 @@ class JobState:
 
 _IDS = sql("jobs.ids", "SELECT nextval('job_pandaid') FROM generate_series(1, %(count)s)")
 
+_COUNTED = tallies.counted("spec", {
+    "queue": "computingsite", "jobstatus": "jobstatus", "resource_type": "resource_type", "label": "prodsourcelabel"},
+    together=True)
+
 _INSERT = sql("jobs.insert", f"""
     WITH spec AS (SELECT * FROM jsonb_populate_recordset(NULL::job, %(jobs)s::jsonb)),
     stored AS (
         INSERT INTO job ({", ".join(JOB_COLUMNS)}, line, owneranchor, ownersubject, nextcheck)
         SELECT {", ".join("now()" if c in BIRTH else c for c in JOB_COLUMNS)}, line, owneranchor, ownersubject, now()
         FROM spec),
+    counted AS ({_COUNTED}),
     logged AS (
         INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, 'submitted', jobstatus, attemptnr, %(actor)s, ownersubject, NULL FROM spec)

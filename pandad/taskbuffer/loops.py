@@ -65,3 +65,23 @@ async def release(txn: Transaction, holder: str) -> None:
 async def find_all(txn: Transaction) -> list[LoopState]:
     """Every loop that ever ran on this database, by name."""
     return [LoopState(*row) for row in await txn.many(_FIND_ALL)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a loop does: the end of its last good run, and how many failed since; a loop that never ran has neither."""
+
+    name: str
+    finished_at: datetime | None
+    failures: int
+    error: str | None
+
+
+_PULSES = sql("loops.pulses", """
+    SELECT now(), name, finished, failures, error FROM (VALUES (1)) AS one LEFT JOIN loop ON true""")
+
+
+async def pulses(txn: Transaction) -> tuple[datetime, dict[str, Pulse]]:
+    """The time by the database's clock, and every loop by name."""
+    rows = await txn.many(_PULSES)
+    return rows[0][0], {row[1]: Pulse(*row[1:]) for row in rows if row[1] is not None}

@@ -13,12 +13,13 @@ from datetime import datetime
 from pandad.spec.job import JOB_ATTRIBUTES, REPORTED_ATTRIBUTES
 from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.share import AGEING_S
+from pandad.taskbuffer import tallies
 from pandad.taskbuffer.jobs import BIRTH, JOB_COLUMNS
 from pandad.taskbuffer.statement import Statement, as_json, sql
 from pandad.taskbuffer.store import Transaction
 
-# What an event may change beside the status. The job's identity, its owner and its birth never change.
-_FIXED = BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime"}
+# What an event may change beside the status. The job's identity, its owner, its birth and what it is counted as never change.
+_FIXED = BIRTH | {"pandaid", "jobstatus", "creationhost", "starttime", "endtime", "prodsourcelabel", "corecount", "jeditaskid"}
 _OWN = ("holderanchor", "holdersubject", "reportedstatus", "line", "avoided")  # columns that are no attributes
 _CHANGEABLE = (*(c for c in JOB_COLUMNS if c not in _FIXED), *_OWN)
 _WRITABLE = frozenset({*_CHANGEABLE, "starttime", "endtime"})
@@ -35,6 +36,7 @@ class Change:
         one that becomes activated: after AGEING_S.
     :param report: the pilot's output report, kept for the attempt; of REPORTED only, which needs the value reportedstatus too.
     :param metadata, stdout: long texts that the pilot sent.
+    :param cause: "source:code", if an attempt of the job failed by this: it counts as a failure of the queue.
     """
 
     panda_id: int
@@ -46,6 +48,7 @@ class Change:
     report: str | None = None
     metadata: str | None = None
     stdout: str | None = None
+    cause: str | None = None
 
     @property
     def new(self) -> dict[str, object]:
@@ -58,17 +61,19 @@ class Change:
     def fences(self) -> dict[str, object]:
         """All the rest, under the names that the statements read."""
         return {"pandaid": self.panda_id, "attempt": self.attempt_nr, "batch": self.batch_id, "why": self.why,
-                "check_in_s": self.check_in_s, "report": self.report, "metadata": self.metadata, "stdout": self.stdout}
+                "check_in_s": self.check_in_s, "report": self.report, "metadata": self.metadata, "stdout": self.stdout,
+                "cause": self.cause}
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A job that an event moved, or only touched. ``was``: its state before."""
+    """A job that an event moved, or only touched. ``was``: its state before. ``queue``: where it is."""
 
     panda_id: int
     was: JobStatus
     attempt_nr: int
     command: str | None
+    queue: str | None
 
 
 _NUMBER = r"^[0-9]+(\.+[0-9]+)?$"  # a batch id that batch systems use again
@@ -78,12 +83,14 @@ _PAYLOAD_OVER = FINAL | {JobStatus.HOLDING}
 # report accepts no second one: the first counts. A mere heartbeat must leave every indexed column (nextcheck too) as it is: then
 # PostgreSQL writes no index entry (a HOT update). The ids stand there twice, beside the join, so that every plan goes by the
 # primary key, whatever PostgreSQL believes of the number of rows.
-def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) -> Statement:
+def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str, counted: str,
+            before: Mapping[str, str]) -> Statement:
     """A statement that lets an event happen to jobs.
 
     :param asked: the columns, with their types, in which the new values come, as JSON.
     :param new: what to write for a time: the column, and what it is if no new value came.
     :param others: the SET clauses for all other values.
+    :param counted: what appends to the counters. :param before: what it has to know of the jobs as they were.
     """
     return sql(name, f"""
     WITH happening AS (
@@ -93,10 +100,11 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
     asked AS (
         SELECT * FROM jsonb_to_recordset(%(changes)s::jsonb) AS
             c(number int, pandaid bigint, attempt bigint, batch text, why text, check_in_s float, report text, metadata text,
-              stdout text, {asked})
+              stdout text, cause text, {asked})
         JOIN happening h USING (number)),
     found AS (
         SELECT c.*, j.jobstatus AS was, j.jobstatus = ANY (c.sources) AS happens
+               {"".join(f", {value} AS {name}" for name, value in before.items())}
         FROM job j JOIN asked c ON c.pandaid = j.pandaid
         WHERE j.pandaid = ANY (%(ids)s::bigint[])
           AND (j.jobstatus = ANY (c.sources) OR j.jobstatus = ANY (c.touched))
@@ -116,7 +124,10 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
             {others}
         FROM found f WHERE j.pandaid = f.pandaid
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
-                  j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports),
+                  j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports, f.cause, j.computingsite, j.resource_type,
+                  j.prodsourcelabel, j.corecount, j.jeditaskid, j.starttime, j.endtime, j.maxpss, j.maxrss
+                  {"".join(f", f.{name}" for name in before)}),
+    counted AS ({counted}),
     logged AS (
         INSERT INTO job_event (pandaid, event, fromstatus, tostatus, attemptnr, actor, who, why)
         SELECT pandaid, event, was, jobstatus, attemptnr, actor, who, why FROM moved WHERE happens OR noted ORDER BY pandaid),
@@ -127,14 +138,24 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str) 
     texts AS (
         UPDATE job_text t SET metadata = coalesce(m.metadata, t.metadata), stdout = coalesce(m.stdout, t.stdout)
         FROM moved m WHERE t.pandaid = m.pandaid AND (m.metadata IS NOT NULL OR m.stdout IS NOT NULL))
-    SELECT pandaid, was, attemptnr, commandtopilot FROM moved""")
+    SELECT pandaid, was, attemptnr, commandtopilot, computingsite FROM moved""")
 
 
+_NOW = {"wasstatus": "was", "queue": "computingsite", "jobstatus": "jobstatus", "resource_type": "resource_type",
+        "label": "prodsourcelabel"}
+_USED = {"jeditaskid": "jeditaskid", "walltime": "endtime - starttime", "memory": "coalesce(maxpss, maxrss)"}
+_USED_IF_FINISHED = {used: f"CASE WHEN jobstatus = '{JobStatus.FINISHED}' THEN {value} END" for used, value in _USED.items()}
+
+# A job that is only touched is counted as before, unless its queue or type changes.
 _MOVE = _moving(
     "moves.move", "new jsonb",
     lambda time, old: f"CASE WHEN f.new ? '{time}' THEN (f.new ->> '{time}')::timestamptz ELSE {old} END", f"""
             ({", ".join(_CHANGEABLE)}) =
-                (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""")
+                (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""",
+    tallies.counted("moved", {
+        "wasqueue": "wasqueue", "wastype": "wastype", "cause": "cause", "fast": "fast", **_NOW, **_USED_IF_FINISHED},
+        "(was, wasqueue, wastype) IS DISTINCT FROM (jobstatus, computingsite, resource_type)", together=True),
+    {"wasqueue": "j.computingsite", "wastype": "j.resource_type", "fast": tallies.FAST})
 
 # Most moves are pilots' words and good ends. They set a third of the columns, none of them to NULL, and cost half as much so.
 _TYPES = {int: "bigint", float: "double precision", str: "text", datetime: "timestamptz"}
@@ -143,7 +164,9 @@ _OFTEN = {a.column: _TYPES[a.kind] for a in JOB_ATTRIBUTES if a.name in _OFTEN_S
 _PLAIN_MOVE = _moving("moves.plain_move", f"""
               {", ".join(f"{column} {kind}" for column, kind in _OFTEN.items())},
               reportedstatus job_status""", lambda time, old: f"coalesce(f.{time}, {old})",
-    ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_OFTEN, "reportedstatus") if c not in ("starttime", "endtime")))
+    ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_OFTEN, "reportedstatus") if c not in ("starttime", "endtime")),
+    tallies.counted("moved", {"wasqueue": "computingsite", "wastype": "resource_type", **_NOW, **_USED},
+                    "was <> jobstatus", together=False), {})
 _PLAIN = frozenset({*_OFTEN, "reportedstatus"})
 
 
@@ -200,14 +223,14 @@ async def touch(txn: Transaction, note: str, changes: Iterable[Change], states: 
 async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Moved]:
     """Let all this happen, each job in one of them at most; which jobs were moved or touched. One statement."""
     numbered = [(number, change, change.new) for number, each in enumerate(happenings) for change in each.changes]
-    if all(new.keys() <= _PLAIN and None not in new.values() for *_, new in numbered):
+    if all(new.keys() <= _PLAIN and None not in new.values() and change.cause is None for _, change, new in numbered):
         statement, asked = _PLAIN_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
     else:
         statement, asked = _MOVE, [{"number": number, **change.fences, "new": new} for number, change, new in numbered]
     rows = await txn.many(
         statement, happenings=as_json(each.as_row(number) for number, each in enumerate(happenings)), changes=as_json(asked),
         ids=[change.panda_id for _, change, _ in numbered])
-    return [Moved(panda_id, JobStatus(was), attempt_nr, command) for panda_id, was, attempt_nr, command in rows]
+    return [Moved(panda_id, JobStatus(was), *rest) for panda_id, was, *rest in rows]
 
 
 _DEFER = sql("moves.defer", """

@@ -11,6 +11,7 @@ from pandad.spec.jobstatus import TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.site import QueueStatus
 from pandad.spec.timeouts import ANALYSIS_LABELS, TIMEOUTS, JobClass, Timeout
+from pandad.taskbuffer.sites import effective
 from pandad.taskbuffer.statement import Statement, sql
 from pandad.taskbuffer.store import Transaction
 
@@ -62,7 +63,7 @@ def _conditions(row: Timeout) -> list[str]:
         found.append(f"j.commandtopilot IS DISTINCT FROM '{KILL}'")  # it has been told
     if row.spares_paused:
         found.append("NOT EXISTS (SELECT FROM queue q WHERE q.name = j.computingsite"
-                     f" AND q.status = '{QueueStatus.PAUSED}')")
+                     f" AND {effective('q')} = '{QueueStatus.PAUSED}')")
     return found
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from pandad.config import RetryConfig
 from pandad.spec import outputname
 from pandad.spec.caller import Identity
-from pandad.spec.failure import failures_of
+from pandad.spec.failure import cause_of, failures_of
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
-from pandad.spec.jobstatus import RETRIES, TRANSITIONS, Actor, Event
+from pandad.spec.jobstatus import AFTER_PILOT, IN_SLOT, RETRIES, TRANSITIONS, Actor, Event
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import CLEAN, PRIORITY_STEP, Action, Decision, RetryPolicy, RetryRule, decide
 from pandad.spec.site import Queue
@@ -160,9 +160,15 @@ def _change(case: _Case, line_of: Mapping[int, int]) -> Change:
         return Change(_id(job), why=job.taskBufferErrorDiag or case.failed.why, attempt_nr=job.attemptNr)
     if not decision.retried:
         values = {**case.failed.values, "pilotErrorCode": abs(job.pilotErrorCode)}  # what the minus asked for was refused
-        return Change(_id(job), values, attempt_nr=job.attemptNr, why=f"{case.failed.why}; {decision.why}")
+        return Change(_id(job), values, attempt_nr=job.attemptNr, why=f"{case.failed.why}; {decision.why}", cause=_cause(job))
     errors = "; ".join(map(str, failures_of(job))) or case.failed.why  # all of them: they leave the job
-    return Change(_id(job), _anew(job, decision, line_of), attempt_nr=job.attemptNr, why=f"{errors}; {decision.why}")
+    return Change(_id(job), _anew(job, decision, line_of), attempt_nr=job.attemptNr, why=f"{errors}; {decision.why}",
+                  cause=_cause(job))
+
+
+def _cause(job: JobSpec) -> str | None:
+    """None: no pilot had the job yet, so its queue is not to blame."""
+    return cause_of(job) if job.jobStatus in IN_SLOT | AFTER_PILOT else None
 
 
 def _anew(job: JobSpec, decision: Decision, line_of: Mapping[int, int]) -> dict[str, object]:

@@ -4,7 +4,7 @@ the other."""
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -47,6 +47,8 @@ class Accounts:
     async def link(self, caller: Caller, code: Confidential, subject: str | None) -> int:
         """Make the caller and who asked for that code one; the number of the account.
 
+        Said again after it was done, because the answer was lost, it is answered again.
+
         :param subject: of who asked for it, said by the caller: else somebody could be talked into giving his rights away by a
             code that he was sent.
         :raise NotFound: there is no such code, or it is over. :raise Conflict: the subject is to be confirmed, or both belong to
@@ -58,18 +60,22 @@ class Accounts:
     async def unlink(self, caller: Caller, identity: Identity) -> None:
         """Part from an identity of one's own account, which may be the present one.
 
-        :raise NotFound: it is not one of the caller's.
+        :raise NotFound: it is not one of the caller's, or no more.
         """
         _identity(caller)
-        if caller.account is None or not caller.is_(identity):
-            raise NotFound("identity of yours", f"{identity.subject} from {identity.anchor}")
         await self._store.transact("unlink", self._unlink, caller, identity)
+
+    async def banned(self) -> Sequence[str]:
+        """The labels of those who are banned, each once; reasons are for the banned and their administrators."""
+        return sorted(set(await self._store.read("banned", accounts.banned)))
 
     async def _link(self, txn: Transaction, caller: Caller, digest: bytes, subject: str | None) -> int:
         here = _identity(caller)
         await accounts.lock(txn)
         other = await accounts.of_code(txn, digest)
         if other is None:
+            if (number := await _linked_already(txn, here, subject)) is not None:
+                return number
             raise NotFound("code", "like this one: it was used, is over, or was mistyped; ask for a new one")
         if other == here:
             raise BadRequest("code", "was asked for with the credential that you come with now; come with the other one")
@@ -79,22 +85,33 @@ class Accounts:
                            "along (pandad link CODE --with SUBJECT)")
         if subject != other.subject:
             raise BadRequest("subject", f"is not that of who asked for this code: {whom}")
-        number = await joined(txn, other, here, here.subject)
+        number, new = await joined(txn, other, here, here.subject)
         await accounts.use_code(txn, digest)
         if self._vault is not None:
             await share(txn, self._vault, number)
-        await audit.note(txn, doer(caller)("link", f"{whom} to account {number}"))
+        if new:
+            await audit.note(txn, doer(caller)("link", f"{whom} to account {number}"))
         return number
 
     async def _unlink(self, txn: Transaction, caller: Caller, identity: Identity) -> None:
         await accounts.lock(txn)
-        number = await accounts.unlink(txn, identity)
+        number = await accounts.of(txn, _identity(caller))  # what this process remembers may be over
+        if number is None or number != await accounts.of(txn, identity):
+            raise NotFound("identity of yours", f"{identity.subject} from {identity.anchor}: it never was, or is no more")
+        await accounts.unlink(txn, identity)
         whom = f"{identity.subject} (vouched for by {identity.anchor})"
         await audit.note(txn, doer(caller)("unlink", f"{whom} from account {number}"))
 
 
-async def joined(txn: Transaction, first: Identity, second: Identity, by: str) -> int:
-    """Make two identities one person; the number of the account.
+async def _linked_already(txn: Transaction, here: Identity, subject: str | None) -> int | None:
+    """The account in which somebody is with another identity of that subject."""
+    number = await accounts.of(txn, here)
+    others = await accounts.of_subject(txn, subject) if number is not None and subject is not None else []
+    return number if any(theirs == number and other != here for other, theirs in others) else None
+
+
+async def joined(txn: Transaction, first: Identity, second: Identity, by: str) -> tuple[int, bool]:
+    """Make two identities one person; the number of the account, and whether they were two until now.
 
     :raise Conflict: each has an account already, and they are two.
     """
@@ -107,7 +124,7 @@ async def joined(txn: Transaction, first: Identity, second: Identity, by: str) -
     for identity, linked in numbers.items():
         if linked is None:
             await accounts.link(txn, identity, number, by)
-    return number
+    return number, None in numbers.values()
 
 
 async def share(txn: Transaction, vault: Vault, number: int) -> None:

@@ -1,4 +1,4 @@
-"""What administrators do about people: link, unlink, give roles, ban. All of it is in the audit."""
+"""What administrators do about people: link, unlink, give roles, ban, deny tokens. Each change is in the audit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pandad.spec.act import Doer
 from pandad.spec.caller import Identity, Role, compact_name
 from pandad.spec.errors import BadRequest, Conflict, NotFound
 from pandad.spec.principal import FROM, identity_of
-from pandad.taskbuffer import accounts, audit
+from pandad.spec.token import Denial
+from pandad.taskbuffer import accounts, audit, denials
 from pandad.taskbuffer.store import Transaction
 from pandad.taskbuffer.vault import Vault
 from pandad.userinterface.accounts import joined, share
@@ -68,10 +69,11 @@ async def link(txn: Transaction, first: Whom, second: Whom, why: str, by: Doer, 
     """
     await accounts.lock(txn)
     act = by("link", f"{first.text} and {second.text}", why)
-    number = await joined(txn, first.exact(), second.exact(), act.who)
+    number, new = await joined(txn, first.exact(), second.exact(), act.who)
     if vault is not None:
         await share(txn, vault, number)
-    await audit.note(txn, act)
+    if new:
+        await audit.note(txn, act)
     return number
 
 
@@ -89,24 +91,31 @@ async def unlink(txn: Transaction, whom: Whom, why: str, by: Doer) -> int:
 
 
 async def set_role(txn: Transaction, whom: Whom, role: Role, given: bool, why: str, by: Doer) -> Account:
-    """Give an account a role, or take it; an identity without one gets one."""
+    """Give an account a role, or take it; an identity without an account gets one with its first role.
+
+    :raise NotFound: there is no account to take it from.
+    """
     await accounts.lock(txn)
     account = await account_of(txn, whom)
     if account is None:
+        if not given:
+            raise NotFound("account of", whom.text)
         identity = whom.exact()
         number = await accounts.new(txn, compact_name(identity.subject))
         await accounts.link(txn, identity, number, "administrator")
         account = Account(number, "", frozenset({identity}))
     roles = account.roles | {role} if given else account.roles - {role}
-    await accounts.set_roles(txn, account.id, sorted(roles))
-    await audit.note(txn, by("grant" if given else "revoke", f"{role} of account {account.id}", why))
+    if roles != account.roles:
+        await accounts.set_roles(txn, account.id, sorted(roles))
+        await audit.note(txn, by("grant" if given else "revoke", f"{role} of account {account.id}", why))
     found = await accounts.find(txn, account.id)
     assert found is not None
     return found
 
 
 async def ban(txn: Transaction, whom: Whom, reason: str, until: datetime | None, identity_only: bool, by: Doer) -> str:
-    """Keep somebody out: the person, with all linked identities, or with `identity_only` that identity; who was hit, in words."""
+    """Keep somebody out: the person, with all linked identities, or with `identity_only` that identity; who was hit, in words.
+    The same ban once more is none."""
     if not reason.strip():
         raise BadRequest("reason", "is empty; who is banned is told it")
     await accounts.lock(txn)
@@ -116,9 +125,9 @@ async def ban(txn: Transaction, whom: Whom, reason: str, until: datetime | None,
         raise BadRequest("who", "is an account; name an identity, or leave out that only one is meant")
     anchor = whom.identity.anchor if whom.identity and account is None else None
     act = by("ban", f"{ACCOUNT}{account.id}" if account else whom.text, reason)
-    await accounts.ban(txn, account=account.id if account else None, subject=subject, anchor=anchor, reason=reason, until=until,
-                       by=act.who)
-    await audit.note(txn, act)
+    if await accounts.ban(txn, account=account.id if account else None, subject=subject, anchor=anchor, reason=reason,
+                          until=until, by=act.who):
+        await audit.note(txn, act)
     return act.target
 
 
@@ -145,3 +154,20 @@ async def bans_on(txn: Transaction, whom: Whom) -> Sequence[Ban]:
             if (each.account is not None and each.account == number)
             or (whom.identity is None and each.subject is not None and each.subject == whom.subject)
             or any(each.hits(identity, None) for identity in identities)]
+
+
+async def deny_tokens(txn: Transaction, denial: Denial, reason: str, by: Doer) -> None:
+    """Refuse tokens from now on; their bearers are told the reason."""
+    act = by("deny tokens", denial.words, reason)
+    await denials.put(txn, denial, reason, f"{act.who}@{act.host}")
+    await audit.note(txn, act)
+
+
+async def allow_tokens(txn: Transaction, denial: Denial, by: Doer) -> None:
+    """Take a denial back.
+
+    :raise NotFound: there is none.
+    """
+    if not await denials.remove(txn, denial):
+        raise NotFound("denial of", denial.words)
+    await audit.note(txn, by("allow tokens", denial.words))

@@ -1,37 +1,56 @@
-"""Why a job is where it is, in a line for a person and in the data behind it."""
+"""Why a job is where it is, in a line for a person and in the data behind it: for any job, in every state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
+from pandad.config import LoopsConfig, SharesConfig, TimeoutsConfig
+from pandad.spec.caller import Caller
 from pandad.spec.errors import NotFound
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, NEW_ATTEMPT
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.pilotcommand import KILL
-from pandad.taskbuffer import decisions, jobs
+from pandad.spec.reason import REASONS
+from pandad.spec.share import CAP_RELEASE, caps_of
+from pandad.spec.timeouts import TIMEOUTS, Since
+from pandad.taskbuffer import decisions, facts, jobs, lines, loops, places, queuenotes
 from pandad.taskbuffer.jobs import JobEvent
-from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.queuenotes import Noted
+from pandad.taskbuffer.store import Store, Transaction
+from pandad.userinterface import lastpilots
+from pandad.userinterface.causes import QUIET_S, CapUse, Cause, Known, cause_of
+from pandad.userinterface.funnel import able, funnel
+from pandad.userinterface.funnel import nearest as nearest_of
+from pandad.userinterface.identity import identity_of
+from pandad.userinterface.standing import Sources
 
-# What a job in each state waits for, and the sentence that says so.
-WAITS: Mapping[S, tuple[str | None, Callable[[JobSpec], str]]] = {
-    S.PENDING: ("its task", lambda j: "is being prepared by its task"),
-    S.DEFINED: ("brokerage", lambda j: j.brokerageErrorDiag or "waits for brokerage to pick a queue"),
-    S.WAITING: ("input", lambda j: j.ddmErrorDiag or "waits for its input"),
-    S.ASSIGNED: ("input", lambda j: f"goes to {j.computingSite}; its input is being looked at"),
-    S.THROTTLED: ("a cap", lambda j: "is held back by a cap"),
-    S.ACTIVATED: ("a pilot", lambda j: f"is ready at {j.computingSite} and waits for a pilot that fits"),
-    S.SENT: ("its pilot", lambda j: f"was handed to a pilot on {_node(j)}, which has not spoken yet"),
-    S.STARTING: ("its pilot", lambda j: f"is being started by a pilot on {_node(j)}"),
-    S.RUNNING: ("its payload", lambda j: f"runs on {_node(j)}"),
-    S.HOLDING: ("output checks", lambda j: f"is over on {_node(j)}; its output is being checked"),
-    S.MERGING: ("its merge job", lambda j: "waits for its merge job"),
-    S.TRANSFERRING: ("transfers", lambda j: "waits for its output to reach its destination"),
-    S.FINISHED: (None, lambda j: "is finished"),
-    S.FAILED: (None, lambda j: "failed: " + "; ".join(errors_of(j))),
-    S.CANCELLED: (None, lambda j: j.taskBufferErrorDiag or "was cancelled"),
-    S.CLOSED: (None, lambda j: j.taskBufferErrorDiag or "was withdrawn"),
+ASKED_MOST = 10  # kinds of pilots that are looked at
+MOVED_BY: Mapping[S, str] = {S.DEFINED: "brokerage", S.ASSIGNED: "activator", S.WAITING: "activator", S.HOLDING: "adder"}
+PERIODS = 5  # of a loop without a round, if that is longer than QUIET_S: then it does not run
+
+# The sentence that says where a job in each state is; the cause goes on from there.
+SAYS: Mapping[S, Callable[[JobSpec], str]] = {
+    S.PENDING: lambda j: "is being prepared by its task",
+    S.DEFINED: lambda j: j.brokerageErrorDiag or "waits for brokerage to pick a queue",
+    S.WAITING: lambda j: j.ddmErrorDiag or "waits for its input",
+    S.ASSIGNED: lambda j: f"goes to {j.computingSite}; its input is being looked at",
+    S.THROTTLED: lambda j: "is held back by a cap",
+    S.ACTIVATED: lambda j: f"is ready at {j.computingSite} and waits for a pilot that fits",
+    S.SENT: lambda j: f"was handed to a pilot on {_node(j)}, which has not spoken yet",
+    S.STARTING: lambda j: f"is being started by a pilot on {_node(j)}",
+    S.RUNNING: lambda j: f"runs on {_node(j)}",
+    S.HOLDING: lambda j: f"is over on {_node(j)}; its output is being checked",
+    S.MERGING: lambda j: "waits for its merge job",
+    S.TRANSFERRING: lambda j: "waits for its output to reach its destination",
+    S.FINISHED: lambda j: "is finished",
+    S.FAILED: lambda j: "failed: " + "; ".join(errors_of(j)),
+    S.CANCELLED: lambda j: j.taskBufferErrorDiag or "was cancelled",
+    S.CLOSED: lambda j: j.taskBufferErrorDiag or "was withdrawn",
 }
 
 
@@ -40,28 +59,150 @@ def errors_of(job: JobSpec) -> list[str]:
     return [str(failure) for failure in failures_of(job)] or ["no error was reported"]
 
 
-async def why(txn: Transaction, panda_id: int) -> dict[str, object]:
-    """The answer of `Jobs.why`: PandaID, jobStatus, summary, since, waits_for, attempts (those that are over), queues (verdicts),
-    decided_at."""
-    (job,) = await jobs.find(txn, [panda_id])
-    if job is None:
-        raise NotFound("job", panda_id)
-    decision = await decisions.find(txn, panda_id)
-    waits_for, sentence = WAITS[job.jobStatus]
-    attempts = [_attempt(e) for e in await jobs.events(txn, panda_id) if e.event in NEW_ATTEMPT or e.became in FINAL]
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one look at the database gave."""
+
+    known: Known
+    decided_at: datetime | None
+    events: Sequence[JobEvent]
+    queue: Noted | None
+
+
+class Explain:
+    """Says why."""
+
+    def __init__(self, store: Store, sources: Sources, shares: SharesConfig, timeouts: TimeoutsConfig,
+                 periods: LoopsConfig) -> None:
+        self._store, self._sources, self._shares, self._timeouts = store, sources, shares, timeouts
+        self._stalled_s = {name: max(QUIET_S, PERIODS * getattr(periods, f"{name}_s")) for name in set(MOVED_BY.values())}
+
+    async def job(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]:
+        """Everything on one job; docs/reference/why.md says what is in it.
+
+        :param now: the verdicts of this moment in place of those of the last decision.
+        :raise NotFound: there is no such job.
+        """
+        identity_of(caller)
+        read = await self._store.read("why", self._read, panda_id)
+        known = await self._ask(read.known, now)
+        cause = cause_of(known)
+        return {
+            **_head(known.job, cause, read.events), "decided_at": known.now if now else read.decided_at, "fresh": now,
+            "queues": list(known.verdicts), "funnel": funnel(known.verdicts), "nearest": nearest_of(known.verdicts)[:ASKED_MOST],
+            "never": known.never, "order": _order(known), "caps": [_cap(use) for use in known.caps],
+            "pilots": lastpilots.rows(known.pilots or (), caller), "asked_at": known.asked_at,
+            "queue": read.queue.shown(lastpilots.may_see_nodes(caller)) if read.queue else None,
+            "input": await self._input(known.job, read.queue), "output": _output(known.job),
+            "limits": self._limits(known.job), "loop": known.pulse}
+
+    async def _read(self, txn: Transaction, panda_id: int) -> _Read:
+        (job,), (state,) = await jobs.find(txn, [panda_id]), await jobs.states(txn, [panda_id])
+        if job is None or state is None:
+            raise NotFound("job", panda_id)
+        decision, (at, pulses) = await decisions.find(txn, panda_id), await loops.pulses(txn)
+        reported = job.jobStatus is not S.HOLDING or state.reported is not None
+        name = MOVED_BY.get(job.jobStatus) if reported else None
+        pulse = (pulses.get(name) or loops.Pulse(name, None, 0, None)) if name is not None else None
+        known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
+                      stalled_s=self._stalled_s)
+        queue = await queuenotes.maybe(txn, job.computingSite)
+        known = await self._standing(txn, known)
+        return _Read(known, decision.at if decision else None, await jobs.events(txn, panda_id), queue)
+
+    async def _standing(self, txn: Transaction, known: Known) -> Known:
+        """Its place, its caps and its queue's pilots, as far as the state has such."""
+        job = known.job
+        assert job.PandaID is not None
+        if job.jobStatus is S.DEFINED:
+            return replace(known, ahead=await places.before_defined(txn, job.currentPriority, job.PandaID))
+        line = await places.line_of(txn, job.PandaID) if job.jobStatus in (S.ACTIVATED, S.THROTTLED) else None
+        if line is None:
+            return known
+        caps = [CapUse(cap, await places.cores_of(txn, await (
+            lines.of_group(txn, cap.who) if isinstance(cap.who, str) else lines.of_owner(txn, cap.who))))
+            for cap in caps_of(line, self._shares.user_cap, self._shares.group_caps)]
+        known = replace(known, line=line, caps=caps)
+        if job.jobStatus is S.THROTTLED or job.computingSite is None:
+            return replace(known, ahead=await places.before_throttled(txn, line.id, job.currentPriority, job.PandaID))
+        asked = await facts.asked(txn, job.computingSite, ASKED_MOST)
+        ahead = await places.before_in_line(txn, job.computingSite, line.id, job.currentPriority, job.PandaID)
+        return replace(known, ahead=ahead, asked_at=lastpilots.newest(asked),
+                       pilots=lastpilots.tried(line, job.computingSite, asked))
+
+    async def _ask(self, known: Known, now: bool) -> Known:
+        """What the other rooms say."""
+        job = known.job
+        if now and job.jobStatus not in FINAL:
+            (advice,) = await self._sources.advisor.consider([job])
+            known = replace(known, verdicts=[v.stored for v in advice.verdicts], decided=True)
+        if job.jobStatus is S.DEFINED and known.decided and not able(known.verdicts):
+            (never,) = await self._sources.suitability.never([job])
+            known = replace(known, never=never)
+        if job.jobStatus is S.ACTIVATED and known.line is not None and job.computingSite and job.PandaID:
+            known = replace(known, turn=await self._sources.order.turn(job.computingSite, known.line, job.PandaID))
+        return known
+
+    async def _input(self, job: JobSpec, queue: Noted | None) -> dict[str, Any] | None:
+        """For a job that waits for it."""
+        if job.jobStatus not in (S.ASSIGNED, S.WAITING) or queue is None:
+            return None
+        absent = await self._sources.inputs.absent(job, queue.queue.endpoint_in)
+        return {"endpoint": absent.endpoint, "missing": list(absent.files), "problem": absent.problem}
+
+    def _limits(self, job: JobSpec) -> list[dict[str, Any]]:
+        """What happens if nothing else does: setting, limit_s, then, at; an outage of the server puts it off."""
+        found = []
+        for row in TIMEOUTS:
+            limit_s = getattr(self._timeouts, row.setting)
+            since = job.stateChangeTime if row.since is Since.CHANGED else job.modificationTime
+            if limit_s and since and job.jobStatus in row.states and row.of.holds(job.prodSourceLabel, job.currentPriority):
+                found.append({"setting": row.setting, "limit_s": limit_s, "then": row.event or KILL,
+                              "at": since + timedelta(seconds=limit_s)})
+        return found
+
+
+def _head(job: JobSpec, cause: Cause, events: Sequence[JobEvent]) -> dict[str, Any]:
+    attempts = [_attempt(e) for e in events if e.event in NEW_ATTEMPT or e.became in FINAL]
     before = [each for each in attempts if each["attemptNr"] != job.attemptNr]
     history = f"; this is attempt {job.attemptNr}, the one before ended with: {before[-1]['why']}" if before else ""
-    command = "; its pilot is told to stop at the next heartbeat" if job.commandToPilot == KILL and waits_for else ""
+    ending = job.commandToPilot == KILL and job.jobStatus not in FINAL
+    command = "; its pilot is told to stop at the next heartbeat" if ending else ""
     return {
-        "PandaID": panda_id, "jobStatus": job.jobStatus, "summary": f"job {panda_id} {sentence(job)}{command}{history}",
-        "since": job.stateChangeTime, "waits_for": waits_for, "computingSite": job.computingSite, "attemptNr": job.attemptNr,
-        "attempts": attempts, "queues": list(decision.verdicts) if decision else [],
-        "decided_at": decision.at if decision else None}
+        "PandaID": job.PandaID, "jobStatus": job.jobStatus, "reason": cause.reason,
+        "summary": f"job {job.PandaID} {SAYS[job.jobStatus](job)}{cause.detail}{command}{history}",
+        "next_step": cause.next_step, "since": job.stateChangeTime, "waits_for": REASONS[cause.reason].waits_for,
+        "computingSite": job.computingSite, "attemptNr": job.attemptNr, "maxAttempt": job.maxAttempt,
+        "avoided": job.avoided, "attempts": attempts}
 
 
 def _attempt(end: JobEvent) -> dict[str, object]:
     """An attempt by what ended it; the event of a retry stands under the number of the next one."""
     return {"attemptNr": end.attempt_nr - (end.event in NEW_ATTEMPT), "at": end.at, "event": end.event, "why": end.why}
+
+
+def _order(known: Known) -> dict[str, Any] | None:
+    """Jobs that go before it: in its line, and over all lines of its queue by the order of shares."""
+    if known.ahead is None:
+        return None
+    found: dict[str, Any] = {"priority": known.job.currentPriority, "line": known.line.id if known.line else None,
+                             "before_in_line": known.ahead.jobs, "at_least_in_line": known.ahead.at_least}
+    if known.turn is not None:
+        found |= {"before": max(known.turn.before, known.ahead.jobs), "at_least": known.turn.at_least or known.ahead.at_least,
+                  "lines": known.turn.lines, "share": [
+                      {"of": name, "cores": cores, "weight": weight} for name, cores, weight in known.turn.share]}
+    return found
+
+
+def _cap(use: CapUse) -> dict[str, Any]:
+    return {"of": use.cap.name, "cores": use.cores, "cap": use.cap.cores, "lets_go_below": CAP_RELEASE * use.cap.cores}
+
+
+def _output(job: JobSpec) -> list[dict[str, Any]] | None:
+    """The outputs of a job whose payload is over: lfn, endpoint, status, bytes."""
+    if job.jobStatus not in (S.HOLDING, S.TRANSFERRING, S.MERGING, S.FINISHED, S.FAILED):
+        return None
+    return [{"lfn": f.lfn, "endpoint": f.destinationSE, "status": f.status, "bytes": f.fsize} for f in job.outputs]
 
 
 async def timeline(txn: Transaction, panda_id: int) -> list[dict[str, object]]:

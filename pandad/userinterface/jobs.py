@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pandad.config import UserInterfaceConfig
-from pandad.spec.caller import Caller, Identity, Role
-from pandad.spec.errors import BadRequest, Forbidden, NotAuthenticated
+from pandad.spec.caller import Caller, Role
+from pandad.spec.errors import BadRequest, Forbidden, Unavailable
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
 from pandad.spec.jobstatus import JobStatus
@@ -19,7 +20,9 @@ from pandad.taskbuffer import jobs
 from pandad.taskbuffer.batch import Batcher
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import explain, kill, submission
+from pandad.userinterface.identity import identity_of
 from pandad.userinterface.kill import KillAnswer
+from pandad.userinterface.standing import ISuitability
 from pandad.userinterface.submission import Receipt, Wish
 
 DEFAULTS = UserInterfaceConfig()
@@ -37,8 +40,8 @@ _ERRORS = tuple(a for a in JOB_ATTRIBUTES if a.name.endswith(("ErrorCode", "Erro
 class Jobs:
     """What people and their programs do with jobs."""
 
-    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS) -> None:
-        self._store, self._config = store, config
+    def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, suitability: ISuitability | None = None) -> None:
+        self._store, self._config, self._suitability = store, config, suitability
         self._submissions: Batcher[None, Wish, Receipt] = Batcher(self._submit, row=lambda wish: wish.row)
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
@@ -48,20 +51,31 @@ class Jobs:
         :raise BadRequest: names the job, by its place, and the attribute. :raise Forbidden: not with this role.
         :raise Conflict: the request_id was used for other jobs.
         """
-        owner = _identity(caller)
+        owner = identity_of(caller)
         if not specs or len(specs) > MAX_JOBS:
             raise BadRequest("jobs", f"has {len(specs)} jobs; send 1 to {MAX_JOBS} in one call")
         mark = submission.mark_of(specs, request_id, self._config.submit_repeat_window_s)
         for place, job in enumerate(specs):
             prepare(job, place, caller)
-        return await self._submissions.ask(None, Wish(specs, owner, mark))
+        return await self._flagged(await self._submissions.ask(None, Wish(specs, owner, mark)))
+
+    async def _flagged(self, receipt: Receipt) -> Receipt:
+        """With those jobs named that no queue can ever take. The jobs are stored: that cannot fail any more."""
+        if self._suitability is None:
+            return receipt
+        try:
+            never = await self._suitability.never(receipt.jobs)
+        except Unavailable:
+            return receipt
+        told = {job.PandaID or 0: no for job, no in zip(receipt.jobs, never, strict=True) if no is not None}
+        return replace(receipt, never=told)
 
     async def _submit(self, _: None, wishes: Sequence[Wish]) -> list[Receipt]:
         return await self._store.transact("submit", submission.store, wishes)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         """Those jobs with their files, in the order asked for; None where there is no such job."""
-        _identity(caller)
+        identity_of(caller)
         return await self._store.read("describe", jobs.find, ids)
 
     async def kill(self, caller: Caller, ids: Sequence[int], code: int | None = None) -> list[bool]:
@@ -77,23 +91,15 @@ class Jobs:
         :param code: PanDA's kill code, see spec/killcode.py.
         :raise BadRequest: there is no such code. :raise Forbidden: it is not for this caller.
         """
-        _identity(caller)
+        identity_of(caller)
         return await self._store.transact("kill", kill.kill, caller, list(ids), code)
-
-    async def why(self, caller: Caller, panda_id: int) -> dict[str, object]:
-        """Why the job is where it is: a line for a person, and what the brokerage saw. (see explain.py)
-
-        :raise NotFound: there is no such job.
-        """
-        _identity(caller)
-        return await self._store.read("why", explain.why, panda_id)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
         """The history of the job, oldest first.
 
         :raise NotFound: there is no such job.
         """
-        _identity(caller)
+        identity_of(caller)
         return await self._store.read("timeline", explain.timeline, panda_id)
 
 
@@ -154,9 +160,3 @@ def _refuse_file(file: FileSpec, where: str) -> None:
         raise BadRequest(f"{where}.type", f"{file.type!r} is none of {', '.join(FILE_TYPES)}")
     if not 0 <= (file.fsize or 0) <= LARGEST_FILE_BYTES:
         raise BadRequest(f"{where}.fsize", f"{file.fsize} is not a size in bytes")
-
-
-def _identity(caller: Caller) -> Identity:
-    if caller.identity is None:
-        raise NotAuthenticated("this needs an identity: come with a certificate, a proxy or a token")
-    return caller.identity

@@ -14,8 +14,9 @@ A repeat is never silent: the answer is that of the first time, and its message 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
@@ -23,6 +24,7 @@ from itertools import islice
 import orjson
 
 from pandad.spec.caller import Identity
+from pandad.spec.criterion import Never
 from pandad.spec.errors import BadRequest, Conflict
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor
@@ -49,18 +51,39 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Jobs with their numbers. ``repeated``: when they had been submitted, if this was not the first time."""
+    """Jobs with their numbers. ``repeated``: when they had been submitted, if this was not the first time. ``never``: the jobs
+    that no registered queue can ever take, by PandaID; they are stored all the same, for queues come and change."""
 
     jobs: list[JobSpec]
     repeated: datetime | None = None
+    never: Mapping[int, Never] = field(default_factory=dict)
 
     @property
     def message(self) -> str:
         """What to tell the submitter."""
-        if self.repeated is None:
-            return ""
-        return (f"a repeat: these jobs were submitted at {self.repeated:%Y-%m-%d %H:%M:%S} and nothing new was stored; "
-                "to submit them once more, send another request_id")
+        told = [self._hopeless] if self.never else []
+        if self.repeated is not None:
+            told.append(f"a repeat: these jobs were submitted at {self.repeated:%Y-%m-%d %H:%M:%S} and nothing new was stored; "
+                        "to submit them once more, send another request_id")
+        return "; ".join(reversed(told))
+
+    @property
+    def _hopeless(self) -> str:
+        """By what they lack; jobs are mostly alike."""
+        alike: dict[Never, list[int]] = defaultdict(list)
+        for panda_id, never in self.never.items():
+            alike[never].append(panda_id)
+        said = [f"{_named_jobs(ids)}: {never.sentence}" for never, ids in islice(alike.items(), SAID)]
+        more = len(self.never) - sum(len(ids) for ids in islice(alike.values(), SAID))
+        return "stored, but they will wait in vain unless a queue changes: " + "; ".join(said) + (
+            f"; and {more} more jobs" if more else "")
+
+
+SAID = 3  # kinds of hopeless jobs in a message
+
+
+def _named_jobs(ids: Sequence[int]) -> str:
+    return f"job {ids[0]}" if len(ids) == 1 else f"{len(ids)} jobs from {ids[0]} on"
 
 
 def mark_of(specs: Sequence[JobSpec], request_id: str | None, window_s: float) -> Mark | None:

@@ -31,18 +31,22 @@ from pandad.api.openapi import OpenApi
 from pandad.api.site import PandaSite, build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.spec.caller import Caller, Credential, Identity, Role
 from pandad.spec.confidential import Confidential
+from pandad.spec.criterion import Never
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.userinterface.accounts import LinkCode
+from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
 
@@ -131,13 +135,16 @@ class WorkersStandIn(Room):
 
 
 class JobsStandIn(Room):
-    """Numbers what it is given."""
+    """Numbers what it is given. ``never``: what is said of all of it."""
+
+    never: Never | None = None
 
     async def submit(self, caller: Caller, jobs: list[JobSpec], request_id: str | None) -> Receipt:
         await self.note(caller, jobs)
         for number, job in enumerate(jobs, 101):
             job.PandaID, job.jobDefinitionID, job.jobsetID = number, 7, 8
-        return Receipt(jobs, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) if request_id == "again" else None)
+        never = {job.PandaID or 0: self.never for job in jobs if self.never is not None}
+        return Receipt(jobs, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) if request_id == "again" else None, never)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
         await self.note(caller, ids)
@@ -147,13 +154,33 @@ class JobsStandIn(Room):
         await self.note(caller, ids, code)
         return [KillAnswer(i, i < 100, "is cancelled now" if i < 100 else "there is no such job") for i in ids]
 
-    async def why(self, caller: Caller, panda_id: int) -> dict[str, Any]:
-        await self.note(caller, panda_id)
-        return {"PandaID": panda_id, "reason": "no queue has enough memory"}
-
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
         await self.note(caller, panda_id)
         return [{"event": "submitted"}]
+
+
+class WhyStandIn(Room):
+    """Has one reason for everything."""
+
+    async def job(self, caller: Caller, panda_id: int, now: bool) -> dict[str, Any]:
+        await self.note(caller, panda_id, now)
+        return {"PandaID": panda_id, "reason": "no-queue-ever"}
+
+    async def queue(self, caller: Caller, name: str) -> dict[str, Any]:
+        await self.note(caller, name)
+        return {"queue": name, "problems": []}
+
+    async def where(self, caller: Caller, jobs: Sequence[JobSpec]) -> list[dict[str, Any]]:
+        await self.note(caller, jobs)
+        return [{"jobName": job.jobName, "queue": "Q"} for job in jobs]
+
+
+class DemandStandIn(Room):
+    """One queue wants two pilots."""
+
+    async def published(self) -> Published:
+        await self.note()
+        return Published(None, [Demanded("Q", "SCORE", 3, 2, 2, 60.0)], {"Q": {"SCORE": {"user": {"activated": 3, "running": 1}}}})
 
 
 class DebugStandIn(Room):
@@ -216,6 +243,9 @@ class AccountsStandIn(Room):
 
     async def unlink(self, caller: Caller, identity: Identity) -> None:
         await self.note(caller, identity)
+
+    async def banned(self) -> Sequence[str]:
+        return ["eve"]
 
 
 class JobSecretsStandIn:
@@ -343,16 +373,31 @@ class Api:
     checks: list[Any]
     lending: LendingStandIn
     accounts: AccountsStandIn
+    why: WhyStandIn
+    demand: DemandStandIn
     handlers: list[object]
     trf: Path
     cache: Path
 
 
-async def description(name: str) -> dict[str, Any]:
-    """Of the one queue."""
-    if name != "TEST_PQ":
-        raise NotFound("queue", name)
-    return {"nickname": name, "status": "online"}
+class DescriptionsStandIn:
+    """One queue, one storage endpoint; numbers and order as a source may have them."""
+
+    QUEUE = '{"status":"online","nickname":"TEST_PQ","maxrss":1.50,"big":123456789012345678901234567890,"ü":null}'
+
+    async def queue(self, name: str) -> str:
+        """The one."""
+        if name != "TEST_PQ":
+            raise NotFound("queue", name)
+        return self.QUEUE
+
+    async def queues(self) -> str:
+        """The one."""
+        return f'{{"TEST_PQ":{self.QUEUE}}}'
+
+    async def endpoints(self) -> str:
+        """The one."""
+        return '{"TEST_DISK":{"state":"ACTIVE"}}'
 
 
 def standing(directory: Path) -> Api:
@@ -362,20 +407,22 @@ def standing(directory: Path) -> Api:
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
     lending: Any = LendingStandIn()
     accounts: Any = AccountsStandIn()
+    why: Any = WhyStandIn()
+    demand: Any = DemandStandIn()
     (trf := directory / "trf").mkdir()
     (cache := directory / "cache").mkdir()
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
-        Account(accounts), LegacyCreds(lending),
-        System(), Metaconfig(), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
-        Files(description, lambda: {"TEST_DISK": {"state": "ACTIVE"}}, cache, trf),
+        Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
+        System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
+        Files(DescriptionsStandIn(), cache, trf),
         Health(lambda: checks, lambda: "pandad_jobs 5\n"),
     ]
     handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        lending, accounts, handlers, trf, cache)
+        lending, accounts, why, demand, handlers, trf, cache)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import secretwatch
 from factories import ALICE, a_job
 from pytest_twisted import async_yield_fixture, ensureDeferred
 from stages import Stage
@@ -45,7 +46,7 @@ from pandad.userinterface.secrets import Secrets
 
 from .conftest import ACTIVE_URL, HeaderAuthenticator, granted
 
-CANARY = "c4n4ry"
+CANARY = secretwatch.MARK
 CLOCK: Any = reactor
 
 

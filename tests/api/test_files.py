@@ -11,6 +11,8 @@ from pytest_twisted import ensureDeferred
 from pandad.api.files import inside
 from pandad.spec.errors import NotFound
 
+from .conftest import DescriptionsStandIn
+
 
 @pytest.fixture(params=["active", "passive"])
 def port(request: pytest.FixtureRequest, api: Any) -> Any:
@@ -20,7 +22,13 @@ def port(request: pytest.FixtureRequest, api: Any) -> Any:
 
 def test_schedconfig(port: Any) -> None:
     """A pilot gets the description of its queue."""
-    assert port.get("/cache/schedconfig/TEST_PQ.all.json").json == {"nickname": "TEST_PQ", "status": "online"}
+    got = port.get("/cache/schedconfig/TEST_PQ.all.json")
+    assert got.text == DescriptionsStandIn.QUEUE and got.headers["content-type"] == "application/json"
+
+
+def test_all_queues(port: Any) -> None:
+    """Harvester gets the descriptions of all queues."""
+    assert port.get("/cache/schedconfig/pandaqueues.json").text == '{"TEST_PQ":%s}' % DescriptionsStandIn.QUEUE  # noqa: UP031
 
 
 def test_unknown_queue(port: Any) -> None:

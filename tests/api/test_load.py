@@ -207,7 +207,8 @@ def test_every_route_has_its_place(api: Any) -> None:
     assert {path for path, urgency in found.items() if urgency is Urgency.ACQUIRE} == {
         "/server/panda/getJob", "/api/v1/pilot/acquire_jobs"}
     assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {
-        "/healthz", "/readyz", "/metrics", "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
+        "/healthz", "/readyz", "/metrics", "/metrics/demand", "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
+        "/cache/schedconfig/pandaqueues.json",
         "/cache/<path:name>", "/trf/<path:name>", "/server/panda/getResourceTypes",
         "/api/v1/metaconfig/get_resource_types", "/server/panda/isAlive", "/api/v1/system/is_alive"}
     assert found["/api/v1/job/submit"] is found["/api/v1/job/kill"] is Urgency.USER

@@ -14,8 +14,11 @@ PASSIVE = {
     "/api/v1/openapi.json",
     "/api/v1/system/is_alive", "/api/v1/pilot/get_job_status", "/api/v1/job/get_status", "/api/v1/metaconfig/get_resource_types",
     "/server/panda/isAlive", "/server/panda/getStatus", "/server/panda/getResourceTypes",
-    "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json", "/cache/<path:name>", "/trf/<path:name>",
-    "/healthz", "/readyz", "/metrics",
+    "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
+    "/cache/<path:name>", "/trf/<path:name>",
+    "/api/v1/statistics/active_job_stats_by_site", "/api/v1/statistics/active_job_detailed_stats_by_site",
+    "/api/v1/statistics/demand",
+    "/healthz", "/readyz", "/metrics", "/metrics/demand",
 }
 
 

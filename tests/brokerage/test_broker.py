@@ -60,7 +60,9 @@ def test_decisions_follow_the_rules(wanted: list[JobSpec], at: list[Queue]) -> N
         assert [(v.queue, v.no) for v in decision.verdicts] == [(q.name, refusal(decision.job, q)) for q in at]
         able = {v.queue: v.weight for v in decision.verdicts if v.no is None}
         assert (decision.chosen is None) == (not able)
-        assert decision.chosen is None or able[decision.chosen.name] == max(able.values())
+        if decision.chosen is not None:
+            assert able[decision.chosen.name] >= decision.weight
+            assert decision.before or decision.weight == able[decision.chosen.name] == max(able.values())
         assert decision.reason
         orjson.dumps([v.stored for v in decision.verdicts])
 

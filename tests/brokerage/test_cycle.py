@@ -6,20 +6,27 @@ from typing import Any
 
 import pytest
 from factories import QUEUE, a_job
+from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
+from twisted.internet.task import Clock
 
 from pandad.brokerage.cycle import Cycle
 from pandad.config import BrokerageConfig
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import QueueStatus
 from pandad.taskbuffer import decisions, sites
+from pandad.taskbuffer.store import Store
 
 WORDS = "no queue takes it: TEST_QUEUE: the queue is offline"
 
 
+def on(store: Store, batch: int = 100, ddm: FakeDDM | None = None) -> Cycle:
+    return Cycle(store, BrokerageConfig(batch=batch), Clock(), ddm or FakeDDM("TEST_DISK"))
+
+
 def rounds(stage: Stage, batch: int = 100) -> Cycle:
-    return Cycle(stage.store, BrokerageConfig(batch=batch))
+    return on(stage.store, batch)
 
 
 async def switch(stage: Stage, status: QueueStatus) -> None:
@@ -163,7 +170,7 @@ async def test_a_job_killed_meanwhile_stays_killed(stage: Stage) -> None:
     async def kill() -> None:
         assert await stage.event(Event.KILLED, killed, actor=Actor.USER)
 
-    await Cycle(Meanwhile(stage.store, "brokerage_write", kill), BrokerageConfig()).run_once()
+    await on(Meanwhile(stage.store, "brokerage_write", kill)).run_once()
     assert await stage.status(kept) is JobStatus.ASSIGNED
     assert await stage.status(killed) is JobStatus.CANCELLED
     assert await stage.events(killed) == [Event.KILLED]
@@ -186,5 +193,5 @@ async def test_a_round_that_comes_too_late_says_nothing(stage: Stage, rounds_bef
     async def kill() -> None:
         assert await stage.event(Event.KILLED, panda_id, actor=Actor.USER)
 
-    await Cycle(Meanwhile(stage.store, "brokerage_write", kill), BrokerageConfig()).run_once()
+    await on(Meanwhile(stage.store, "brokerage_write", kill)).run_once()
     assert await decision(stage, panda_id) == before

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandad.brokerage import rules
-from pandad.brokerage.rules import TEST_LABELS, Rule, refusal
-from pandad.spec.site import QueueStatus
+from pandad.brokerage.criterion import Rule
+from pandad.brokerage.rules import TEST_LABELS, refusal
+from pandad.spec.job import JobSpec
+from pandad.spec.site import Queue, QueueStatus
 
 AMOUNT = st.integers(0, 10**6)
 LIMIT = st.sampled_from([0, 1]) | AMOUNT
@@ -31,7 +33,7 @@ AT_LEAST = [
 
 
 @given(case=st.sampled_from(AT_MOST), need=AMOUNT, limit=LIMIT)
-def test_needs_against_limits(case: tuple[Rule, str, str, str], need: int, limit: int) -> None:
+def test_needs_against_limits(case: tuple[Rule[[JobSpec, Queue]], str, str, str], need: int, limit: int) -> None:
     """A queue is refused if and only if it has a limit (0 is none) and the job needs more; both figures are told."""
     rule, criterion, attribute, key = case
     no = rule(a_job(**{attribute: need}), a_queue(**{key: limit}))
@@ -42,7 +44,7 @@ def test_needs_against_limits(case: tuple[Rule, str, str, str], need: int, limit
 
 
 @given(case=st.sampled_from(AT_LEAST), need=AMOUNT, least=LIMIT)
-def test_needs_against_a_least(case: tuple[Rule, str, str, str], need: int, least: int) -> None:
+def test_needs_against_a_least(case: tuple[Rule[[JobSpec, Queue]], str, str, str], need: int, least: int) -> None:
     """A queue for large jobs refuses small ones, but none that does not say what it needs."""
     rule, criterion, attribute, key = case
     no = rule(a_job(**{attribute: need}), a_queue(**{key: least}))

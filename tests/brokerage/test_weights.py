@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.weights import WEIGHTS, Weight, analysis, generic, production
+from pandad.brokerage.weights import analysis, generic, production
 from pandad.spec.facts import Load
 
+Formula = Callable[[Load], float]
 FEW = st.integers(0, 1000)
 LOADS = st.builds(Load, FEW, FEW, FEW)
 
@@ -29,15 +31,14 @@ LOADS = st.builds(Load, FEW, FEW, FEW)
         (production, 30, 0, 9, 10 / 40 / 2),
     ],
 )
-def test_pandas_formulas(weight: Weight, assigned: int, activated: int, running: int, by_hand: float) -> None:
+def test_pandas_formulas(weight: Formula, assigned: int, activated: int, running: int, by_hand: float) -> None:
     """The brokers' formulas; production's backlog counts between one and two times."""
     assert weight(Load(assigned, activated, running)) == pytest.approx(by_hand)
 
 
-@given(st.sampled_from(sorted(WEIGHTS)), LOADS)
-def test_work_that_waits_makes_lighter(name: str, load: Load) -> None:
+@given(st.sampled_from([generic, analysis, production]), LOADS)
+def test_work_that_waits_makes_lighter(weight: Formula, load: Load) -> None:
     """One more running job makes a queue heavier, one more that waits for its input lighter; a weight is never 0."""
-    weight = WEIGHTS[name]
     assert weight(load) > 0
     assert weight(replace(load, running=load.running + 1)) > weight(load)
     assert weight(replace(load, assigned=load.assigned + 1)) < weight(load)

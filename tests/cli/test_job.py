@@ -126,11 +126,11 @@ class Deaf(Client):
         self.losses = losses
         self.asked: list[dict[str, Any]] = []
 
-    def post(self, method: str, **body: Any) -> Any:
+    def posted(self, method: str, **body: Any) -> dict[str, Any]:
         self.asked.append(body)
         if len(self.asked) <= self.losses:
             raise Unreachable("no answer")
-        return numbered(body)
+        return {"data": numbered(body)}
 
 
 def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,23 +223,65 @@ def test_debug_shows(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["debug"] is True
 
 
+AT = {"__datetime__": "2025-01-02T03:04:05+00:00"}
 WHY = {
-    "PandaID": 5,
-    "jobStatus": "defined",
-    "summary": "no queue has 9000 MB",
-    "since": {"__datetime__": "2025-01-02T03:04:05+00:00"},
-    "queues": [{"queue": "Q1", "verdict": "no", "criterion": "-lowmemory", "have": 4000, "need": 9000, "text": "too small"}],
+    "PandaID": 5, "jobStatus": "defined", "reason": "no-queue-ever", "since": AT, "summary": "no queue has 9000 MB",
+    "next_step": "ask for at most 4000 MB",
+    "queues": [{"queue": "Q1", "verdict": "no", "criterion": "lowmemory", "have": 4000, "need": 9000, "text": "too small"},
+               {"queue": "Q2", "verdict": "ok", "weight": 0.5, "text": "can take the job"}],
+    "nearest": [{"queue": "Q1", "verdict": "no", "criterion": "lowmemory", "have": 4000, "need": 9000, "text": "too small"}],
+    "funnel": {"queues": 2, "able": 1, "criteria": [{"text": "1 of 2 queues: lowmemory 4000 < 9000"}]},
+    "order": {"before_in_line": 3, "at_least_in_line": False, "before": 12, "at_least": True,
+              "share": [{"of": "no group", "cores": 7, "weight": 1.0}]},
+    "pilots": [{"at": AT, "asked": {"memory_mb": 2000}, "jobs": 0, "fits": False, "text": "memory: too little"}],
+    "limits": [{"setting": "defined_s", "then": "closed", "at": AT}],
 }
 
 
 def test_why_gives_the_sentence_and_each_queue(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
-    """The summary comes first, then what each queue lacks."""
+    """The summary comes first and what to do, then what each queue lacks, its place, and what pilots asked for."""
     panda.answers["job/why"] = lambda asked: WHY
     assert main(["job", "why", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "no queue has 9000 MB"
-    assert lines[2].split() == ["since", "2025-01-02", "03:04:05"]
-    assert lines[-1].split() == ["Q1", "no", "-lowmemory", "4000", "9000", "too", "small"]
+    assert lines[:2] == ["no queue has 9000 MB", "next step: ask for at most 4000 MB"]
+    assert "before it           at least 12 jobs, 3 of them alike it; no group has 7 cores" in lines
+    assert "if nothing happens  closed at 2025-01-02 03:04:05 (defined_s)" in lines
+    place = lines.index("1 of 2 queues can take it")
+    assert lines[place + 1] == "  1 of 2 queues: lowmemory 4000 < 9000"
+    assert [line.split()[0] for line in lines[place + 3 : place + 5]] == ["Q2", "Q1"]
+    assert lines[-1].split() == ["2025-01-02", "03:04:05", "memory_mb=2000", "0", "memory:", "too", "little"]
+
+
+def test_why_as_pandas_log(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --log each verdict stands as in the logs of PanDA's brokerage; --now asks for those of this moment."""
+    panda.answers["job/why"] = lambda asked: WHY
+    assert main(["job", "why", "5", "--now", "--log"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "  skip site=Q1 due to too small criteria=-lowmemory", "  use site=Q2 with weight=0.5 criteria=+use"]
+    assert panda.asked == [("GET", "job/why", "job_id=5&now=true")]
+
+
+def test_where_submits_nothing(panda: Panda, hello: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both spellings ask where each job would go, and fail if one goes nowhere."""
+    queue: list[str | None] = ["Q2", "Q2"]
+    panda.answers["job/try_brokerage"] = lambda asked: [
+        {**WHY, "jobName": f"n{n}", "summary": "goes", "queue": queue[n]} for n, _ in enumerate(json.loads(asked["jobs"]))]
+    for words in (["where", hello], ["submit", "--dry-run", hello]):
+        assert main(["job", *words]) == 0
+        out = capsys.readouterr().out.splitlines()
+        assert out[0] == "n0: goes" and "n1: goes" in out
+    queue[1] = None
+    assert main(["job", "where", "--json", hello]) == 1
+    assert [each["queue"] for each in json.loads(capsys.readouterr().out)] == ["Q2", None]
+    assert {method for _, method, _ in panda.asked} == {"job/try_brokerage"}
+
+
+def test_a_warning_is_shown(panda: Panda, hello: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the server says beside its answer is told on stderr; the jobs are submitted."""
+    envelope = {"success": True, "message": "will wait in vain", "data": [[11, 1, {}], [12, 1, {}]], "warnings": []}
+    panda.answers["job/submit"] = lambda asked: (200, json.dumps(envelope).encode())
+    assert main(["job", "submit", hello]) == 0
+    assert capsys.readouterr().err == "pandad: will wait in vain\n"
 
 
 def test_timeline_is_one_line_for_each_event(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:

@@ -163,15 +163,20 @@ async def test_stops_when_asked(idle: Sandbox, daemon: Daemon, number: signal.Si
 
 @ensureDeferred
 async def test_reads_its_files_again(idle: Sandbox, daemon: Daemon) -> None:
-    """SIGHUP has the certificates read again: the process lives on, and a connection that is open is not dropped."""
+    """SIGHUP has certificates and issuers of tokens read again: the process lives on, and a connection that is open is not
+    dropped."""
     context = ssl.create_default_context(capath=str(idle.pki.ca_directory))
     context.load_cert_chain(idle.pki.voms_proxy("prod"))
     held = HTTPSConnection("localhost", idle.config.server.tls_port, context=context, timeout=LIMIT_S)
     assert (await in_thread(asked_who, held)) == SANDBOX_USERS["prod"]
     before = await reloads(daemon)
 
+    auth, path = idle.directory / "auth" / "sandbox_auth_config.json", "/auth/sandbox.pilot_auth_config.json"
+    assert (await in_thread(daemon.ask, path)).status == 404
+    (auth.parent / "sandbox.pilot_auth_config.json").write_text(auth.read_text())
+
     async def more() -> bool:
-        return await reloads(daemon) > before
+        return await reloads(daemon) > before and (await in_thread(daemon.ask, path)).status == 200
 
     daemon.tell_to(signal.SIGHUP)
     await until(more, "the files to be read again")

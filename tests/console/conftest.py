@@ -12,6 +12,7 @@ from stages import Stage
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from whys import Whys
 
 from pandad.console import room
 from pandad.console.desk import Desk, Outcome
@@ -86,7 +87,9 @@ def an_office(store: Store) -> Office:
         return made.complaints
 
     loops = [Loop(clock, name, 60.0, body(name)) for name in ("brokerage", "broken")]
-    bench = Bench(store=store, loops=loops, holder="here:1:abc", complaints=complaints, reload=made, seconds=clock.seconds)
+    whys = Whys(store)
+    bench = Bench(store=store, loops=loops, reasons=whys.explain, queues=whys.queues, holder="here:1:abc",
+                  complaints=complaints, reload=made, seconds=clock.seconds)
     made.desk = Desk(clock, bench, DEADLINE_S)
     return made
 

@@ -173,6 +173,41 @@ async def test_an_outage_is_not_an_absence(world: World) -> None:
     assert set(await world.ddm.replicas(DISK, [NAME])) == {NAME}
 
 
+@ensureDeferred
+async def test_files_are_located(world: World) -> None:
+    """Every endpoint that has a file is told, with the size there; a file that is nowhere, or can be nowhere, is left out."""
+    twice, once = NAME, FileName("user.alice", "more.root")
+    world.put(DISK, twice, b"1234")
+    world.put(TAPE, twice, b"12")
+    world.put(TAPE, once, b"")
+    found = await world.ddm.locate([twice, once, FileName("user.bob", "events.root"), *STRANGE])
+    assert found.copies == {twice: {DISK: 4, TAPE: 2}, once: {TAPE: 0}}
+    assert not found.silent
+    assert not (await world.ddm.locate([])).copies
+
+
+@ensureDeferred
+async def test_who_does_not_answer_is_named(world: World) -> None:
+    """Where a file is, is told by those endpoints that answer; of the others it is said that they did not."""
+    world.put(DISK, NAME, b"good")
+    world.put(TAPE, NAME, b"good")
+    world.outage(DISK)
+    found = await world.ddm.locate([NAME])
+    assert found.copies == {NAME: {TAPE: 4}}
+    assert list(found.silent) == [DISK] and DISK in found.silent[DISK]
+    world.repair(DISK)
+    assert (await world.ddm.locate([NAME])).copies == {NAME: {DISK: 4, TAPE: 4}}
+
+
+@ensureDeferred
+async def test_the_room_at_endpoints(world: World) -> None:
+    """Of endpoints that are there and answer, how much is free of how much; of no others."""
+    world.outage(TAPE)
+    found = await world.ddm.space([DISK, TAPE, "NOWHERE"])
+    assert set(found) == {DISK}
+    assert 0 < found[DISK].free_bytes <= found[DISK].total_bytes
+
+
 def test_endpoints_as_pilots_read_them(world: World) -> None:
     """Each endpoint is described under its name with what a pilot reads of it, so that it need not ask elsewhere."""
     described = world.ddm.endpoints()

@@ -26,6 +26,7 @@ from .failover import Failover
 from .handover import Handover
 from .outages import DatabaseStop, Kill9
 from .restarts import Restarts
+from .scenarios import SCENARIOS
 from .stand import entered_by_others
 
 Kind = type[Campaign] | type[CrashPoints]
@@ -43,6 +44,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the first round; by default the one after the last that was run")
     parser.add_argument("--cycles", type=int, help="faults in this sitting; by default each campaign's own small number")
     parser.add_argument("--minutes", type=float, default=NO_LIMIT_MINUTES, help="of each campaign in this sitting, at most")
+    parser.add_argument("--lives", nargs="+", default=(), choices=sorted(each.__name__ for each in SCENARIOS), metavar="LIFE",
+                        help="of crashpoints: only these; all by default")
     parser.add_argument("--resume", type=Path, default=Path(".faults"), metavar="DIR",
                         help="where results are kept, and added to (default .faults)")
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the stands are built")
@@ -83,6 +86,8 @@ async def _campaign(reactor: Any, kind: Kind, args: argparse.Namespace, stopped:
     directory = entered_by_others(Path(tempfile.mkdtemp(prefix=f"pandad-faults-{kind.name}-", dir=args.scratch)))
     bounds = Bounds(args.cycles or kind.cycles, time.monotonic() + 60 * args.minutes, lambda: stopped.called)
     campaign = kind(reactor, directory, seed)
+    if isinstance(campaign, CrashPoints):
+        campaign.lives = args.lives
     say(f"{kind.name}: from seed {seed}, in {directory}")
     try:
         found = await campaign.run(bounds, results.commit(), say)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from . import rights
 from . import scenarios as s
 from .limits import LIMITS
 from .scenarios import SCENARIOS
@@ -18,8 +19,8 @@ from .ways import Scenario
 Covered = Mapping[str, tuple[Scenario, ...] | str]
 
 READS = "reads"
-SAYS = "says what it knows without the database"
 PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
+SAYS = "says what it knows without the database"
 
 ROUTES: Covered = {
     "/api/v1/creds/set_user_secrets": (s.with_a_secret,),
@@ -28,9 +29,9 @@ ROUTES: Covered = {
     "/api/v1/creds/get_key_pair": READS,
     "/api/v1/creds/get_access_token": READS,
     "/api/v1/creds/get_token_key": READS,
-    "/api/v1/account/get_link_code": PERSON,
-    "/api/v1/account/link": PERSON,
-    "/api/v1/account/unlink": PERSON,
+    "/api/v1/account/get_link_code": (rights.linked, rights.asked_for_codes),
+    "/api/v1/account/link": (rights.linked,),
+    "/api/v1/account/unlink": (rights.unlinked,),
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
@@ -39,6 +40,8 @@ ROUTES: Covered = {
     "/api/v1/job/set_command": (s.debugged,),
     "/api/v1/job/get_debug_output": READS,
     "/api/v1/job/why": READS,
+    "/api/v1/job/try_brokerage": READS,
+    "/api/v1/queue/why": READS,
     "/api/v1/job/get_timeline": READS,
     "/api/v1/pilot/acquire_jobs": (s.finished, s.taken_with_others, s.with_a_secret, s.of_a_worker),
     "/api/v1/pilot/update_job": (s.finished, s.failed, s.checked, s.recovered, s.killed_in_slot, s.debugged),
@@ -47,6 +50,7 @@ ROUTES: Covered = {
     "/api/v1/system/get_attributes": SAYS,
     "/api/v1/system/get_user_attributes": SAYS,
     "/api/v1/system/get_voms_attributes": SAYS,
+    "/api/v1/metaconfig/get_banned_users": READS,
     "/api/v1/workflow/get_workflow_details": SAYS,
     "/server/panda/getJob": (s.finished,),
     "/server/panda/updateJob": (s.finished,),
@@ -72,9 +76,12 @@ LOOPS: Covered = {
     "caps": (s.held_back,),
     "ageing": (s.aged,),
     "historian": (s.archived,),
+    "queues": "one transaction for each source, all of it or nothing: the next round does it again",
     "alive": (s.after_an_outage,),
     "rights": READS,
-    "audit": "one transaction: what it left is sealed in the next round",
+    "audit": (rights.sealed,),
+    "tally": (s.counted,),
+    "traffic": (s.counted,),
 }
 
 NOT_CUT: Mapping[str, str] = {
@@ -83,12 +90,10 @@ NOT_CUT: Mapping[str, str] = {
         "watch_list"), READS),
     "fsck_pause": "waits",
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
-    **dict.fromkeys(("console_queue_set", "fsck_repair", "link", "unlink", "link_code"), PERSON),
-    "audit_seal": "what it left is sealed in the next round",
+    "console_queue_set": PERSON,
     "notify": "a hint that may get lost: no border",
-    "sandbox_queue": PERSON,
-    "token_allow": PERSON,
-    "token_deny": PERSON,
+    **dict.fromkeys(("queue_import", "queue_rm"), PERSON),
+    **dict.fromkeys(("queue_lapse", "queue_refresh", "source_failed"), "one transaction; the next round does it again"),
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""
@@ -100,17 +105,37 @@ LIMITS_PAST: Covered = {life.__name__.removeprefix("past_"): (life,) for life in
 def written(house: Path) -> Iterator[str]:
     """The name of every transaction in the text of pandad that is not on the connections for reading; * for what varies."""
     for path in sorted(house.rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("transact", "once"):
-                yield from _names(call.args[0])
+        yield from names_in(ast.parse(path.read_text("utf-8")))
 
 
-def _names(argument: ast.expr) -> Iterator[str]:
-    match argument:
-        case ast.Constant(value=str(name)):
-            yield name
-        case ast.JoinedStr(values=parts):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+def names_in(module: ast.Module) -> Iterator[str]:
+    """Those of a module. A function that is told the name is followed to where it is called."""
+    functions = [each for each in ast.walk(module) if isinstance(each, ast.FunctionDef)]
+    for first in [call.args[0] for call in _calls(module, "transact", "once")]:
+        match first:
+            case ast.Constant(value=str(name)):
+                yield name
+            case ast.JoinedStr(values=parts):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+            case ast.Name(id=told):
+                yield from (name for function in functions if first in ast.walk(function)
+                            for name in _told(module, function, told))
+
+
+def _told(module: ast.Module, function: ast.FunctionDef, parameter: str) -> Iterator[str]:
+    """What a function is called with for that parameter."""
+    place = [each.arg for each in function.args.args].index(parameter)
+    for call in _calls(module, function.name):
+        match call.args[place]:
+            case ast.Constant(value=str(name)):
+                yield name
+
+
+def _calls(module: ast.Module, *names: str) -> Iterator[ast.Call]:
+    for call in ast.walk(module):
+        match call:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names:
+                yield call
 
 
 def uncut(names: Collection[str], cut: Collection[str]) -> list[str]:

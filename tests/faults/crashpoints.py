@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -22,6 +22,8 @@ from .stand import Stand
 from .stored import observe
 from .ways import Scenario
 
+CLEAN = "clean"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -36,10 +38,11 @@ class Case:
         return f"{self.scenario.__name__}: {self.cut} statement {self.border} ({self.statement})"
 
 
-async def cases(place: Place) -> list[Case]:
-    """Every border of every scenario, found by leading the lives undisturbed, with every kind of cut."""
+async def cases(place: Place, lives: Collection[str] = ()) -> list[Case]:
+    """Every border of every scenario, or of those of these names, found by leading the lives undisturbed; with every kind of
+    cut."""
     found = []
-    for scenario in SCENARIOS:
+    for scenario in [each for each in SCENARIOS if not lives or each.__name__ in lives]:
         scalpel = Scalpel()
         life = Life(place, scalpel)
         await scenario(life)
@@ -50,8 +53,8 @@ async def cases(place: Place) -> list[Case]:
     return found
 
 
-async def lead(place: Place, case: Case) -> tuple[Verdict, bool]:
-    """One life with its cut, to its end: what was wrong with it, and whether the border was met."""
+async def lead(place: Place, case: Case) -> tuple[Verdict, list[str], bool]:
+    """One life with its cut, to its end: what was wrong with it, what fsck and the audit say, and whether the border was met."""
     life = Life(place, Scalpel(case.border, case.cut))
     after = await place.observer.highest()
     stuck = ""
@@ -62,9 +65,11 @@ async def lead(place: Place, case: Case) -> tuple[Verdict, bool]:
         stuck = str(error)
     await life.clear_others()
     verdict = judge(life.history, await place.observer.stored(after))
+    verdict.lost.extend(f"miscounted: {found}" for found in await place.observer.miscounted())
     status = await life.status() if life.job_id else None
+    flaws = [f"{case}: {text}" for text in await life.flaws()]
     await life.end()
-    return _named(case, verdict, stuck, status), life.scalpel.cut
+    return _named(case, verdict, stuck, status), flaws, life.scalpel.cut
 
 
 def _named(case: Case, verdict: Verdict, stuck: str, status: JobStatus | None) -> Verdict:
@@ -78,13 +83,14 @@ def _named(case: Case, verdict: Verdict, stuck: str, status: JobStatus | None) -
 
 
 class CrashPoints:
-    """All cases in an order by the seed; a cycle is a case."""
+    """All cases in an order by the seed; a cycle is a case. ``lives``: the names of those to lead; none: all."""
 
     name, cycles = "crashpoints", 1_000_000
+    lives: Collection[str] = ()
 
     def __init__(self, reactor: Any, directory: Path, seed: int) -> None:
         self._reactor, self._seed = reactor, seed
-        self.total = Result(self.name, "", (seed, seed))
+        self.total = Result(self.name, "", (seed, seed), fsck=CLEAN)
         self.stand = Stand(reactor, directory, 0, fsync=False)
 
     async def run(self, bounds: Bounds, commit: str, say: Callable[[str], None]) -> Result:
@@ -95,7 +101,7 @@ class CrashPoints:
             await settled(self.stand.start())
             observer = await settled(observe(self._reactor, self.stand.database))
             place = Place(self._reactor, self.stand.database, self.stand.storage, observer)
-            found = await settled(cases(place))
+            found = await settled(cases(place, self.lives))
             say(f"{self.name}: {len(found)} cases")
             Random(self._seed).shuffle(found)
             for case in found:
@@ -108,8 +114,9 @@ class CrashPoints:
         return replace(self.total, seconds=time.monotonic() - began, figures={"cases": len(found)})
 
     async def _case(self, place: Place, case: Case, say: Callable[[str], None]) -> Result:
-        verdict, met = await settled(lead(place, case))
-        for text in itertools.chain(*vars(verdict).values()):
+        verdict, flaws, met = await settled(lead(place, case))
+        for text in itertools.chain(*vars(verdict).values(), flaws):
             say(text)
-        one = Result(self.name, "", (self._seed, self._seed), cycles=int(met), jobs=1, failures=verdict.failures)
+        one = Result(self.name, "", (self._seed, self._seed), cycles=int(met), jobs=1, failures=verdict.failures + len(flaws),
+                     fsck="flaws" if flaws else CLEAN)
         return one.judged(verdict)

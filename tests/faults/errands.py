@@ -28,6 +28,7 @@ OLD_LINE = """
 OLD_LINES = "SELECT count(*) FROM line WHERE used < now() - interval '300 days'"
 OUTAGE = "UPDATE alive SET at = now() - interval '1 hour', due = now() - interval '59 minutes' RETURNING 1"
 OUTAGES = "SELECT count(*) FROM outage"
+UNFOLDED = "SELECT count(*) FROM tally_delta"
 WHY_NOT = "SELECT brokerageerrordiag FROM job WHERE pandaid = %(id)s"
 WORKERS = "SELECT status FROM worker WHERE harvesterid = %(harvester)s AND workerid = %(worker)s"
 
@@ -148,6 +149,13 @@ async def old_lines(life: Life) -> int:
     """How many such lines are there."""
     ((count,),) = await life.place.observer.rows(OLD_LINES)
     return int(count)
+
+
+async def unfolded(life: Life) -> int:
+    """Rows that stand beside the totals."""
+    ((found,),) = await life.place.observer.rows(UNFOLDED)
+    return int(found)
+
 
 
 async def made_by_a_task(life: Life, **but: Any) -> None:

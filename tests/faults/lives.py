@@ -25,7 +25,7 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
 from pandad.spec.share import AGEING_GAIN
-from pandad.taskbuffer import moves
+from pandad.taskbuffer import audit, fsck, moves
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface.submission import Receipt
 
@@ -33,7 +33,7 @@ from .history import History, Submission
 from .scalpel import Scalpel
 from .stand import QUEUE
 from .stored import Observer, final
-from .world import World
+from .world import VAULT, World
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ LIVE_IDS = "SELECT pandaid FROM job WHERE pandaid <> %(but)s AND jobstatus <> AL
 HOT = "SELECT 1 FROM job WHERE pandaid = %(id)s"
 PRIORITY = "SELECT currentpriority FROM job_ever WHERE pandaid = %(id)s"
 STATUS = "SELECT jobstatus FROM job_ever WHERE pandaid = %(id)s"
+DAYS = 31
+UNSEALED = "SELECT count(*) FROM audit WHERE place IS NULL"
 COMMAND = "SELECT commandtopilot FROM job WHERE pandaid = %(id)s"
 
 
@@ -85,6 +87,21 @@ class Life:
         self.scalpel.awake = False
         live = await self.place.observer.rows(LIVE_IDS, final=final(), but=self.job_id)
         await self.answered(lambda world: world.store.transact("life_end", _ended, [row[0] for row in live]))
+
+    async def flaws(self) -> list[str]:
+        """What `pandad fsck` and `pandad audit verify` find wrong, once all that waits for it is sealed."""
+        self.scalpel.awake = False
+        found = await self.answered(lambda world: fsck.examine(world.store, fsck.INVARIANTS, fsck.bounds(DAYS, 0), 0.0))
+        while await self.unsealed():
+            await self.round("audit")
+        chain = await self.answered(lambda world: world.store.transact("verify", audit.verify_apart, VAULT.audit_keys))
+        said = [f"{each.invariant.name}: {each.id} {each.text}" for each in found.findings]
+        return [*said, *filter(None, [found.stopped]), *chain.problems]
+
+    async def unsealed(self) -> int:
+        """How many acts wait for their place in the audit."""
+        ((count,),) = await self.place.observer.rows(UNSEALED)
+        return int(count)
 
     async def end(self) -> None:
         """Leave nothing behind that the next life would meet, and close the store."""
@@ -190,8 +207,7 @@ class Life:
         """Whatever state the job is in: bring it to an end, by pilots and loops without faults."""
         self.scalpel.awake = False
         for _ in range(TRIES):
-            status = await self.status()
-            if status in FINAL:
+            if not self.job_id or (status := await self.status()) in FINAL:
                 return
             if status is JobStatus.ACTIVATED:
                 await self.acquire()

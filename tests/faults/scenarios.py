@@ -13,6 +13,7 @@ from . import errands
 from .errands import HARVESTER, expect
 from .limits import LIMITS
 from .lives import PILOT, Life
+from .rights import RIGHTS
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
 
@@ -216,6 +217,15 @@ async def archived(life: Life) -> None:
     expect(await errands.old_lines(life), 0, "lines without jobs")
 
 
+async def counted(life: Life) -> None:
+    """What happened to the job is added up, and what its pilot asked for is stored."""
+    await running(life)
+    with cut(life):
+        await life.loop("tally", lambda: errands.unfolded(life))
+        await life.round("traffic")
+    expect(await errands.unfolded(life), 0, "what is not added up")
+
+
 SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     finished: JobStatus.FINISHED,
     failed: None,  # a rule may grant another attempt
@@ -238,6 +248,8 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     held_back: JobStatus.FINISHED,
     aged: JobStatus.FINISHED,
     archived: JobStatus.FINISHED,
+    counted: JobStatus.FINISHED,
     **LIMITS,
+    **RIGHTS,
 }
 """Each with the state in which it must end, None where policy decides."""

@@ -63,6 +63,8 @@ caps_s = 1
 ageing_s = 1
 historian_s = 1
 audit_s = 0.5
+tally_s = 0.5
+traffic_s = 0.5
 rights_s = 0.5
 lease_s = $loop_lease_s
 """)

@@ -21,8 +21,8 @@ AT = 3  # a border amid the first transaction of a life
 async def test_no_cut_does_harm(place: Place) -> None:
     """Wherever a connection or a process ends, nothing is lost, doubled or against the rules, once the client has come again."""
     for case in Random(SEED).sample(await cases(place), SHARE):
-        verdict, _ = await lead(place, case)
-        assert not verdict.failures, (str(case), verdict)
+        verdict, flaws, _ = await lead(place, case)
+        assert not verdict.failures and not flaws, (str(case), verdict, flaws)
 
 
 @pytest.mark.parametrize("kind", list(Cut))

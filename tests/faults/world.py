@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
 
+from pandad.api.grants import Grants
+from pandad.api.v1.account import Account
 from pandad.api.v1.pilot import Pilot
 from pandad.brokerage.cycle import Cycle
 from pandad.config import (
@@ -24,6 +27,9 @@ from pandad.config import (
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
+from pandad.daemons.rights import RightsReader
+from pandad.daemons.sealer import Sealer
+from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.local import LocalDDM
@@ -34,14 +40,16 @@ from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import Extra, JobSecrets
 from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
-from pandad.spec.caller import Caller
+from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.job import JobSpec
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import KEY_BYTES, Vault
+from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
@@ -50,6 +58,8 @@ from .scalpel import CutStore, Scalpel
 from .stand import ENDPOINT
 
 LEASE_S = 0.02
+VAULT = Vault([bytes(KEY_BYTES)])
+NEVER = datetime(2099, 1, 1, tzinfo=UTC)
 OUT_OF_MEMORY, BAD_SITE = 1212, 1099  # pilotErrorCode
 RETRIES = RetryConfig(rules={
     "memory": RetryRuleConfig(source="pilot", codes=(OUT_OF_MEMORY,), action="more_memory"),
@@ -73,22 +83,30 @@ class World:
 
     def __init__(self, clock: Any, database: DatabaseConfig, storage: Path, scalpel: Scalpel, limit: Callable[[], str]) -> None:
         self.store = store = CutStore(clock, database, scalpel)
-        vault, secrets = Vault([bytes(KEY_BYTES)]), SecretsConfig(handed_out="asked")
-        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store), Workers(store)
-        self.debug, self.secrets = Debug(store), Secrets(store, vault)
-        self._dispatcher, self._job_secrets = Dispatcher(store, clock, SharesConfig()), JobSecrets(store, vault, secrets)
+        traffic = Traffic(store, clock, "faults")
+        self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store, traffic), Workers(store)
+        self.debug, self.secrets = Debug(store), Secrets(store, VAULT)
+        self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
+        self._job_secrets = JobSecrets(store, VAULT, SecretsConfig(handed_out="asked"))
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
+        self.account, self._grants = Account(Accounts(store, VAULT)), Grants({})
+        self._rights = RightsReader(store, self._grants.learn)
         self.leases = leases = Leases(store, LEASE_S)
         data, policy = DataServiceConfig(endpoints={ENDPOINT: storage}), policy_of(RETRIES)
         ddm = LocalDDM(clock, data.endpoints)
         rooms: dict[str, Any] = {
-            "brokerage": Cycle(store, BrokerageConfig()), "activator": Activator(store, ddm, data),
+            "brokerage": Cycle(store, BrokerageConfig(), clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
-            "historian": Historian(store, HistoryConfig())}
+            "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store)}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
             **{name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()},
-            "alive": Alive(store, 1.0).run_once}
+            "alive": Alive(store, 1.0).run_once, "traffic": traffic.run_once}
+
+    async def known(self, identity: Identity) -> Caller:
+        """Who comes with a certificate or a token, as this process knows him by now."""
+        await self._rights.run_once()
+        return self._grants.granted(Credential(kind="x509", identity=identity, not_after=NEVER, host="client.test"))
 
     async def acquire(self, caller: Caller, asked: AcquireJobs) -> list[tuple[JobSpec, Extra]]:
         """Jobs for a pilot, each with what goes along with it."""

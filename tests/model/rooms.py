@@ -58,11 +58,14 @@ _LOOK = Statement("model.look", """
                 (l.minramcount, l.maxwalltime) = (j.minramcount, j.maxwalltime)))
             FROM job j JOIN line l ON l.id = j.line),
            (SELECT jsonb_agg(jsonb_build_array(id, pandaid, event, fromstatus, tostatus, attemptnr, actor, why) ORDER BY id)
-            FROM job_event WHERE id > %(last)s)""")
+            FROM job_event WHERE id > %(last)s),
+           ARRAY(SELECT concat_ws(' ', queue, jobstatus, n.jobs, s.jobs)
+                 FROM tally_scan s FULL JOIN tally_now n USING (queue, jobstatus, label, resource_type)
+                 WHERE (s.jobs, s.cores) IS DISTINCT FROM (n.jobs, n.cores))""")
 _OLDER = Statement("model.older", """
     UPDATE job SET modificationtime = now() - make_interval(secs => %(silent_s)s),
                    statechangetime = now() - make_interval(secs => %(same_s)s) WHERE pandaid = ANY (%(ids)s::bigint[])""")
-_EMPTY = Statement("model.empty", "TRUNCATE job, job_event, job_report, job_decision, submission CASCADE")
+_EMPTY = Statement("model.empty", "TRUNCATE job, job_event, job_report, job_decision, submission, tally, tally_delta CASCADE")
 
 
 class Rooms:
@@ -75,7 +78,7 @@ class Rooms:
         self._heartbeat, self._interface = Heartbeat(store), Jobs(store)
         data = DataServiceConfig(missing_retry_s=0)
         self._clock = Clock()  # of the pauses between sweeps only
-        self._broker = Cycle(store, BrokerageConfig())
+        self._broker = Cycle(store, BrokerageConfig(), self._clock, self.ddm)
         self._watcher = Watcher(store, TimeoutsConfig(sent_tries=SILENT_TRIES), POLICY, self._clock)
         self._activator, self._adder = Activator(store, self.ddm, data), Adder(store, self.ddm, data, POLICY)
         self._caps = Caps(store, shares)
@@ -141,9 +144,10 @@ class Rooms:
         self.ddm.put(DISK, FileName(SCOPE, name), CONTENT)
 
     async def look(self, history: History) -> list[Row]:
-        """All jobs as they are stored; the history reads what is new."""
-        ((stored, events),) = await self.store.once("model_look", _many, _LOOK, last=history.last_id)
+        """All jobs as they are stored; the history reads what is new. The counters say what is stored."""
+        ((stored, events, miscounted),) = await self.store.once("model_look", _many, _LOOK, last=history.last_id)
         history.reads(events or ())
+        assert miscounted == []
         return [tuple(row) for row in stored or ()]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from secretwatch import MARK
+
 from pandad.spec.job import JOB_ATTRIBUTES
 
 
@@ -87,6 +89,8 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/job/get_status": Call("GET", _ids, _first),
     "/api/v1/job/get_timeline": _get(),
     "/api/v1/job/why": _get(),
+    "/api/v1/queue/why": Call("GET", lambda job, queue: {"queue": queue or "Q0"}, _enveloped, of_a_job=False),
+    "/api/v1/job/try_brokerage": _post(lambda job, queue: submitting(), of_a_job=False),
     "/api/v1/job/get_debug_output": _get(),
     "/api/v1/job/set_debug_mode": _post(lambda job, queue: {"job_id": job, "mode": True}),
     "/server/panda/setDebugMode": _post(lambda job, queue: {"pandaID": job, "modeOn": "True"}, _plain, form=True),
@@ -120,9 +124,9 @@ CALLS: Mapping[str, Call] = {
     "/server/panda/get_access_token": _get(_coded, client_name="c", token_key="K", of_a_job=False),
     "/server/panda/get_token_key": _get(_coded, client_name="c", of_a_job=False),
     # one's own
-    "/api/v1/creds/set_user_secrets": _post(lambda job, queue: {"key": "k", "value": "v"}, of_a_job=False),
+    "/api/v1/creds/set_user_secrets": _post(lambda job, queue: {"key": "k", "value": MARK}, of_a_job=False),
     "/api/v1/creds/get_user_secrets": _get(of_a_job=False),
-    "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": "v"}, _plain, form=True, of_a_job=False),
+    "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": MARK}, _plain, form=True, of_a_job=False),
     "/server/panda/get_user_secrets": _post(_nothing, _plain, form=True, of_a_job=False),
     "/api/v1/account/get_link_code": _post(_nothing, of_a_job=False),
     "/api/v1/account/link": _post(lambda job, queue: {"code": "x"}, _says("there is no code"), of_a_job=False),
@@ -133,17 +137,22 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/system/get_voms_attributes": _get(of_a_job=False),
     "/server/panda/getAttr": _get(_plain, of_a_job=False),
     "/server/panda/getVomsAttr": _get(_plain, of_a_job=False),
+    "/api/v1/metaconfig/get_banned_users": _get(of_a_job=False),
     "/api/v1/workflow/get_workflow_details": _get(_says("keeps no workflows"), of_a_job=False),
     # everybody
     "/api/v1/system/is_alive": _get(of_a_job=False),
     "/server/panda/isAlive": _get(_plain, of_a_job=False),
     "/api/v1/metaconfig/get_resource_types": _get(of_a_job=False),
+    "/api/v1/statistics/active_job_stats_by_site": _get(of_a_job=False),
+    "/api/v1/statistics/active_job_detailed_stats_by_site": _get(of_a_job=False),
+    "/api/v1/statistics/demand": _get(of_a_job=False),
     "/server/panda/getResourceTypes": _post(_nothing, _plain, form=True, of_a_job=False),
 }
 
 ELSEWHERE = frozenset({
-    "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json", "/cache/<path:name>", "/trf/<path:name>", "/healthz",
-    "/readyz", "/metrics", "/auth/<name>", "/api/v1/openapi.json"})
+    "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
+    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
+    "/api/v1/openapi.json"})
 """Public files, what the server says of itself, and its health: see tests/api."""
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from factories import a_job
+from secretwatch import MARK
 from stages import Stage
 from treq.testing import StubTreq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from whys import Whys
 
 from pandad.api.auth import Authenticators
 from pandad.api.grants import Grants
@@ -23,9 +25,11 @@ from pandad.api.route import declared
 from pandad.api.site import build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
+from pandad.api.v1.explain import Explain
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
+from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.config import SecretsConfig, SharesConfig
@@ -46,6 +50,7 @@ from pandad.userinterface import administration
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.administration import Whom
 from pandad.userinterface.debug import Debug
+from pandad.userinterface.demand import Demand
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
 
@@ -147,11 +152,12 @@ class World:
 def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     dispatcher, heartbeat, workers = Dispatcher(store, CLOCK, SharesConfig()), Heartbeat(store), Workers(store)
     along, secrets, lends = JobSecrets(store, vault, SecretsConfig()), Secrets(store, vault), lending.Lending(store, vault)
-    debug = Debug(store)
+    debug, accounts, whys = Debug(store), Accounts(store, vault), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
-        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(Accounts(store, vault)),
-        System(), Metaconfig(), Workflow())
+        LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
+        Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
+        System(), Metaconfig(accounts), Workflow())
 
 
 def served(world: World) -> set[str]:
@@ -174,5 +180,5 @@ def _whom(identity: Identity) -> Whom:
 async def _lend(txn: Transaction, vault: Vault) -> None:
     root = operator_on("root", "host")
     for kind, name in ((Kind.PROXY, "robot"), (Kind.PUBLIC_KEY, "k"), (Kind.PRIVATE_KEY, "k"), (Kind.TOKEN, "c")):
-        await lending.put(txn, vault, kind, name, "", Confidential("lent"), None, root)
+        await lending.put(txn, vault, kind, name, "", Confidential(f"{MARK} lent"), None, root)
     await lending.put(txn, vault, Kind.TOKEN_KEY, "c", "", Confidential("K"), None, root)

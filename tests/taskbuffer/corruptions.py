@@ -55,6 +55,10 @@ _OLD_ACT = """INSERT INTO audit (at, who, anchor, host, act, target, why)
               VALUES (now() - interval '2 hours', 'root', '', 'h', 'ban', 'x', 'y')"""
 
 
+_OLD_WORD = """UPDATE queue SET override = status, reason = '', setby = 'root', setat = now(), until = now() - interval '2 hours'
+               WHERE name = %(id)s"""
+
+
 def _c(breaks: str, of: str, sql: str, *also: str, refused_by: str = "") -> Corruption:
     return Corruption(breaks, of, sql, frozenset(also), refused_by)
 
@@ -102,13 +106,28 @@ CORRUPTIONS = (
     _c("sequence-ahead", "SELECT 'job_event_id_seq'", "ALTER TABLE job_event ALTER id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'file_row_id_seq'", "ALTER TABLE file ALTER row_id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'line_id_seq'", "ALTER TABLE line ALTER id RESTART WITH 1"),
-    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{}' WHERE name = %(id)s"),
+    _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{\"nickname\": \"B\"}' WHERE name = %(id)s"),
     _c(
         "queue-status",
         "SELECT 'TEST_QUEUE'",
         "UPDATE queue SET status = 'on' WHERE name = %(id)s",
         refused_by="queue_status_known",
     ),
+    _c(
+        "queue-override",
+        "SELECT 'TEST_QUEUE'",
+        "UPDATE queue SET until = now() WHERE name = %(id)s",
+        refused_by="queue_override_whole",
+    ),
+    _c("queue-over", "SELECT 'TEST_QUEUE'", _OLD_WORD),
+    _c("endpoint-name", "SELECT 'DISK'", "INSERT INTO endpoint VALUES ('DISK', '{\"name\": \"TAPE\"}', DEFAULT, 'x')"),
+    _c(
+        "link-distance",
+        "SELECT 'A B'",
+        "INSERT INTO link VALUES ('A', 'B', -5, 'x')",
+        refused_by="link_distance",
+    ),
+    _c("source-kind", "SELECT 'jobs'", "INSERT INTO source (kind, address) VALUES ('jobs', 'x')", refused_by="source_kind_known"),
     _c("loop-term", "SELECT 'adder'", "UPDATE loop SET term = 0 WHERE name = %(id)s"),
     _c("loop-lease", "SELECT 'adder'", "UPDATE loop SET leaseuntil = 'infinity' WHERE name = %(id)s"),
     _c("loop-counts", "SELECT 'adder'", "UPDATE loop SET failures = 9 WHERE name = %(id)s"),
@@ -116,9 +135,9 @@ CORRUPTIONS = (
     _c("submitter-known", "SELECT ' x'", "INSERT INTO submitter (anchor, subject) VALUES ('', 'x')"),
     # jobs
     _c("job-owner", "defined", _job("ownersubject = ''"), "line-of-job", "job-serial"),
-    _c("job-queue", "activated", _job("computingsite = NULL"), refused_by="job_placed_has_queue"),
-    _c("job-queue", "running", _job("computingsite = ''")),
-    _c("job-queue-known", "activated", _job("computingsite = 'GONE'")),
+    _c("job-queue", "activated", _job("computingsite = NULL"), "tally-exact", refused_by="job_placed_has_queue"),
+    _c("job-queue", "running", _job("computingsite = ''"), "tally-exact"),
+    _c("job-queue-known", "activated", _job("computingsite = 'GONE'"), "tally-exact"),
     _c("job-holder", "running", _job("holdersubject = NULL"), "event-holder", refused_by="job_in_slot_has_holder"),
     _c("job-holder", "running", _job("holderanchor = NULL")),
     _c("job-unheld", "activated", _job("holdersubject = 'x'")),
@@ -191,6 +210,7 @@ CORRUPTIONS = (
     _c("file-input-ready", "running", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'input'"),
     _c("file-output-ready", "finished", "UPDATE file SET status = 'defined' WHERE pandaid = %(id)s AND type = 'output'"),
     _c("file-output-ready", "finished", "UPDATE file SET fsize = NULL WHERE pandaid = %(id)s AND type = 'log'"),
+    _c("decision-shared", "assigned", "UPDATE job_decision SET decision = 999999 WHERE pandaid = %(id)s"),
     _c("decision-queue", "assigned", "UPDATE job_decision SET chosen = 'OTHER' WHERE pandaid = %(id)s"),
     _c("line-of-job", "activated", _job("minramcount = 4000")),
     _c("line-of-job", "activated", _job("line = 999999")),
@@ -209,7 +229,7 @@ CORRUPTIONS = (
     _c("event-after-end", "finished", _new_event("a note", "'finished'", "finished")),
     _c("event-claimed-once", "sent", _new_event("claimed", "'activated'", "sent"), "event-chain", "event-actor", "event-holder"),
     _c("event-holder", "running", _job("holdersubject = 'x'")),
-    _c("event-replay", "running", _job("jobstatus = 'starting'")),
+    _c("event-replay", "running", _job("jobstatus = 'starting'"), "tally-exact"),
     _c("event-replay", "activated", _job("attemptnr = 2")),
     _c("event-future", "running", _event("at = now() + interval '1 hour'", "running")),
     # the archive
@@ -261,4 +281,10 @@ CORRUPTIONS = (
        refused_by="pilot_credential_kind_known"),
     _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
     _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
+    # what is counted
+    _c("tally-exact", "SELECT 'TEST_QUEUE running user SCORE'", "UPDATE tally_delta SET jobs = 2 WHERE ctid = ("
+       "SELECT min(ctid) FROM tally_delta WHERE jobstatus = 'running' AND wasstatus = 'starting')"),
+    _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
+    _c("tally-times", "SELECT 'queue_end'",
+       "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
 )

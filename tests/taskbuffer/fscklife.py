@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from factories import ALICE, PILOT, QUEUE, a_file, a_job
+from factories import ALICE, PILOT, QUEUE, a_decision, a_file, a_job
 from stages import Stage
 
 from pandad.spec.act import operator_on
@@ -14,7 +14,6 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, users, workers
-from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
@@ -118,7 +117,7 @@ async def _live(txn: Transaction, panda_id: int, event: Event, actor: Actor) -> 
     if event is E.BROKERED:
         values["computingSite"] = QUEUE
         verdicts = [{"queue": QUEUE, "verdict": "ok", "weight": 1.0, "text": "can take the job"}]
-        await decisions.put(txn, [StoredDecision(panda_id, QUEUE, verdicts)])
+        await decisions.put(txn, [a_decision(panda_id, QUEUE, verdicts)])
     if event is E.CLAIMED:
         values |= {"holderanchor": PILOT.anchor, "holdersubject": PILOT.subject}
     if event in (E.SENT_EXPIRED, E.RETRIED):

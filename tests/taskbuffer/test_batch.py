@@ -66,6 +66,21 @@ def test_a_lone_call_waits_for_nothing(work: Work) -> None:
     assert results([answer]) == [42]
 
 
+def test_the_next_round_is_under_way_when_the_answers_of_the_last_are_given(work: Work) -> None:
+    """The database does not wait until everybody has been told; who asks when told is served too."""
+    first, second = work.ask(1, 2)
+    seen: list[int] = []
+    again: list[Deferred[int]] = []
+    first.addCallback(lambda _: seen.append(len(work.rounds)))
+    second.addCallback(lambda _: again.extend(work.ask(3)))
+    work.end()
+    assert seen == [2] and work.rounds == [("k", [1]), ("k", [2])]
+    work.end()
+    assert work.rounds[2:] == [("k", [3])]
+    work.end()
+    assert results(again) == [6]
+
+
 def test_who_comes_during_a_round_shares_the_next(work: Work) -> None:
     """However many they are, each gets its own answer; afterwards all begins anew."""
     answers = work.ask(1, 2, 3, 4)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from factories import QUEUE
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
 from twisted.internet.defer import Deferred
 
+from pandad.spec.act import operator_on
 from pandad.taskbuffer import fsck, jobs
 from pandad.taskbuffer.fsck import INVARIANTS, MOST, Report, bounds, examine, names
 from pandad.taskbuffer.fsck_rows import LINE_COLUMNS
@@ -19,6 +21,7 @@ from .observing import Observer, run
 
 CLEAN = Report(len(INVARIANTS))
 GAP = 5000
+ROOT = operator_on("root", "host")
 
 
 async def looked(store: Store, gap: int = 0) -> Report:
@@ -121,6 +124,22 @@ async def test_a_look_that_fails_stops_it(store: Store) -> None:
     assert report.stopped and 0 < report.looked_at < len(INVARIANTS)
 
 
+@ensureDeferred
+async def test_a_repair_counts_anew(store: Store) -> None:
+    """Counters that went wrong, in the totals or beside them, are right again; twice changes nothing more."""
+    await live(Stage(store))
+    for text in ("DELETE FROM tally_delta WHERE jobstatus = 'activated'",
+                 "INSERT INTO tally VALUES ('GONE', 'running', '', '', 7, 7)",
+                 "UPDATE job SET corecount = 8 WHERE jobstatus = 'running'"):
+        await store.once("harm", run, text)
+    assert {name for name, _ in broken(await looked(store))} == {"tally-exact", "line-of-job"}
+    said = await fsck.repair(store, bounds(31, 0), ROOT)
+    assert "-7 jobs running at GONE are counted" in said
+    assert any(text.endswith(f" activated at {QUEUE} are counted") for text in said)
+    assert {name for name, _ in broken(await looked(store))} == {"line-of-job"}
+    assert await fsck.repair(store, bounds(31, 0), ROOT) == []
+
+
 @pytest.mark.parametrize("gap", [0, GAP])
 @ensureDeferred
 async def test_a_repair_makes_ids_new_again(store: Store, gap: int) -> None:
@@ -131,10 +150,10 @@ async def test_a_repair_makes_ids_new_again(store: Store, gap: int) -> None:
     await store.once("harm", run, "UPDATE submitter SET jobdefinitionid = 0")
     harmed = {name for name, _ in broken(await looked(store, gap))}
     assert harmed == {"sequence-ahead", "job-serial"}
-    said = await store.transact("repair", fsck.repair, bounds(31, gap))
+    said = await fsck.repair(store, bounds(31, gap), ROOT)
     assert any(text.startswith("sequence job_pandaid gives ") for text in said)
     assert await looked(store, gap) == CLEAN
-    assert await store.transact("repair", fsck.repair, bounds(31, gap)) == []
+    assert await fsck.repair(store, bounds(31, gap), ROOT) == []
     (panda_id,) = await store.transact("new", jobs.new_ids, 1)
     assert panda_id > gap + 60
 

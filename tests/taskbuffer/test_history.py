@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from factories import ALICE, a_file, a_job, stored
+from factories import ALICE, a_decision, a_file, a_job, stored
 from pytest_twisted import ensureDeferred
 from stages import Stage
 
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
 from pandad.taskbuffer import decisions, history, jobs, outputs
-from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.store import Store
 
 from .observing import rows
 
+VERDICTS = [{"queue": "Q", "verdict": "ok", "weight": 1.0, "text": "can take the job"}]
 TABLES = ("job", "job_text", "job_event", "job_report", "job_decision", "job_debug", "file")
 
 
@@ -26,7 +26,7 @@ def stage(store: Store) -> Stage:
 async def ended(stage: Stage, days_ago: int = 0) -> int:
     """A finished job with two files, a report and a decision, as if it had ended so long ago."""
     (panda_id,) = await stage.jobs(a_job(jobStatus=JobStatus.ACTIVATED, Files=[a_file(), a_file(type="log", lfn="log.tgz")]))
-    await stage.store.once("decide", decisions.put, [StoredDecision(panda_id, "Q", [])])
+    await stage.store.once("decide", decisions.put, [a_decision(panda_id, "Q", VERDICTS)])
     await stage.store.once("ask", outputs.ask, panda_id, "ps -ef", "alice")
     await stage.claim()
     assert await stage.event(Event.REPORTED, panda_id, actor=Actor.PILOT, reportedstatus=JobStatus.FINISHED)

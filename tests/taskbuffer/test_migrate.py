@@ -56,6 +56,20 @@ ROWS = {
            INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('token', 'client', '', '\\x00', 'root');
            INSERT INTO audit (who, anchor, host, act, target, why) VALUES ('root', '', 'h', 'ban', 'bob', 'why')""",
     10: "INSERT INTO token_denial (issuer, kind, value, reason, deniedby) VALUES ('https://x/', 'jti', '1', 'stolen', 'root')",
+    11: """INSERT INTO endpoint (name, description, source) VALUES ('DISK', '{}', '/ddm.json');
+            INSERT INTO link (src, dst, distance, source) VALUES ('DISK', 'TAPE', 3, '/links.json');
+            INSERT INTO source (kind, address) VALUES ('queues', 'https://cric/')""",
+    12: """INSERT INTO tally_delta (queue, jobstatus, jobs, cores) VALUES ('Q', 'activated', 1, 1);
+           INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now(), 'Q', 1, 0, 1, 1);
+           INSERT INTO queue_cause (bucket, queue, cause, jobs) VALUES (now(), 'Q', 'pilot:1137', 1);
+           INSERT INTO task_usage (jeditaskid, quantity, bucket, jobs, used) VALUES (1, 'memory', 40, 1, now());
+           INSERT INTO pilot_call (bucket, queue, asked, served, heard) VALUES (now(), 'Q', 1, 1, 1);
+           INSERT INTO pilot_refusal (bucket, queue, criterion, calls) VALUES (now(), 'Q', 'memory', 1);
+           INSERT INTO pilot_last (queue, asked) VALUES ('Q', now());
+           INSERT INTO pilot_request (queue, process, at, requests) VALUES ('Q', 'host:1:x', now(), '[]')""",
+    13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
+           UPDATE job_decision SET verdicts = NULL, decision = 1;
+           INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
@@ -118,6 +132,22 @@ async def test_upgraded_equals_fresh(blank: Store, empty: DatabaseConfig, databa
         assert await upgrade(blank, known[:number]) == 1
         await blank.transact("rows", run, ROWS[number])
     assert dump(empty) == dump(database)
+
+
+@ensureDeferred
+async def test_jobs_that_were_there_are_counted(blank: Store) -> None:
+    """The counters begin with the jobs of a database that had none."""
+    known = migrate.known()
+    before = [m for m in known if m.name < "0012"]
+    assert await upgrade(blank, before) == len(before)
+    await blank.transact("rows", run, """
+        INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject, line, computingsite, corecount, prodsourcelabel, endtime)
+        SELECT n, (ARRAY['defined', 'activated', 'finished'])[1 + n % 3]::job_status, 'ca', 'alice', 1, 'Q', 2, 'user', now()
+        FROM generate_series(1, 30) AS n""")
+    assert await upgrade(blank) == len(known) - len(before)
+    counted = "SELECT queue, jobstatus, label, resource_type, jobs, cores FROM tally_now ORDER BY jobstatus"
+    assert await blank.transact("counted", rows, counted) == [
+        ("Q", "defined", "user", "", 10, 20), ("Q", "activated", "user", "", 10, 20)]
 
 
 @ensureDeferred

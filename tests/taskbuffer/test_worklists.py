@@ -29,7 +29,7 @@ async def due_in(txn: Transaction, ids: Sequence[int], seconds: Sequence[float])
 
 @ensureDeferred
 async def test_to_broker(store: Store) -> None:
-    """Defined jobs that are due, by priority, then oldest; not more than asked for; whole, with their files."""
+    """Defined jobs that are due, by priority, then oldest, in pages; not more than asked for; with what brokerage reads."""
 
     async def body(txn: Transaction) -> None:
         a, b, c, later, _ = await stored(
@@ -45,8 +45,14 @@ async def test_to_broker(store: Store) -> None:
         await due_in(txn, [later], [60])
         assert [j.PandaID for j in await worklists.to_broker(txn, 10)] == [b, c, a]
         assert [j.PandaID for j in await worklists.to_broker(txn, 1)] == [b]
-        (*_, found) = await worklists.to_broker(txn, 10)
-        assert [found] == await jobs.find(txn, [a]) and len(found.Files) == 1
+        first, second = await worklists.to_broker(txn, 2)
+        assert [j.PandaID for j in await worklists.to_broker(txn, 2, first)] == [c, a]
+        (found,) = await worklists.to_broker(txn, 2, second)
+        (whole,) = await jobs.find(txn, [a])
+        assert whole is not None
+        assert {n: getattr(found, n) for n in worklists.BROKERED_BY} == {n: getattr(whole, n) for n in worklists.BROKERED_BY}
+        assert [(f.lfn, f.type, f.scope) for f in found.Files] == [(f.lfn, f.type, f.scope) for f in whole.Files]
+        assert await worklists.to_broker(txn, 2, found) == []
 
     await store.transact("body", body)
 

@@ -24,6 +24,7 @@ from pandad.userinterface.secrets import Secrets
 VAULT = Vault([b"k" * 32])
 TOKEN = Identity("https://iam.test/", "12-34")
 HERSELF, HER_TOKEN, BOB = Caller(ALICE, host="h"), Caller(TOKEN, host="h"), a_caller("bob")
+BOBS = "/DC=org/DC=test/CN=bob"
 ROOT = operator_on("root", "host")
 
 
@@ -74,6 +75,8 @@ async def test_a_code_is_good_once_and_not_for_long(stage: Stage) -> None:
     assert await room(stage).link(HER_TOKEN, code, ALICE.subject)
     with pytest.raises(NotFound):
         await room(stage).link(BOB, code, ALICE.subject)
+    with pytest.raises(NotFound):
+        await room(stage).link(HER_TOKEN, code, "/CN=somebody else")
     stored = str(await stage.sql("SELECT encode(digest, 'escape') FROM link_code"))
     assert code.reveal() not in stored and code.reveal() not in repr(code)
 
@@ -107,14 +110,38 @@ async def test_unlinked(stage: Stage) -> None:
     """Only from one's own account; who leaves loses the common secrets."""
     await Secrets(stage.store, VAULT).set(HERSELF, "a", Confidential("1"))
     number = await room(stage).link(HER_TOKEN, (await room(stage).code(HERSELF)).code, ALICE.subject)
-    linked = replace(HERSELF, account=number, others=frozenset({TOKEN}))
-    for stranger in (BOB, HERSELF, replace(linked, others=frozenset())):
-        with pytest.raises(NotFound):
-            await room(stage).unlink(stranger, TOKEN)
-    await room(stage).unlink(linked, TOKEN)
+    with pytest.raises(NotFound):
+        await room(stage).unlink(BOB, TOKEN)
+    await room(stage).unlink(HERSELF, TOKEN)
     assert await members(stage) == {ALICE.subject: number}
     assert await Secrets(stage.store, VAULT).get(HER_TOKEN, None) == {}
     assert await Secrets(stage.store, VAULT).get(HERSELF, None) == {"a": "1"}
+
+
+@ensureDeferred
+async def test_who_was_linked_is_told_so_again(stage: Stage) -> None:
+    """The answer was lost, and the same call comes again: it is answered as before, and nothing is done or noted twice."""
+    code = (await room(stage).code(HERSELF)).code
+    assert {await room(stage).link(HER_TOKEN, code, ALICE.subject) for _ in range(2)} == {1}
+    for stranger, subject in ((BOB, ALICE.subject), (HER_TOKEN, TOKEN.subject), (HER_TOKEN, None)):
+        with pytest.raises(NotFound):
+            await room(stage).link(stranger, code, subject)
+    assert await acts(stage) == [(TOKEN.subject, "link")]
+
+
+@ensureDeferred
+async def test_what_was_remembered_takes_nobody_out_of_an_account(stage: Stage) -> None:
+    """An identity left and became somebody else's: a process that has not heard of it takes it from nobody, and notes nothing."""
+    number = await room(stage).link(HER_TOKEN, (await room(stage).code(HERSELF)).code, ALICE.subject)
+    remembered = replace(HERSELF, account=number, others=frozenset({TOKEN}))
+    await room(stage).unlink(HER_TOKEN, TOKEN)
+    with pytest.raises(NotFound, match="or is no more"):
+        await room(stage).unlink(remembered, TOKEN)
+    bobs = await room(stage).link(HER_TOKEN, (await room(stage).code(BOB)).code, BOBS)
+    with pytest.raises(NotFound, match="or is no more"):
+        await room(stage).unlink(remembered, TOKEN)
+    assert await members(stage) == {ALICE.subject: number, BOBS: bobs, TOKEN.subject: bobs}
+    assert [act for _, act in await acts(stage)] == ["link", "unlink", "link"]
 
 
 @ensureDeferred
@@ -136,7 +163,7 @@ async def test_codes_do_not_pile_up(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_an_administrator_says_so(stage: Stage) -> None:
-    """Link, role, unlink: each is there, twice is once, and each is in the audit with its reason."""
+    """Link, role, unlink: each is there, twice is once, and what changed something is in the audit with its reason."""
     for _ in range(2):
         number = await stage.store.transact("t", administration.link, whom(ALICE), whom(TOKEN), "ticket 1", ROOT, VAULT)
     for given, roles in ((True, {Role.PILOT}), (True, {Role.PILOT}), (False, frozenset())):
@@ -145,29 +172,36 @@ async def test_an_administrator_says_so(stage: Stage) -> None:
     assert await stage.store.transact("t", administration.unlink, whom(TOKEN), "left", ROOT) == number
     with pytest.raises(NotFound):
         await stage.store.transact("t", administration.unlink, whom(TOKEN), "left", ROOT)
-    assert [act for _, act in await acts(stage)] == ["link", "link", "grant", "grant", "revoke", "unlink"]
+    assert [act for _, act in await acts(stage)] == ["link", "grant", "revoke", "unlink"]
     new = whom(Identity("/CN=CA", "/CN=new"))
     fresh = await stage.store.transact("t", administration.set_role, new, Role.ADMIN, True, "", ROOT)
     assert fresh.roles == {Role.ADMIN}
+    with pytest.raises(NotFound, match="no account of /CN=nobody"):
+        await stage.store.transact(
+            "t", administration.set_role, whom(Identity("/CN=CA", "/CN=nobody")), Role.ADMIN, False, "", ROOT)
 
 
 @ensureDeferred
 async def test_bans_are_put_and_lifted(stage: Stage) -> None:
-    """On the person where there is an account, else on the identity or the subject; lifting lifts all that hit him."""
+    """On the person where there is an account, else on the identity or the subject, once; lifting lifts all that hit him."""
     number = await stage.store.transact("t", administration.link, whom(ALICE), whom(TOKEN), "", ROOT)
     ban = administration.ban
-    assert await stage.store.transact("t", ban, whom(TOKEN), "why", None, False, ROOT) == f"account {number}"
+    for _ in range(2):
+        assert await stage.store.transact("t", ban, whom(TOKEN), "why", None, False, ROOT) == f"account {number}"
     until = datetime(2100, 1, 1, tzinfo=UTC)
     assert await stage.store.transact("t", ban, whom(TOKEN), "stolen", until, True, ROOT) == f"12-34 from {TOKEN.anchor}"
     assert await stage.store.transact("t", ban, Whom("/CN=eve"), "why", None, False, ROOT) == "/CN=eve"
     found = await stage.store.read("t", accounts.bans)
     assert [(b.account, b.subject, b.anchor, b.until) for b in found] == [
         (number, None, None, None), (None, "12-34", TOKEN.anchor, until), (None, "/CN=eve", None, None)]
+    over = datetime(2000, 1, 1, tzinfo=UTC)
+    await stage.store.transact("t", ban, Whom("/CN=mallory 17"), "why", over, False, ROOT)
+    assert await room(stage).banned() == ["12-34", "alice", "eve"]
     assert await stage.store.transact("t", administration.unban, whom(ALICE), "", ROOT) == 2
     assert await stage.store.transact("t", administration.unban, Whom("/CN=eve from /CN=CA"), "", ROOT) == 1
     with pytest.raises(NotFound, match="there is no ban on /CN=eve"):
         await stage.store.transact("t", administration.unban, Whom("/CN=eve"), "", ROOT)
-    assert [act for _, act in await acts(stage)] == ["link", "ban", "ban", "ban", "unban", "unban"]
+    assert [act for _, act in await acts(stage)] == ["link", "ban", "ban", "ban", "ban", "unban", "unban"]
 
 
 @ensureDeferred

@@ -9,6 +9,7 @@ import pytest
 from factories import ALICE, PILOT, a_caller
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
+from whys import Whys
 
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.requests import JobUpdate
@@ -284,4 +285,4 @@ async def test_debugging_is_no_kill(stage: Stage) -> None:
     """A job in debug mode does not say of itself that it is being stopped."""
     panda_id = await stage.job(S.RUNNING)
     await room(stage).set_mode(ALICE_CALLER, panda_id, True)
-    assert "stop" not in str((await Jobs(stage.store).why(ALICE_CALLER, panda_id))["summary"])
+    assert "stop" not in str((await Whys(stage.store).explain.job(ALICE_CALLER, panda_id))["summary"])

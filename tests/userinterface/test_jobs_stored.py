@@ -147,7 +147,6 @@ async def test_nobody_may_do_nothing(stage: Stage) -> None:
         interface.submit(ANONYMOUS, [a_spec()]),
         interface.describe(ANONYMOUS, [1]),
         interface.kill(ANONYMOUS, [1]),
-        interface.why(ANONYMOUS, 1),
         interface.timeline(ANONYMOUS, 1),
     ):
         with pytest.raises(NotAuthenticated):
@@ -164,7 +163,6 @@ async def test_describe(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_unknown_jobs(stage: Stage) -> None:
-    """Why and timeline of a job that does not exist say so."""
-    for call in (Jobs(stage.store).why(ALICE_CALLER, 99), Jobs(stage.store).timeline(ALICE_CALLER, 99)):
-        with pytest.raises(NotFound, match="there is no job 99"):
-            await call
+    """The timeline of a job that does not exist says so."""
+    with pytest.raises(NotFound, match="there is no job 99"):
+        await Jobs(stage.store).timeline(ALICE_CALLER, 99)

@@ -43,10 +43,10 @@ class AuthConfigs:
     """
 
     def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
-        self.replace(files)
+        self.learn(files)
 
-    def replace(self, files: Mapping[str, Mapping[str, Any]]) -> None:
-        """Hand out these from now on."""
+    def learn(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        """From now on these."""
         self._files = {name: _public(content) for name, content in files.items()}
 
     @Route("/auth/<name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_json,

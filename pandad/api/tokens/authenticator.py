@@ -53,14 +53,13 @@ class TokenAuthenticator:
 
     def __init__(self, catalogue: Catalogue, sources: Mapping[str, KeySource], denials: Denials, now_s: Callable[[], float],
                  leeway_s: float) -> None:
-        self._catalogue, self._sources, self._denials = catalogue, sources, denials
-        self._now_s, self._leeway_s = now_s, leeway_s
-        self._known: dict[tuple[bytes, str], _Known] = {}  # by hash and host
+        self._denials, self._now_s, self._leeway_s = denials, now_s, leeway_s
+        self.learn(catalogue, sources)
 
-    def replace(self, catalogue: Catalogue, sources: Mapping[str, KeySource]) -> None:
-        """Other tokens are accepted from now on; what was remembered may not be."""
+    def learn(self, catalogue: Catalogue, sources: Mapping[str, KeySource]) -> None:
+        """Take these tokens from now on, and no others: those that were taken before are looked at anew."""
         self._catalogue, self._sources = catalogue, sources
-        self._known.clear()
+        self._known: dict[tuple[bytes, str], _Known] = {}  # by hash and host
 
     async def authenticate(self, request: Any) -> Credential | None:
         """See IAuthenticator.

@@ -48,9 +48,9 @@ class KeySource:
     log = Logger()
 
     def __init__(self, clock: IReactorTime, fetch: Fetch, address: str, spellings: frozenset[str], config: TokensConfig) -> None:
-        self.address, self.problem = address, ""
+        self.address, self.spellings, self.problem = address, spellings, ""
         self.wake: Callable[[], None] = lambda: None
-        self._clock, self._fetch, self.spellings, self._config = clock, fetch, spellings, config
+        self._clock, self._fetch, self._config = clock, fetch, config
         self._published: Published | None = None
         self._fetched_s = self._due_s = self._may_ask_s = clock.seconds()
         self._asked = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from pandad.api.route import ANY, GET, MIB, Route
 from pandad.api.v1.pilot import JobIds
 from pandad.spec import pilotcommand
 from pandad.spec.caller import Caller
+from pandad.spec.criterion import Never
 from pandad.spec.job import JobSpec
+from pandad.spec.reason import Reason
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -81,9 +83,14 @@ class Job:
 
     @Route("/api/v1/job/submit", access=OWN, takes=Submission, body_limit_bytes=64 * MIB)
     async def submit(self, caller: Caller, submission: Submission) -> Envelope:
-        """Store new jobs: their ids, in order. A submission that came before gets its first answer, and the message says so."""
+        """Store new jobs: their ids, in order. A submission that came before gets its first answer, and the message says so.
+        Jobs that no registered queue can ever take are stored too; the message says so, and ``warnings`` beside the data."""
         receipt = await self._jobs.submit(caller, job_specs(submission.jobs), submission.request_id)
-        return Envelope(True, receipt.message, [_stored(job) for job in receipt.jobs])
+        rows = [_stored(job) for job in receipt.jobs]
+        if not receipt.never:
+            return Envelope(True, receipt.message, rows)
+        return WarningEnvelope(True, receipt.message, rows, [
+            {"PandaID": panda_id, "reason": Reason.NEVER, **_lacking(never)} for panda_id, never in receipt.never.items()])
 
     @Route("/api/v1/job/get_description", ANY, access=READ, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
     @Route("/api/v1/job/get_description_incl_archive", ANY, access=READ, takes=JobIds,
@@ -121,15 +128,22 @@ class Job:
         """What came back from the pilot of a job in debug mode. pandad's own: PanDA shows it in its monitor only."""
         return await self._debug.output(caller, asked.job_id)
 
-    @Route("/api/v1/job/why", GET, access=READ, takes=JobId)
-    async def why(self, caller: Caller, asked: JobId) -> dict[str, Any]:
-        """Why the job is where it is."""
-        return await self._jobs.why(caller, asked.job_id)
-
     @Route("/api/v1/job/get_timeline", GET, access=READ, takes=JobId)
     async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
         return await self._jobs.timeline(caller, asked.job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class WarningEnvelope(Envelope):
+    """With what the caller should know though all went well. The data keeps the form that clients read."""
+
+    warnings: Sequence[Mapping[str, Any]] = ()
+
+
+def _lacking(never: Never) -> dict[str, Any]:
+    return {"nearest": never.queue, "criterion": never.criterion, "have": never.have, "need": never.need, "lacks": never.lacks,
+            "text": never.sentence}
 
 
 def _refusals(answers: Sequence[KillAnswer]) -> str:

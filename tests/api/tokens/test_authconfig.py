@@ -48,6 +48,30 @@ def room(directory: Path) -> Tokens:
     return made
 
 
+def test_read_again(tmp_path: Path) -> None:
+    """What was changed counts at once, for tokens that were taken before too; an issuer that stays keeps its keys; files that
+    cannot be used change nothing."""
+    here, changes = room(written(tmp_path, atlas=PLAIN)), list[str]()
+    here.changed = lambda: changes.append("changed")
+    (source,), mine = here.sources, good(aud="https://panda.test")
+    before = ask(here, mine, "atlas")
+    assert before == ("/atlas/Role=production", "/atlas", "/atlas/production")
+    for content, outcome in (
+            (PLAIN, before), ("{", before), ({**PLAIN, "audience": 5}, before), ({**PLAIN, "auto_roles": []}, before[1:]),
+            ({**PLAIN, "audience": "https://other.test"}, TokenFault.AUDIENCE)):
+        written(tmp_path, atlas=content)
+        assert at_once(here.run_once()) is False
+        assert ask(here, mine, "atlas") == outcome
+        assert here.sources == [source]
+    assert changes == ["changed"] * 2
+    (tmp_path / "atlas_auth_config.json").unlink()
+    at_once(here.run_once())
+    assert (here.sources, ask(here, mine, "atlas"), len(changes)) == ([], TokenFault.OFF, 3)
+    written(tmp_path, atlas=PLAIN)
+    at_once(here.run_once())
+    assert here.sources != [source] and len(here.sources) == 1
+
+
 def ask(tokens: Tokens, token: bytes, origin: str) -> tuple[str, ...] | TokenFault:
     """FQANs, or why not."""
     try:

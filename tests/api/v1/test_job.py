@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pandad.spec.criterion import Never
 from pandad.spec.errors import Forbidden, StoreUnavailable
 from pandad.spec.job import JOB_ATTRIBUTES
 
@@ -114,8 +115,19 @@ def test_kill_refused(api: Any, alice: str) -> None:
     assert not api.jobs.asked
 
 
-def test_why_and_timeline(api: Any, alice: str) -> None:
-    """Why a job is where it is, and how it got there."""
-    assert api.active.get("/api/v1/job/why?job_id=5", dn=alice).json["data"]["reason"] == "no queue has enough memory"
+def test_hopeless_jobs(api: Any, alice: str) -> None:
+    """Jobs that no queue can ever take are stored as any; the message and a list beside the data say which, and what is missing;
+    the data has the form that clients know."""
+    api.jobs.never = Never("SITE_A", "lowmemory", 4000, 6000, "the job needs 6000 MB of memory, the queue has 4000", ("lowmemory",), 3)
+    got = api.active.post("/api/v1/job/submit", json={"jobs": [job_state(), job_state()]}, dn=alice).json
+    assert got["success"] and [row[0] for row in got["data"]] == [101, 102]
+    assert got["message"].startswith("stored, but they will wait in vain unless a queue changes: 2 jobs from 101 on: none of 3 ")
+    assert got["message"].endswith("nearest SITE_A: lowmemory, the job needs 6000 MB of memory, the queue has 4000")
+    assert [(w["PandaID"], w["reason"], w["nearest"], w["criterion"], w["have"], w["need"]) for w in got["warnings"]] == [
+        (number, "no-queue-ever", "SITE_A", "lowmemory", 4000, 6000) for number in (101, 102)]
+
+
+def test_timeline(api: Any, alice: str) -> None:
+    """How a job got where it is."""
     assert api.active.get("/api/v1/job/get_timeline?job_id=5", dn=alice).json["data"] == [{"event": "submitted"}]
-    assert not api.active.get("/api/v1/job/why?job_id=5").json["success"]
+    assert not api.active.get("/api/v1/job/get_timeline?job_id=5").json["success"]

@@ -1,0 +1,50 @@
+"""API v1, module statistics: how many jobs are where, and what pilots could take now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pandad import metrics
+from pandad.api.access import PUBLIC
+from pandad.api.load import Urgency
+from pandad.api.route import GET, PLAIN, Route
+from pandad.spec.caller import Caller
+
+if TYPE_CHECKING:
+    from pandad.userinterface.demand import Demand
+
+HELD = ("activated", "takeable", "cores", "oldest_wait_s")
+
+
+class Statistics:
+    """One method per call. What they say is a second old at the most, however many ask."""
+
+    def __init__(self, demand: Demand) -> None:
+        self._demand = demand
+
+    @Route("/api/v1/statistics/active_job_stats_by_site", GET, access=PUBLIC, passive=True)
+    async def active_job_stats_by_site(self, caller: Caller) -> dict[str, dict[str, int]]:
+        """{queue: {state: jobs}}, as Harvester asks it; a server without jobs has {}, which is a success."""
+        return (await self._demand.published()).counts
+
+    @Route("/api/v1/statistics/active_job_detailed_stats_by_site", GET, access=PUBLIC, passive=True)
+    async def active_job_detailed_stats_by_site(self, caller: Caller) -> Any:
+        """{queue: {resource type: {label: {state: jobs}}}}."""
+        return (await self._demand.published()).states
+
+    @Route("/api/v1/statistics/demand", GET, access=PUBLIC, passive=True)
+    async def demand(self, caller: Caller) -> list[dict[str, Any]]:
+        """Per queue what pilots could take now, by resource type, and what its pilots asked for in vain."""
+        return (await self._demand.published()).rows()
+
+    @Route("/metrics/demand", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
+    async def demand_metrics(self, caller: Caller) -> str:
+        """The same as metrics for autoscalers; apart from those of this process, for every process would tell them."""
+        published = await self._demand.published()
+        series: dict[str, list[tuple[dict[str, str], float]]] = {
+            f"pandad_demand_{name}": [({"queue": each.queue, "resource_type": each.resource_type}, float(getattr(each, name)))
+                                      for each in published.demand] for name in HELD}
+        rows = published.rows()
+        series["pandad_queue_running"] = [({"queue": row["queue"]}, row["running"]) for row in rows]
+        series["pandad_queue_pilots_unserved"] = [({"queue": row["queue"]}, row["pilots"]["unserved"]) for row in rows]
+        return metrics.labelled(series)

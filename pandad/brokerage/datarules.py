@@ -1,0 +1,84 @@
+"""The rules on where a job's input is. All queues that read from one endpoint are alike in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pandad.brokerage.criterion import No, Rule, criterion
+from pandad.brokerage.inputs import Inputs, cheapest, told
+from pandad.brokerage.snapshot import Snapshot
+
+BLOCKED = 11  # a distance that says that nothing goes along the link (CRIC)
+
+
+@dataclass(frozen=True, slots=True)
+class DataLimits:
+    """What may be moved for a job. 0 is no limit.
+
+    :param missing_bytes, missing_files: of its input, that a queue may lack. :param backlog_files: that wait on the link already.
+    """
+
+    missing_bytes: int = 0
+    missing_files: int = 0
+    backlog_files: int = 0
+
+
+DataRule = Rule[[Inputs, str | None, Snapshot, DataLimits]]
+
+
+@criterion("non_local", "input bytes that the queue's endpoint has", "bytes of all the input")
+def non_local(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """Where the data service does not move files, a queue that lacks input which another one has; if none has, they are alike."""
+    if snapshot.moves or not inputs.is_whole_at(snapshot.read_from):
+        return None
+    lack = inputs.lack(endpoint)
+    if not lack.files:
+        return None
+    there = ", ".join(inputs.sources[:3])
+    text = (f"it lacks {lack.files} of {inputs.files} input files, {told(lack.size_bytes)}; they are at"
+            f" {there}, and the data service does not move files")
+    return No("non_local", inputs.size_bytes - lack.size_bytes, inputs.size_bytes, text)
+
+
+@criterion("io", "bytes that may be missing", "input bytes that the queue lacks")
+def missing_bytes(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue to which more input would have to be moved than the configuration allows for one job."""
+    if not limits.missing_bytes:
+        return None
+    lack = inputs.lack(endpoint)
+    if lack.size_bytes <= limits.missing_bytes:
+        return None
+    text = f"{told(lack.size_bytes)} of its input would have to be moved there, {told(limits.missing_bytes)} may"
+    return No("io", limits.missing_bytes, lack.size_bytes, text)
+
+
+@criterion("io", "files that may be missing", "input files that the queue lacks")
+def missing_files(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue to which more files would have to be moved than the configuration allows for one job."""
+    if not limits.missing_files:
+        return None
+    lack = inputs.lack(endpoint)
+    if lack.files <= limits.missing_files:
+        return None
+    text = f"{lack.files} input files would have to be moved there, {limits.missing_files} may"
+    return No("io", limits.missing_files, lack.files, text)
+
+
+@criterion("network", "backlog or distance of the best link to the queue", "what a link may have")
+def network(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue that lacks input, when every link to it from where that is, is blocked or has too much to move already."""
+    if not inputs.lack(endpoint).files:
+        return None
+    link = cheapest(snapshot.links, inputs.sources, endpoint)
+    if link is None:
+        return None
+    if link.distance is not None and link.distance >= BLOCKED:
+        return No("network", link.distance, BLOCKED - 1, f"the link to {endpoint} is blocked")
+    if not limits.backlog_files or link.backlog_files <= limits.backlog_files:
+        return None
+    text = f"{link.backlog_files} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
+    return No("network", link.backlog_files, limits.backlog_files, text)
+
+
+DATA_RULES: Sequence[DataRule] = (non_local, missing_bytes, missing_files, network)

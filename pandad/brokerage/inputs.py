@@ -1,0 +1,106 @@
+"""Where the input of a job is, and what each queue lacks of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, log10
+
+from pandad.spec.facts import Link, Usage, Whereabouts
+from pandad.spec.file import FileName
+from pandad.spec.job import JobSpec
+
+EXACT_BELOW = 1_000_000  # bytes
+FIGURES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What an endpoint does not have of a job's input."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The input of jobs that are alike in it.
+
+    :param files, size_bytes: all of it; bytes of a megabyte and more are rounded up to two figures, so that many jobs are alike.
+    :param held: by endpoint what it has of them.
+    :param silent: endpoints of which that is not known.
+    """
+
+    files: int = 0
+    size_bytes: int = 0
+    held: tuple[tuple[str, Lack], ...] = ()
+    silent: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, job: JobSpec, where: Whereabouts) -> Inputs:
+        """By what is known of the copies. A size that the job does not say is that of a copy."""
+        files, size_bytes = 0, 0
+        counts: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
+        for file in job.inputs:
+            copies = where.copies.get(FileName.of(file), {})
+            size = file.fsize or max(copies.values(), default=0)
+            files, size_bytes = files + 1, size_bytes + size
+            for endpoint in copies:
+                counts[endpoint] += 1
+                sizes[endpoint] += size
+        held = tuple((endpoint, Lack(counts[endpoint], rounded(sizes[endpoint]))) for endpoint in sorted(counts))
+        return cls(files, rounded(size_bytes), held, frozenset(where.silent))
+
+    def lack(self, endpoint: str | None) -> Lack:
+        """What is not there; nothing, where it is not known: a catalogue that is down counts as ready."""
+        if endpoint in self.silent:
+            return Lack()
+        here = next((lack for name, lack in self.held if name == endpoint), Lack())
+        return Lack(self.files - here.files, max(self.size_bytes - here.size_bytes, 0))
+
+    def is_whole_at(self, endpoints: Collection[str]) -> bool:
+        """Whether one of them has all of it, or may have."""
+        return any(name in endpoints and lack.files == self.files for name, lack in self.held) or any(
+            name in endpoints for name in self.silent)
+
+    @property
+    def sources(self) -> list[str]:
+        """Endpoints that have some of it."""
+        return [name for name, _ in self.held]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job with what was found out about it.
+
+    :param inputs: None: there is none, or the data service is away.
+    :param usage: what jobs of its task used. None: not known yet.
+    """
+
+    job: JobSpec
+    inputs: Inputs | None = None
+    usage: Usage | None = None
+
+
+def rounded(size_bytes: int) -> int:
+    """Bytes as they are told: exact when few, else rounded up to two figures."""
+    if size_bytes < EXACT_BELOW:
+        return size_bytes
+    step = int(10 ** (floor(log10(size_bytes)) - FIGURES + 1))
+    return -(-size_bytes // step) * step
+
+
+def told(size_bytes: int) -> str:
+    """Bytes for a person."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= size:
+            return f"{size_bytes / size:.3g} {unit}"
+    return f"{size_bytes} B"
+
+
+def cheapest(links: Mapping[tuple[str, str], Link], sources: Sequence[str], endpoint: str | None) -> Link | None:
+    """The best link to an endpoint from one of those that have the data; None where no link is known."""
+    known = [links[source, endpoint] for source in sources if endpoint and (source, endpoint) in links]
+    return min(known, key=lambda link: (link.distance if link.distance is not None else 1, link.backlog_bytes), default=None)

@@ -1,0 +1,91 @@
+"""Reading the facts: queues and counts from the store, where the input lies from the data service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as WaitTimeout
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pandad import metrics
+from pandad.brokerage.snapshot import Snapshot
+from pandad.config import BrokerageConfig
+from pandad.spec.errors import PandadError
+from pandad.spec.facts import Space, Whereabouts
+from pandad.spec.file import FileName
+from pandad.spec.job import JobSpec
+from pandad.taskbuffer import facts, sites
+from pandad.taskbuffer.store import Store, Transaction
+
+T = TypeVar("T")
+NAMES = 2000  # files in one question
+
+
+class Locator(Protocol):
+    """What brokerage asks of the data service. ``moves``: whether it brings files to where a job needs them."""
+
+    moves: bool
+
+    async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+        """Where these files are."""
+        ...
+
+    async def space(self, endpoints: Sequence[str]) -> Mapping[str, Space]:
+        """The room at those endpoints."""
+        ...
+
+
+class Look:
+    """Takes snapshots."""
+
+    log = Logger()
+
+    def __init__(self, store: Store, config: BrokerageConfig, clock: IReactorTime, data: Locator) -> None:
+        self._store, self._config, self._clock, self._data = store, config, clock, data
+        self._patience_s = config.locate_s
+
+    async def queues(self) -> Snapshot:
+        """What is known of the queues now."""
+        snapshot = replace(await self._store.read("brokerage_facts", _read), moves=self._data.moves)
+        endpoints = sorted({queue.endpoint_out for queue in snapshot.queues if queue.endpoint_out})
+        space = await self._ask(self._data.space(endpoints)) if self._config.least_free_gb and endpoints else None
+        return replace(snapshot, space=space or {})
+
+    async def jobs(self, snapshot: Snapshot, jobs: Collection[JobSpec]) -> Snapshot:
+        """And what is known of these jobs: a catalogue that is down leaves it open where their input is."""
+        names = sorted({FileName.of(file) for job in jobs for file in job.inputs}, key=str)
+        return replace(snapshot, where=await self._locate(names))
+
+    async def _locate(self, names: Sequence[FileName]) -> Whereabouts | None:
+        copies: dict[FileName, Mapping[str, int]] = {}
+        silent: dict[str, str] = {}
+        deadline = self._clock.seconds() + self._patience_s
+        for start in range(0, len(names), NAMES):
+            found = await self._ask(self._data.locate(names[start:start + NAMES]), deadline)
+            if found is None:
+                return None
+            copies.update(found.copies)
+            silent.update(found.silent)
+        return Whereabouts(copies, silent)
+
+    async def _ask(self, question: Awaitable[T], deadline: float | None = None) -> T | None:
+        """The answer of the data service, None if it does not know in time: then brokerage goes on without."""
+        patience_s = self._patience_s if deadline is None else max(deadline - self._clock.seconds(), 0)
+        try:
+            return await Deferred.fromCoroutine(_plain(question)).addTimeout(patience_s, self._clock)
+        except (PandadError, WaitTimeout) as error:
+            metrics.count("brokerage.data_unknown")
+            self.log.warn("brokerage decides without the data service: {error}", error=str(error) or "no answer in time")
+            return None
+
+
+async def _plain(question: Awaitable[T]) -> T:
+    return await question
+
+
+async def _read(txn: Transaction) -> Snapshot:
+    return Snapshot(await sites.find_all(txn), await facts.counts(txn))

@@ -1,0 +1,88 @@
+"""Whether any registered queue could ever take a job, whatever its load and status: the same rules, without what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import inf
+
+from twisted.internet.interfaces import IReactorTime
+
+from pandad.brokerage.criterion import No
+from pandad.brokerage.rules import RULES
+from pandad.spec.criterion import Kind, Never, kind_of
+from pandad.spec.job import JobSpec
+from pandad.spec.site import Queue
+from pandad.taskbuffer import sites
+from pandad.taskbuffer.store import Store
+
+FRESH_S = 5.0  # the queues are read again after this
+KEPT = 10_000  # kinds of jobs whose answer is known
+
+# All that the rules read of a job: jobs alike in this get the same answer.
+READ = ("relocationFlag", "computingSite", "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount",
+        "maxWalltime", "maxCpuCount", "cmtConfig", "AtlasRelease", "homepackage", "container_name")
+
+
+class Suitability:
+    """Answers for many jobs at once; jobs with the same needs share an answer until a queue changes."""
+
+    def __init__(self, store: Store, clock: IReactorTime) -> None:
+        self._store, self._clock = store, clock
+        self._queues: Sequence[Queue] = ()
+        self._until = -inf
+        self._known: dict[tuple[object, ...], Never | None] = {}
+
+    async def never(self, jobs: Sequence[JobSpec]) -> list[Never | None]:
+        """Per job why no queue can ever take it; None: some queue can, if not now.
+
+        :raise StoreUnavailable: the queues cannot be read.
+        """
+        if self._clock.seconds() >= self._until:
+            await self._read()
+        return [self._of(job) for job in jobs]
+
+    async def _read(self) -> None:
+        queues = await self._store.read("suitability", sites.find_all)
+        if queues != self._queues or len(self._known) > KEPT:
+            self._known.clear()
+        self._queues, self._until = queues, self._clock.seconds() + FRESH_S
+
+    def _of(self, job: JobSpec) -> Never | None:
+        needs = (*(getattr(job, name) for name in READ), bool(job.inputs), bool(job.outputs))
+        if needs not in self._known:
+            self._known[needs] = never(job, self._queues)
+        return self._known[needs]
+
+
+def never(job: JobSpec, queues: Sequence[Queue]) -> Never | None:
+    """See Suitability.never. Pure."""
+    nearest: tuple[tuple[int, float], Queue, list[No]] | None = None
+    for queue in queues:
+        lacks = lacking(job, queue)
+        if not lacks:
+            return None
+        distance = (len(lacks), sum(map(shortfall, lacks)))
+        if nearest is None or distance < nearest[0]:
+            nearest = distance, queue, lacks
+    if nearest is None:
+        return Never(None, "", None, None, "", (), 0)
+    _, queue, lacks = nearest
+    first = lacks[0]
+    lacking_all = tuple(no.criterion for no in lacks)
+    return Never(queue.name, first.criterion, first.have, first.need, first.text, lacking_all, len(queues))
+
+
+def lacking(job: JobSpec, queue: Queue) -> list[No]:
+    """All that the queue, as it is described, has not for the job."""
+    if job.avoided:
+        job = replace(job, avoided=[])
+    answers: Iterable[No | None] = (rule(job, queue) for rule in RULES)
+    return [no for no in answers if no is not None and kind_of(no.criterion) is Kind.NEEDS]
+
+
+def shortfall(no: No) -> float:
+    """How far a queue is from what it should have, as a part of it; 1 for what is no number."""
+    if isinstance(no.have, int) and isinstance(no.need, int) and max(no.have, no.need) > 0:
+        return abs(no.need - no.have) / max(no.have, no.need)
+    return 1.0

@@ -1,0 +1,41 @@
+"""The section [brokerage] of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pandad.settings import setting
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerageConfig:
+    """The choice of a queue for each job."""
+
+    batch: int = setting("Jobs in one round", 10_000, low=1, high=100_000)
+    weight: str = setting(
+        "PanDA's formula that ranks the queues which can take a job", "generic",
+        choices=("generic", "analysis", "production", "2009"))
+    waiting_limit: int = setting(
+        "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
+        0, low=0, high=10**9)
+    nopilot_s: int = setting(
+        "A queue whose pilots did not ask for so long is passed over while another can take the job; 0 is never",
+        3 * HOUR_S, low=0, high=30 * DAY_S)
+    locate_s: float = setting("How long to wait for the data service to say where input is; then without", 10.0, low=0.1,
+                            high=300)
+    least_free_gb: float = setting(
+        "A queue whose output endpoint has less free gets nothing; 0 is never, on the grid it is 200", 0.1, low=0, high=1e9)
+    reserve_mb: int = setting("And so much more must be free for each job there; on the grid it was 250", 0, low=0, high=10**9)
+    most_missing_gb: float = setting("Input that may be moved to a queue for one job; 0 is no limit", 0.0, low=0, high=1e9)
+    most_missing_files: int = setting("The same in files; 0 is no limit", 0, low=0, high=10**9)
+    most_backlog_files: int = setting(
+        "A queue that lacks input gets no job while more files than this wait on the link; 0 is no limit", 0, low=0, high=10**9)
+    brake_failures: int = setting(
+        "A queue where so many jobs failed fast, most of those begun there and far more than elsewhere, is braked; 0 is never",
+        10, low=0, high=10**6)
+    brake_s: int = setting("A braked queue gets test jobs after this, and after twice as long each time they fail", 600, low=1,
+                           high=DAY_S)
+    brake_probes: int = setting("Test jobs at a time", 5, low=1, high=1000)

@@ -1,0 +1,123 @@
+"""``pandad queue import``, ``diff`` and ``sources``: queues, storage endpoints and links from where they are described."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pandad.cli.output import add_json, show, table
+from pandad.cli.store import add_config, as_operator, on_store, on_store_and_net, operator
+from pandad.config import Config, load
+from pandad.daemons.queuerefresh import addresses
+from pandad.daemons.queuesource import QueueSource, SourceUnusable
+from pandad.download import DownloadFailed
+from pandad.spec.difference import Difference
+from pandad.spec.dump import Dump, Links
+from pandad.spec.errors import BadRequest
+from pandad.taskbuffer import audit, sources
+from pandad.taskbuffer.imports import BadDump, Manner, take
+from pandad.taskbuffer.sources import ENDPOINTS, LINKS, QUEUES, Mark, SourceState
+from pandad.taskbuffer.store import Store, Transaction
+
+PLACE = "file or https address; without it what [queues] of the configuration names"
+
+
+def add_arguments(commands: Any) -> None:
+    """The sub-commands."""
+    text = "make queues what a dump of CRIC says: all of it or nothing; what the source has no more is offline, not removed"
+    take_in = commands.add_parser("import", help="take queues, endpoints or links from a file or address", description=text)
+    take_in.add_argument("--dry-run", action="store_true", help="only say what would change")
+    take_in.add_argument("--prune", action="store_true", help="remove the queues that are gone and have no jobs")
+    take_in.set_defaults(act=_import)
+    diff = commands.add_parser("diff", help="what an import would change")
+    diff.set_defaults(act=_import, dry_run=True, prune=False)
+    for command in (take_in, diff):
+        command.add_argument("place", metavar="FILE|URL", nargs="?", help=PLACE)
+        kinds = command.add_mutually_exclusive_group()
+        kinds.add_argument("--endpoints", dest="kind", action="store_const", const=ENDPOINTS, default=QUEUES,
+                           help="storage endpoints: ddmendpoint JSON of CRIC")
+        kinds.add_argument("--links", dest="kind", action="store_const", const=LINKS,
+                           help='distances: {from: {to: {"distance": n}}}, JSON or TOML')
+        command.add_argument("--skip-bad", action="store_true", help="leave what is wrong in it as it is here")
+    known = commands.add_parser("sources", help="where the daemon takes them from, and how that goes")
+    known.set_defaults(act=_sources)
+    for command in (take_in, diff, known):
+        add_json(command)
+        add_config(command)
+
+
+def _import(args: argparse.Namespace) -> int:
+    config = load(args.config, on_this_host=False)
+    address = place_of(args.place, args.kind, config)
+    manner = Manner(source=address, who=operator(), skip_bad=args.skip_bad, prune=args.prune, dry=args.dry_run)
+
+    async def work(store: Store, reactor: Any) -> tuple[Any, Difference]:
+        dump = await _read(reactor, config, args.kind, address)
+        return dump, await store.transact("queue_import", _take, args.kind, dump, manner)
+
+    try:
+        dump, found = on_store_and_net(config.database, work)
+    except BadDump as error:
+        print("\n".join(f"pandad: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 1
+    _print(args, dump, found, manner)
+    return 0
+
+
+async def _read(reactor: Any, config: Config, kind: str, address: str) -> Dump[Any] | Links:
+    try:
+        source = QueueSource(reactor, config.queues)
+    except DownloadFailed as error:
+        raise SourceUnusable(f"[queues] authorities: {error}") from None
+    content = (await source.fetch(address, Mark())).content
+    assert content is not None  # no mark, so all of it
+    dump: Dump[Any] | Links = await source.read(kind, content, address)
+    return dump
+
+
+async def _take(txn: Transaction, kind: str, dump: Any, manner: Manner) -> Difference:
+    found = await take(txn, kind, dump, manner)
+    if not manner.dry:
+        await audit.note(txn, as_operator()(f"import {kind}", manner.source, found.summary))
+    return found
+
+
+def place_of(place: str | None, kind: str, config: Config) -> str:
+    """The address, or the whole path of the file.
+
+    :raise BadRequest: none is named here nor in the configuration.
+    """
+    if place:
+        return place if "://" in place else str(Path(place).absolute())
+    found = dict(addresses(config.queues)).get(kind)
+    if found is None:
+        key = "source" if kind == QUEUES else f"{kind}_source"
+        raise BadRequest("FILE|URL", f"is missing, and [queues] {key} is not set; name a file or an https address")
+    return found
+
+
+def _print(args: argparse.Namespace, dump: Dump[Any] | Links, found: Difference, manner: Manner) -> None:
+    mistakes = [{"name": m.name, "key": m.key, "problem": m.problem} for m in dump.mistakes]
+    data = {"kind": args.kind, "source": manner.source, "applied": not manner.dry, **found.as_data, "mistakes": mistakes}
+    verb = "would be" if manner.dry else "done"
+    lines = [*(f"! {mistake}" for mistake in dump.mistakes), *found.lines(), f"{verb}: {args.kind}: {found.summary}"]
+    show(args, data, "\n".join(lines))
+
+
+def _sources(args: argparse.Namespace) -> int:
+    config = load(args.config, on_this_host=False)
+
+    found = on_store(args.config, lambda store: store.read("source_ls", sources.find_all))
+    states = {state.kind: state for state in found}
+    rows = [_row(kind, address, states.get(kind)) for kind, address in addresses(config.queues)]
+    header = ("kind", "source", "tried", "last_good", "problem")
+    show(args, rows, table(header, [tuple(row.values()) for row in rows]) if rows else "[queues] names no source")
+    return 0
+
+
+def _row(kind: str, address: str, state: SourceState | None) -> dict[str, Any]:
+    known = state if state is not None and state.address == address else None
+    return {"kind": kind, "source": address, "tried": known and known.tried, "last_good": known and known.took,
+            "problem": known and known.problem}

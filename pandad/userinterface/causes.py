@@ -1,0 +1,212 @@
+"""From what is known of a job to why it is where it is: a code, a sentence, and what would change it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pandad.spec import errorcodes
+from pandad.spec.capability import Misfit
+from pandad.spec.criterion import Kind, Never
+from pandad.spec.failure import failures_of
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
+from pandad.spec.line import Line
+from pandad.spec.pilotcommand import KILL
+from pandad.spec.reason import REASONS, Reason, of_closed, of_failures
+from pandad.spec.share import Capped
+from pandad.taskbuffer.loops import Pulse
+from pandad.taskbuffer.places import Count
+from pandad.userinterface import lastpilots
+from pandad.userinterface.funnel import Verdict, able, funnel, kind, nearest, step_of
+from pandad.userinterface.lastpilots import Tried
+from pandad.userinterface.standing import ITurn
+
+S, R = JobStatus, Reason
+
+NO_PILOT = timedelta(hours=3)  # without a pilot's question for so long there is none (PanDA: nopilot)
+
+
+@dataclass(frozen=True, slots=True)
+class CapUse:
+    """A cap that holds for a job, and the cores that those who share it have now."""
+
+    cap: Capped
+    cores: int
+
+    def holds_back(self, cores: int) -> bool:
+        """Whether a job of so many cores must wait for it."""
+        return self.cores + cores > self.cap.cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was found out about one job; what its state has no use for is left out.
+
+    :param verdicts: of every queue, when it was decided last, or now. :param never: that no queue can take it at any time.
+    :param pulse: how the loop that should move it does. :param pilots: the last of its queue, against its line; None: not known.
+    :param asked_at: when one of them asked last. :param absent: what of its input is not where it should be.
+    """
+
+    job: JobSpec
+    now: datetime
+    verdicts: Sequence[Verdict] = ()
+    decided: bool = False
+    never: Never | None = None
+    pulse: Pulse | None = None
+    line: Line | None = None
+    caps: Sequence[CapUse] = ()
+    ahead: Count | None = None
+    turn: ITurn | None = None
+    pilots: Sequence[Tried] | None = None
+    asked_at: datetime | None = None
+    stalled_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """``detail`` goes on where the summary of the state ends."""
+
+    reason: Reason
+    detail: str = ""
+    step: str = ""
+
+    @property
+    def next_step(self) -> str:
+        """One sentence."""
+        return self.step or REASONS[self.reason].helps
+
+
+def cause_of(known: Known) -> Cause:
+    """Why the job is where it is."""
+    job = known.job
+    if job.commandToPilot == KILL and job.jobStatus in REASONS[R.BEING_KILLED].states:
+        return Cause(R.BEING_KILLED)
+    return _BY_STATE[job.jobStatus](known)
+
+
+def _always(reason: Reason) -> Callable[[Known], Cause]:
+    return lambda known: Cause(reason)
+
+
+def _defined(known: Known) -> Cause:
+    if not known.decided:
+        return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE)
+    if able(known.verdicts):
+        return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE, "; by its last verdicts a queue can take it")
+    if not known.verdicts:
+        return Cause(R.NO_QUEUE)
+    if known.job.is_pinned:
+        return _pinned(known)
+    if known.never is not None and known.never.queue is not None:
+        return Cause(R.NEVER, f"; {known.never.sentence}", known.never.next_step)
+    return Cause(_why_refused(known.verdicts), f"; {funnel(known.verdicts)['text']}", step_of(nearest(known.verdicts)[0]))
+
+
+def _pinned(known: Known) -> Cause:
+    own = [v for v in known.verdicts if v["queue"] == known.job.computingSite]
+    return Cause(R.PINNED_REFUSED, "", step_of(own[0])) if own else Cause(R.PINNED_TO_NOTHING)
+
+
+_BY_KIND: Mapping[Kind, Reason] = {
+    Kind.STATUS: R.QUEUES_CLOSED, Kind.LOAD: R.QUEUES_FULL, Kind.HISTORY: R.QUEUES_AVOIDED, Kind.NEEDS: R.NO_QUEUE_NOW}
+
+
+def _why_refused(verdicts: Sequence[Verdict]) -> Reason:
+    """By the queues that fit: those whose refusal is no matter of what the job needs."""
+    kinds = {kind(v) for v in verdicts} - {Kind.NEEDS}
+    return _BY_KIND[kinds.pop()] if len(kinds) == 1 else R.NO_QUEUE_NOW
+
+
+def _stalled(known: Known, reason: Reason) -> Cause | None:
+    """That the loop which would move the job does not get to it."""
+    pulse, since = known.pulse, known.job.stateChangeTime
+    if pulse is None:
+        return None
+    if pulse.failures >= FAILURES:
+        return Cause(reason, f"; its last {pulse.failures} rounds failed: {pulse.error}")
+    last = max((at for at in (pulse.finished_at, since) if at is not None), default=known.now)
+    quiet_s = (known.now - last).total_seconds()
+    if quiet_s < known.stalled_s.get(pulse.name, QUIET_S):
+        return None
+    return Cause(reason, f"; {pulse.name} has not finished a round for {quiet_s:.0f} s")
+
+
+FAILURES = 3  # rounds of a loop, in a row
+QUIET_S = 300.0  # without a round of a loop whose period is shorter
+
+
+def _input(known: Known) -> Cause:
+    if known.job.jobStatus is S.ASSIGNED or not known.job.ddmErrorCode:
+        return _stalled(known, R.INPUT_STALLED) or Cause(R.INPUT_DUE)
+    away = known.job.ddmErrorCode == errorcodes.DDM_RSE
+    return _stalled(known, R.INPUT_STALLED) or Cause(R.INPUT_STORAGE_AWAY if away else R.INPUT_MISSING)
+
+
+def _capped(known: Known) -> Cause | None:
+    for use in known.caps:
+        if use.holds_back(known.line.cores if known.line else 1):
+            reason = R.GROUP_CAP if isinstance(use.cap.who, str) else R.USER_CAP
+            return Cause(reason, f": {use.cap.name} has {use.cores} cores, the cap is {use.cap.cores}")
+    return None
+
+
+def _throttled(known: Known) -> Cause:
+    return _capped(known) or Cause(R.CAP_LIFTED, "; there is room again")
+
+
+def _activated(known: Known) -> Cause:
+    held = _capped(known)
+    if held is not None:
+        return Cause(held.reason, f", but a cap holds it back{held.detail}")
+    if known.pilots is not None:
+        if known.asked_at is None or known.now - known.asked_at > NO_PILOT:
+            when = f"since {known.asked_at:%Y-%m-%d %H:%M}" if known.asked_at is not None else "yet"
+            return Cause(R.NO_PILOT, f"; no pilot of {known.job.computingSite} has asked for a job {when}")
+        no = lastpilots.main_obstacle(known.pilots)
+        if no is not None:
+            return _misfit(known, no)
+    before = _before(known)
+    if before is not None and before.jobs:
+        least = "at least " if before.at_least else ""
+        return Cause(R.BEHIND_OTHERS, f"; {least}{before.jobs} jobs go before it")
+    return Cause(R.PILOT_NEXT)
+
+
+def _misfit(known: Known, no: Misfit) -> Cause:
+    detail = f"; it fits none of the last {len(known.pilots or ())} kinds of pilots there: {lastpilots.words(no)}"
+    return Cause(R.PILOTS_MISFIT, detail, lastpilots.step_of(no, known.job.computingSite or ""))
+
+
+def _before(known: Known) -> Count | None:
+    """Those ahead by the order of shares, or in its own line if those are more."""
+    by_share = Count(known.turn.before, known.turn.at_least) if known.turn is not None else None
+    return max((c for c in (by_share, known.ahead) if c is not None), key=lambda c: c.jobs, default=None)
+
+
+def _holding(known: Known) -> Cause:
+    if known.pulse is None:
+        return Cause(R.PILOT_RECOVERS)
+    return _stalled(known, R.OUTPUT_STALLED) or Cause(R.OUTPUT_DUE)
+
+
+_BY_STATE: Mapping[JobStatus, Callable[[Known], Cause]] = {
+    S.PENDING: _always(R.TASK_PREPARES),
+    S.DEFINED: _defined,
+    S.WAITING: _input,
+    S.ASSIGNED: _input,
+    S.THROTTLED: _throttled,
+    S.ACTIVATED: _activated,
+    S.SENT: _always(R.PILOT_SILENT),
+    S.STARTING: _always(R.PILOT_STARTS),
+    S.RUNNING: _always(R.PAYLOAD_RUNS),
+    S.HOLDING: _holding,
+    S.MERGING: _always(R.MERGE),
+    S.TRANSFERRING: _always(R.OUTPUT_MOVES),
+    S.FINISHED: _always(R.FINISHED),
+    S.FAILED: lambda known: Cause(of_failures(failures_of(known.job))),
+    S.CANCELLED: _always(R.KILLED),
+    S.CLOSED: lambda known: Cause(of_closed(known.job.taskBufferErrorCode)),
+}
+assert set(_BY_STATE) == set(JobStatus)

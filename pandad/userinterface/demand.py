@@ -1,0 +1,192 @@
+"""Demand: the work that pilots could take now, by queue and resource type, for Harvester and for autoscalers.
+
+What a cap holds back is no demand: a pilot that came for it would get nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from math import inf
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from pandad.config import SharesConfig
+from pandad.spec.facts import Pilots
+from pandad.spec.jobstatus import JobStatus
+from pandad.spec.share import Capped, caps_of
+from pandad.taskbuffer import claims, demand, facts, lines
+from pandad.taskbuffer.demand import COUNT_MOST, States, Waits
+from pandad.taskbuffer.store import Store, Transaction
+
+FRESH_S = 1.0
+FRESH_TIMES = 20  # and so many times as long as it took to read, so that nobody can keep the database busy with it
+WINDOW_S = 900  # of what pilots asked
+S = JobStatus
+
+
+@dataclass(slots=True)
+class Demanded:
+    """What one queue has for pilots of one resource type.
+
+    :param activated: jobs that wait for a pilot. :param takeable: those of them that no cap holds back; exact up to COUNT_MOST in
+        a line, and never more than there are. :param cores: of those. :param oldest_wait_s: of the jobs that go next.
+    :param at_least: some line has COUNT_MOST jobs or more, so there may be more.
+    """
+
+    queue: str
+    resource_type: str
+    activated: int = 0
+    takeable: int = 0
+    cores: int = 0
+    oldest_wait_s: float = 0.0
+    at_least: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """One reading. ``states``: jobs by queue, resource type, label and state. ``pilots``: by queue, over WINDOW_S."""
+
+    at: datetime | None
+    demand: Sequence[Demanded]
+    states: States
+    pilots: Mapping[str, Pilots] = field(default_factory=dict)
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Jobs by queue and state."""
+        return {queue: dict(_added(by_type.values())) for queue, by_type in self.states.items()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """By queue: its demand by resource type, what runs there, and the pilots that asked and got nothing."""
+        found: dict[str, dict[str, Any]] = {}
+        for each in self.demand:
+            mine = found.setdefault(each.queue, self._queue(each.queue))
+            mine["demand"][each.resource_type] = {
+                "activated": each.activated, "takeable": each.takeable, "held_by_caps": each.activated - each.takeable,
+                "cores": each.cores, "oldest_wait_s": round(each.oldest_wait_s), "at_least": each.at_least}
+        for queue in sorted(set(self.counts) | set(self.pilots)):
+            if queue:
+                found.setdefault(queue, self._queue(queue))
+        return [found[queue] for queue in sorted(found)]
+
+    def _queue(self, queue: str) -> dict[str, Any]:
+        counts, pilots = self.counts.get(queue, {}), self.pilots.get(queue, Pilots(WINDOW_S))
+        starting = counts.get(S.SENT, 0) + counts.get(S.STARTING, 0)
+        return {"queue": queue, "demand": {}, "running": counts.get(S.RUNNING, 0), "starting": starting,
+                "pilots": {"window_s": WINDOW_S, "asked": pilots.asked, "served": pilots.served,
+                           "unserved": sum(pilots.refused.values()), "refused": dict(pilots.refused), "last": pilots.last}}
+
+
+class Demand:
+    """Reads it when somebody asks, for all who ask in the same second."""
+
+    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
+        self._store, self._clock, self._config = store, clock, config
+        self._found: Published | None = None
+        self._until = -inf
+        self._asking: list[Deferred[Published]] | None = None
+
+    async def published(self) -> Published:
+        """As of a second ago at the most; on a database that is slow, somewhat longer.
+
+        :raise StoreUnavailable: try later.
+        """
+        if self._found is not None and self._clock.seconds() < self._until:
+            return self._found
+        if self._asking is not None:
+            waits: Deferred[Published] = Deferred()
+            self._asking.append(waits)
+            return await waits
+        return await self._read()
+
+    async def _read(self) -> Published:
+        began, self._asking = self._clock.seconds(), []
+        asked = Deferred.fromCoroutine(self._fetched())
+        asked.addBoth(self._tell)
+        self._found = await asked
+        took_s = self._clock.seconds() - began
+        self._until = self._clock.seconds() + max(FRESH_S, FRESH_TIMES * took_s)
+        return self._found
+
+    async def _fetched(self) -> Published:
+        return await self._store.read("demand", _published, self._config)
+
+    def _tell(self, result: Any) -> Any:
+        waiting, self._asking = self._asking or [], None
+        for each in waiting:
+            each.callback(result)  # a failure goes its own way
+        return result
+
+
+async def _published(txn: Transaction, config: SharesConfig) -> Published:
+    waits, now = await demand.everywhere(txn)
+    used = await _used(txn, waits, config)
+    states = await demand.states(txn)
+    exact = {(queue, resource_type): _added([by_label])[S.ACTIVATED]
+             for queue, by_type in states.items() for resource_type, by_label in by_type.items()}
+    return Published(now, demanded(waits, used, config, now, exact), states, await facts.pilots(txn, WINDOW_S))
+
+
+def _added(by_label: Iterable[Mapping[str, Mapping[str, int]]]) -> Counter[str]:
+    """By state, over all labels."""
+    total: Counter[str] = Counter()
+    for labels in by_label:
+        for states in labels.values():
+            total.update(states)
+    return total
+
+
+async def _used(txn: Transaction, waits: Sequence[Waits], config: SharesConfig) -> Mapping[Capped, int]:
+    """Cores of those who have a cap and jobs that wait."""
+    wanted = {cap for each in waits for cap in caps_of(each.line, config.user_cap, config.group_caps)}
+    if not wanted:
+        return {}
+    cores: dict[Capped, int] = dict.fromkeys(wanted, 0)
+    usage = await claims.usage(txn)
+    for line in await lines.find(txn, list(usage)):
+        for cap in caps_of(line, config.user_cap, config.group_caps):
+            if cap in cores:
+                cores[cap] += usage[line.id]
+    return cores
+
+
+def demanded(waits: Sequence[Waits], used: Mapping[Capped, int], config: SharesConfig, now: datetime | None,
+             exact: Mapping[tuple[str, str], int]) -> list[Demanded]:
+    """By queue and resource type. The room below a cap is given out once at each queue: any of them may get it. Pure.
+
+    :param exact: the true number of activated jobs, where it is known; lines are counted only so far.
+    """
+    found: dict[tuple[str, str], Demanded] = {}
+    rooms: dict[str, dict[Capped, int]] = defaultdict(dict)
+    for queue, line, jobs, since in waits:
+        each = found.setdefault((queue, line.resource_type), Demanded(queue, line.resource_type))
+        takeable, room = jobs, rooms[queue]
+        for cap in caps_of(line, config.user_cap, config.group_caps):
+            takeable = min(takeable, room.setdefault(cap, cap.cores - used.get(cap, 0)) // max(line.cores, 1))
+        takeable = max(takeable, 0)
+        for cap in caps_of(line, config.user_cap, config.group_caps):
+            room[cap] -= takeable * line.cores
+        each.activated += jobs
+        each.takeable += takeable
+        each.cores += takeable * line.cores
+        each.at_least = each.at_least or jobs >= COUNT_MOST
+        if now is not None and takeable:
+            each.oldest_wait_s = max(each.oldest_wait_s, (now - since).total_seconds())
+    return [_corrected(each, exact.get((each.queue, each.resource_type))) for each in found.values()]
+
+
+def _corrected(each: Demanded, exact: int | None) -> Demanded:
+    """Where every job that was counted can be taken, and more are there, the rest counts too."""
+    if exact is None or exact <= each.activated:
+        return each
+    if each.at_least and each.takeable == each.activated:
+        each.cores = each.cores * exact // max(each.takeable, 1)
+        each.takeable, each.at_least = exact, False
+    each.activated = exact
+    return each

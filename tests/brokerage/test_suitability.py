@@ -1,0 +1,80 @@
+"""Whether any queue could ever take a job."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from factories import a_file, a_job, a_queue
+from pytest_twisted import ensureDeferred
+from stages import Stage
+from twisted.internet.task import Clock
+
+from pandad.brokerage.rules import RULES
+from pandad.brokerage.suitability import FRESH_S, READ, Suitability, never
+from pandad.spec.job import JobSpec
+
+
+@pytest.mark.parametrize("queue", [{}, {"status": "offline"}, {"status": "paused"}, {"status": "brokeroff"}])
+def test_what_passes_is_no_obstacle(queue: dict[str, Any]) -> None:
+    """A queue that is closed may open, and one that the job is to avoid would take another one like it."""
+    assert never(a_job(avoided=["TEST_QUEUE"]), [a_queue(**queue)]) is None
+
+
+def test_nearest() -> None:
+    """The nearest queue is the one that lacks the fewest things, and of those the one that lacks the least; it is named with its
+    first lack, in figures."""
+    queues = [a_queue(nickname="BAD", maxrss=5900, corecount=1, cmtconfig="el8"), a_queue(nickname="SMALL", maxrss=1000),
+              a_queue(nickname="SITE_A", maxrss=4000, status="offline")]
+    found = never(a_job(minRamCount=6000, cmtConfig="el9"), queues)
+    assert found is not None
+    assert (found.queue, found.criterion, found.have, found.need, found.lacks, found.queues) == (
+        "SITE_A", "lowmemory", 4000, 6000, ("lowmemory",), 3)
+    assert found.sentence == ("none of 3 registered queues can ever take it; nearest SITE_A: lowmemory, the job needs 6000 MB of "
+                              "memory, the queue has 4000")
+    assert found.next_step.startswith("ask for at most 4000 MB of memory (memory_mb, minRamCount) instead of 6000")
+
+
+def test_no_queue_at_all() -> None:
+    """Without any queue there is no nearest one."""
+    found = never(a_job(), [])
+    assert found is not None and (found.queue, found.sentence) == (None, "no queue is registered")
+    assert "pandad queue add" in found.next_step
+
+
+class Recording(JobSpec):
+    """A job that notes what is read of it."""
+
+    read: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name != "read":
+            object.__getattribute__(self, "read").add(name)
+        return super().__getattribute__(name)
+
+
+def test_all_that_is_read_is_told_apart() -> None:
+    """Jobs share an answer only if they are alike in everything that the rules read."""
+    job = Recording.__new__(Recording)
+    job.read = set()
+    plain = a_job(cmtConfig="x#y&z", AtlasRelease="r", minRamCount=1, maxWalltime=1, Files=[a_file(), a_file(type="input")])
+    for each in fields(JobSpec):
+        setattr(job, each.name, getattr(plain, each.name))
+    for queue in (a_queue(), a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")):
+        for rule in RULES:
+            rule.check(job, queue)
+    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided"} <= set(READ)
+
+
+@ensureDeferred
+async def test_queues_that_change(stage: Stage) -> None:
+    """A queue that comes or changes counts after some seconds; jobs that are alike are judged once until then."""
+    clock = Clock()
+    room = Suitability(stage.store, clock)
+    job = a_job(minRamCount=6000)
+    assert [each is None for each in await room.never([job, a_job()])] == [False, False]
+    await stage.queue(maxrss=8000)
+    assert (await room.never([job]))[0] is not None
+    clock.advance(FRESH_S)
+    assert await room.never([job, a_job()]) == [None, None]
