@@ -38,7 +38,7 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
     "service": LOW | SIBLINGS | {"api", "daemons", "console", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
-    "cli": LOW | SIBLINGS | {"api", "daemons", "service", "embedded"},
+    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
 }
 
 # Libraries, and the only files that may import them: a file, or a folder with a slash at its end.

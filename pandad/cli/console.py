@@ -31,12 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--socket", type=Path, metavar="PATH", help="of the daemon's console; else [console] socket says it")
     parser.add_argument("--json", action="store_true", help="with words: print JSON instead of text")
+    parser.add_argument("--markdown", action="store_true", help="only print the page of the documentation that lists the verbs")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="VERB ...",
                         help="say this and end; without, ask for lines. `help` lists the verbs")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 only if what was said was done."""
+    if args.markdown:
+        from pandad.console.page import page
+
+        print(page(), end="")
+        return 0
     path = args.socket or load(args.config, on_this_host=False).console.socket
     if path is None:
         raise NoConsole("[console] socket is empty in the configuration, so that the daemon has no console here")
