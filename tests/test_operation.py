@@ -164,7 +164,7 @@ async def test_the_console_of_a_daemon(managed: Managed) -> None:
 
 
 async def calls_are_named(managed: Managed) -> None:
-    """A client's own id comes back, one that is not sane is replaced; lines of the log have id and identity, if there are such."""
+    """A client's own id comes back, one that is not sane is replaced; lines of the log have id and identity where they can."""
     answer = await deferToThread(managed.ask, "/healthz", {"X-Request-Id": "client-7"})
     assert answer.getheader("x-request-id") == "client-7"
     answer = await deferToThread(managed.ask, "/healthz", {"X-Request-Id": "*/ DROP"})

@@ -53,7 +53,8 @@ def test_own_ids_differ() -> None:
 
 
 @pytest.mark.parametrize(("calls", "name"), [
-    ([Call("a")], "a"), ([Call("a"), Call("b")], "a,b"), ([None, Call("b")], "b+1"), ([Call(str(n)) for n in range(9)], "0,1,2,3+5")])
+    ([Call("a")], "a"), ([Call("a"), Call("b")], "a,b"), ([None, Call("b")], "b+1"),
+    ([Call(str(n)) for n in range(9)], "0,1,2,3+5")])
 def test_what_is_done_for_several(calls: Sequence[Call | None], name: str) -> None:
     """The first of them by name, and how many more."""
     found = tracing.together(calls)

@@ -30,17 +30,17 @@ daemon goes on: none can hold it up.
 | telnet (`telnet_port`; off by default) | root, and the account of the daemon, on a loopback address | {telnet} |
 
 Over SSH there is a host key of its own (made at the first start, mode 0600), no passwords, no forwarding; the files of keys are
-read at each login, one `TYPE KEY COMMENT` a line, and count for nothing if others can change them. Telnet is for a host without
-`pandad` on the path; a program of the account could be talked into connecting there, so it only looks. `pandad check` and the start
-refuse telnet on any other address.
+read at each login, one `TYPE KEY COMMENT` a line, and count for nothing if others can change them. Telnet is for a host
+without `pandad` on the path; a program of the account could be talked into connecting there, so it only looks. `pandad check`
+and the start refuse telnet on any other address.
 
 Every line is in the [audit](rights.md#the-audit) before anything is done about it, refused ones too, with the login name or the
-fingerprint of the key; who is not let in, as well. While the database is away lines go to the log, and to the audit when it is back,
-unless the process ends before.
+fingerprint of the key; so is who was not let in. While the database is away lines go to the log, and to the audit when it is
+back, unless the process ends before.
 
 `[console] python = true` gives operators, over the socket and SSH, a Python prompt inside the daemon (verb `python`). It is off,
-and should be: who has it can read every secret and change anything without a word in the audit but the line itself, and one slow line
-stops the daemon. It is for developers who look for a fault.
+and should be: who has it can read every secret and change anything without a word in the audit but the line itself, and one
+slow line stops the daemon. It is for developers who look for a fault.
 
 ## Verbs
 
