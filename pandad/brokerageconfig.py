@@ -20,7 +20,7 @@ class BrokerageConfig:
         choices=("generic", "analysis", "production", "2009"))
     waiting_limit: int = setting(
         "A queue with so many jobs that do not run yet gets no more, unless it runs half as many; 0 is no limit",
-        0, low=0, high=10**9)
+        20, low=0, high=10**9)
     nopilot_s: int = setting(
         "A queue whose pilots did not ask for so long is passed over while another can take the job; 0 is never",
         3 * HOUR_S, low=0, high=30 * DAY_S)
@@ -38,4 +38,15 @@ class BrokerageConfig:
         10, low=0, high=10**6)
     brake_s: int = setting("A braked queue gets test jobs after this, and after twice as long each time they fail", 600, low=1,
                            high=DAY_S)
-    brake_probes: int = setting("Test jobs at a time", 5, low=1, high=1000)
+    brake_probes: int = setting("Test jobs at a time, each of another owner", 5, low=1, high=1000)
+    rebroker_offline_s: int = setting(
+        "Jobs that wait at a queue which has been offline for so long are brokered again", 600, low=0, high=DAY_S)
+    rebroker_analysis_s: int = setting(
+        "Jobs that waited so long for a pilot are brokered again if another queue is far better, analysis; 0 is never",
+        12 * HOUR_S, low=0, high=365 * DAY_S)
+    rebroker_production_s: int = setting("The same, production", 48 * HOUR_S, low=0, high=365 * DAY_S)
+    rebroker_input_s: int = setting(
+        "Jobs that waited so long for input are brokered again if it is at another queue; 0 is never", HOUR_S, low=0,
+        high=365 * DAY_S)
+    rebroker_gain: float = setting("So many times as much another queue must weigh", 2.0, low=1, high=1000)
+    rebroker_moves: int = setting("How often a day a job is moved at most", 2, low=1, high=1000)

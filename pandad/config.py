@@ -273,6 +273,9 @@ class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
     brokerage_s: float = setting("Gives defined jobs a queue", 10.0, low=0.05, high=HOUR_S)
+    brake_s: float = setting("Brakes queues where jobs fail at once, and tests them", 10.0, low=0.05, high=HOUR_S)
+    rebrokerage_s: float = setting("Takes waiting jobs off queues that went away, or where they waited long", 30.0, low=0.05,
+                                   high=HOUR_S)
     activator_s: float = setting("Sees whether inputs are there, and activates", 10.0, low=0.05, high=HOUR_S)
     adder_s: float = setting(
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S

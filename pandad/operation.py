@@ -1,22 +1,29 @@
-"""What a service manager asks of a running daemon, beside that it works: to read its files again, and to stop in time."""
+"""What a service manager asks of a running daemon, beside that it works: to say that it lives, to read its files again, and to
+stop in time."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+from twisted.application.service import MultiService
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as WaitTimeout
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from pandad import log
+from pandad import log, systemd
 from pandad.api.farewell import Farewell
 from pandad.config import Config, ConfigError
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.reload import Step
+from pandad.daemons.watchdog import SIGNS, Watchdog
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer.store import Store
 
@@ -65,6 +72,27 @@ def wake(loops: Sequence[Loop], names: Container[str]) -> Step:
                 loop.wake()
 
     return woken
+
+
+def show_life(reactor: Any, loops: Sequence[Loop], parent: MultiService) -> None:
+    """Give systemd signs of life, if it wants them."""
+    wanted_s = systemd.watchdog_s()
+    if wanted_s is not None:
+        Loop(reactor, "watchdog", wanted_s / SIGNS, Watchdog(loops, systemd.tell).run_once).setServiceParent(parent)
+
+
+def number(port: IListeningPort) -> int:
+    """Of a TCP port."""
+    address = port.getHost()
+    assert isinstance(address, (IPv4Address, IPv6Address))
+    return address.port
+
+
+def write_ports(path: Path, tls_port: int, http_port: int) -> None:
+    """Say where this process listens. Who waits for this file finds all of it or nothing."""
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(json.dumps({"tls_port": tls_port, "http_port": http_port}), "utf-8")
+    draft.replace(path)
 
 
 async def end(reactor: Any, stop_s: float, closed: Sequence[Deferred[Any]], rounds: Deferred[Any], farewell: Farewell,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import signal
 import socket
 import time
@@ -11,11 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import CannotListenError
@@ -55,7 +52,9 @@ from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.brokerage.advisor import Advisor
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
 from pandad.console.hostkey import HostKeyError
@@ -67,18 +66,17 @@ from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.reload import Reload
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
-from pandad.daemons.watchdog import SIGNS, Watchdog
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
-from pandad.download import DownloadFailed
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -148,7 +146,7 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config, lambda: load(options["config"]))
-    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError, systemd.WrongSocket,
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, vault.KeyFileError, systemd.WrongSocket,
             HostKeyError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
@@ -258,6 +256,8 @@ class Pandad(MultiService):
         store, config = self._store, self._config
         bodies = Bodies(
             brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brake=Braking(store, config.brokerage).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
             activator=Activator(store, self._ddm, config.dataservice).run_once,
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
@@ -279,7 +279,7 @@ class Pandad(MultiService):
 
     def active_url(self) -> str:
         """Where active calls go."""
-        port = _number(self._ports[0]) if self._ports else self._config.server.tls_port
+        port = operation.number(self._ports[0]) if self._ports else self._config.server.tls_port
         return f"https://{socket.getfqdn()}:{port}"
 
     def startService(self) -> None:
@@ -319,10 +319,10 @@ class Pandad(MultiService):
                        self._passed.get("http"))]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
-        tls_port, http_port = map(_number, self._ports)
+        tls_port, http_port = map(operation.number, self._ports)
         self.log.info("listening: TLS {tls}, plain {plain}", tls=tls_port, plain=http_port)
         if server.ports_file is not None:
-            _write_whole(server.ports_file, json.dumps({"tls_port": tls_port, "http_port": http_port}))
+            operation.write_ports(server.ports_file, tls_port, http_port)
 
     async def _open(self) -> None:
         """Bring the schema up to date, however long the database takes to appear; then start the loops."""
@@ -344,14 +344,9 @@ class Pandad(MultiService):
             self._store.start()
             for loop in self._loops:
                 loop.setServiceParent(self)
-            self._show_life()
+            operation.show_life(self._reactor, self._loops, self)
             systemd.tell("READY=1", "STATUS=works")
 
-    def _show_life(self) -> None:
-        wanted_s = systemd.watchdog_s()
-        if wanted_s is not None:
-            body = Watchdog(self._loops, systemd.tell).run_once
-            Loop(self._reactor, "watchdog", wanted_s / SIGNS, body).setServiceParent(self)
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
@@ -380,17 +375,3 @@ class Pandad(MultiService):
 def _grants(config: IdentityConfig) -> Grants:
     roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
     return Grants(roles, config.groups, config.vos, directory=None)
-
-
-def _number(port: IListeningPort) -> int:
-    address = port.getHost()
-    assert isinstance(address, (IPv4Address, IPv6Address))
-    return address.port
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Who waits for this file finds all of it or nothing."""
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(text, "utf-8")
-    draft.replace(path)
-

@@ -81,7 +81,7 @@ class Managed:
 
 def later(delay_s: float) -> Awaitable[None]:
     """A real pause: the daemon is a real process."""
-    return deferLater(reactor, delay_s)  # type: ignore[arg-type]
+    return deferLater(reactor, delay_s)
 
 
 @async_yield_fixture
@@ -134,9 +134,9 @@ async def test_a_restart_refuses_nobody(managed: Managed) -> None:
     stopped = Deferred.fromCoroutine(managed.daemon.stop())
     await managed.told(lambda lines: "STOPPING=1" in lines)
     assert await deferToThread(ask) == "close"
-    began = reactor.seconds()  # type: ignore[attr-defined]
+    began = reactor.seconds()
     await stopped
-    assert reactor.seconds() - began < STOP_LIMIT_S  # type: ignore[attr-defined]
+    assert reactor.seconds() - began < STOP_LIMIT_S
 
     asked = deferToThread(managed.ask, "/healthz")
     await later(0.2)

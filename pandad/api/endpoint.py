@@ -34,10 +34,11 @@ class Endpoint:
     ) -> None:
         self.route = route
         self._handler, self._identify, self._active_url, self._load = handler, identify, active_url, load
+        self._answer_s = load.deadline_s(route.answer_s)
         self._urgency = route.fixed_urgency
         self._urgency_of = route.urgency if callable(route.urgency) else None
         self._encode = route.encode or route.dialect.encode
-        self._decode = decoder_for(route.takes, route.forgiving, route.legacy) if route.takes else None
+        self._decode = decoder_for(route.takes, route.forgiving, route.legacy, route.items) if route.takes else None
         self._methods = {method.encode() for method in (*route.methods, *(["HEAD"] if "GET" in route.methods else []))}
 
     def serve(self, request: Any, **variables: str) -> int:
@@ -55,7 +56,7 @@ class Endpoint:
             send(request, self.route.dialect.refuse(error, wants_json))
 
         tracing.current.set(request)
-        self._load.begin(request, refuse)
+        self._load.begin(request, refuse, self._answer_s)
         await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
         self._load.end(request)
 
@@ -74,7 +75,7 @@ class Endpoint:
         route.access.check(caller)
         asked: tuple[Any, ...] = ()
         if self._decode is not None:
-            given = parameters(body, request.args, route.body_limit_bytes)
+            given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)
             asked = (self._decode(given),)
             request.asked = asked[0]

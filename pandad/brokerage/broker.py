@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from pandad.taskbuffer.decisions import Shared
 
 WEIGHT_DIGITS = 6
 LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
+KNOWN_MOST = 5000  # kinds of jobs
 PASSED_FIT = len(RULES)
 PASSED_USAGE = PASSED_FIT + len(USAGE_RULES)
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
@@ -102,6 +103,11 @@ class Decision:
     before: int = 0
 
     @property
+    def queue(self) -> str | None:
+        """The name of the chosen one."""
+        return self.chosen.name if self.chosen is not None else None
+
+    @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """The answers of all queues."""
         return self.shared.each
@@ -144,6 +150,31 @@ class _Able:
     places: list[int]
 
 
+class Known:
+    """What the rules of the descriptions said, for as long as the queues are described as they are."""
+
+    def __init__(self) -> None:
+        self.able: dict[tuple[object, ...], _Able] = {}
+        self._queues: Sequence[Queue] = ()
+        self._same: dict[No, No] = {}
+
+    def hold_for(self, queues: Sequence[Queue]) -> None:
+        """Forget what was said of others."""
+        is_same = len(queues) == len(self._queues) and all(
+            queue is was or (queue.status is was.status and queue.description == was.description)
+            for queue, was in zip(queues, self._queues, strict=True))
+        if not is_same or len(self.able) > KNOWN_MOST:
+            self.able.clear()
+            self._same.clear()
+        self._queues = queues
+
+    def find_able(self, work: Work, queues: Sequence[Queue]) -> _Able:
+        """What keeps each queue from such jobs."""
+        nos = [refusal(work.job, queue) or _of_usage(work.usage, queue) for queue in queues]
+        return _Able([self._same.setdefault(no, no) if no is not None else None for no in nos],
+                     [place for place, no in enumerate(nos) if no is None])
+
+
 @dataclass(slots=True)
 class _Kind:
     """Jobs that are alike in all that counts.
@@ -151,6 +182,7 @@ class _Kind:
     :param nos: what keeps queues from them, whatever the queues have to do. :param able: the places of the others.
     :param factors: what those are worth for these jobs, besides what their load makes them.
     :param verdicts: as told last. :param at: which state of the queues that was in. :param before: jobs since.
+    :param refused: how many of them no queue took.
     """
 
     work: Work
@@ -161,17 +193,27 @@ class _Kind:
     verdicts: Verdicts | None = None
     at: int = -1
     before: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """The queues that can take a job now, and their weights for it."""
+
+    places: list[int]
+    queues: list[Queue]
+    weights: list[float]
 
 
 class Round:
     """What was found out for one job serves those that come after it: most are alike, and only one queue changes with each."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, known: Known | None = None) -> None:
         self._snapshot, self._policy = snapshot, policy
         self._given: Counter[int] = Counter()
         self._kinds: dict[tuple[object, ...], _Kind] = {}
-        self._able: dict[tuple[object, ...], _Able] = {}
-        self._same: dict[No, No] = {}
+        self._known = known or Known()
+        self._known.hold_for(snapshot.queues)
         queues = snapshot.queues
         self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
         self._least_disk = min((q.maxwdir_mb for q in queues if q.maxwdir_mb), default=None)
@@ -182,22 +224,58 @@ class Round:
         for place in range(len(queues)):
             self._look(place)
 
+    def learn(self, snapshot: Snapshot) -> None:
+        """What is known of more jobs; of the queues it says the same as the one before."""
+        self._snapshot = snapshot
+
+    def refused(self, job: JobSpec) -> int:
+        """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either."""
+        return self._kind(job).refused
+
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
         kind = self._kind(job)
-        nos = self._now_nos(job)
+        field = self._field(kind, self._now_nos(job))
+        told = self._told(kind, self._now_nos(job), field)
+        if not field.places:
+            kind.refused += 1
+            return Decision(job, None, told)
+        best = self._policy.weight.pick(kind.work, field.queues, field.weights)
+        decision = Decision(job, field.queues[best], told, field.weights[best], kind.before)
+        kind.before += 1
+        self._give(field.places[best], 1)
+        return decision
+
+    def better(self, job: JobSpec, gain: float, besides: Collection[str] = ()) -> Decision | None:
+        """A queue for a job that waits at one already, if it is worth `gain` times as much as that one, or that one cannot take
+        the job any more. None: it stays.
+
+        :param besides: queues that it must not go to. :param gain: infinite: only if its own cannot take it.
+        """
+        kind = self._kind(job)
+        field = self._field(kind, self._now_nos(job))
+        own = next((at for at, queue in enumerate(field.queues) if queue.name == job.computingSite), None)
+        able = [at for at, queue in enumerate(field.queues) if at != own and queue.name not in besides]
+        if not able:
+            return None
+        weights = [field.weights[at] for at in able]
+        best = able[self._policy.weight.pick(kind.work, [field.queues[at] for at in able], weights)]
+        if own is not None and field.weights[best] <= gain * field.weights[own]:
+            return None
+        told = self._told(kind, self._now_nos(job), field)
+        self._give(field.places[best], 1)
+        if own is not None:
+            self._give(field.places[own], -1)
+        return Decision(job, field.queues[best], told, field.weights[best], kind.before)
+
+    def _give(self, place: int, jobs: int) -> None:
+        self._given[place] += jobs
+        self._look(place)
+
+    def _field(self, kind: _Kind, nos: list[No | None]) -> _Field:
         places, queues, factors = self._open(kind, nos)
         of_load = self._weights
-        weights = [of_load[place] * factor for place, factor in zip(places, factors, strict=True)]
-        told = self._told(kind, nos, places, weights)
-        if not places:
-            return Decision(job, None, told)
-        best = self._policy.weight.pick(kind.work, queues, weights)
-        decision = Decision(job, queues[best], told, weights[best], kind.before)
-        kind.before += 1
-        self._given[places[best]] += 1
-        self._look(places[best])
-        return decision
+        return _Field(places, queues, [of_load[place] * factor for place, factor in zip(places, factors, strict=True)])
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
@@ -211,15 +289,17 @@ class Round:
             return kind.able, kind.queues, kind.factors
         able = [number for number, place in enumerate(kind.able) if nos[place] is None]
         if not able:
-            able = [number for number, place in enumerate(kind.able) if (no := nos[place]) is not None and no.only_if_others]
+            alone = len(kind.able) == 1
+            able = [number for number, place in enumerate(kind.able)
+                    if (no := nos[place]) is not None and (no.only_if_others or (alone and no.unless_alone))]
         return ([kind.able[number] for number in able], [kind.queues[number] for number in able],
                 [kind.factors[number] for number in able])
 
-    def _told(self, kind: _Kind, nos: list[No | None], places: list[int], weights: list[float]) -> Verdicts:
+    def _told(self, kind: _Kind, nos: list[No | None], field: _Field) -> Verdicts:
         if kind.verdicts is None or kind.at != self._state:
             told = [no or now for no, now in zip(kind.nos, nos, strict=True)] if self._refusing else list(kind.nos)
             heavy = [0.0] * len(told)
-            for place, weight in zip(places, weights, strict=True):
+            for place, weight in zip(field.places, field.weights, strict=True):
                 told[place], heavy[place] = None, weight
             kind.verdicts, kind.at, kind.before = Verdicts(self._snapshot.queues, told, heavy), self._state, 0
         return kind.verdicts
@@ -249,9 +329,9 @@ class Round:
         return kind
 
     def _new_kind(self, fits: tuple[object, ...], work: Work) -> _Kind:
-        able = self._able.get(fits)
+        able = self._known.able.get(fits)
         if able is None:
-            self._able[fits] = able = self._find_able(work)
+            self._known.able[fits] = able = self._known.find_able(work, self._snapshot.queues)
         queues, favour = self._snapshot.queues, self._policy.weight.favour
         nos, places, factors = able.nos, able.places, [1.0] * len(able.places)
         if work.inputs is not None:
@@ -265,11 +345,6 @@ class Round:
         if favour is not None:
             factors = [factor * favour(work, queues[place]) for place, factor in zip(places, factors, strict=True)]
         return _Kind(work, nos, places, [queues[place] for place in places], factors)
-
-    def _find_able(self, work: Work) -> _Able:
-        nos = [refusal(work.job, queue) or _of_usage(work.usage, queue) for queue in self._snapshot.queues]
-        return _Able([self._same.setdefault(no, no) if no is not None else None for no in nos],
-                     [place for place, no in enumerate(nos) if no is None])
 
     def _by_endpoint(self, inputs: Inputs) -> Mapping[str | None, tuple[No | None, float]]:
         """What each endpoint means for jobs with this input. Those that have none of it are alike, but for the way to them."""

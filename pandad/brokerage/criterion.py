@@ -15,6 +15,7 @@ class No:
 
     :param passed: how many rules it passes before, so how near it comes.
     :param only_if_others: it counts only while another queue can take the job: better a doubtful queue than none.
+    :param unless_alone: it does not count for a job that no other queue could ever take.
     """
 
     criterion: str
@@ -23,6 +24,7 @@ class No:
     text: str
     passed: int = 0
     only_if_others: bool = False
+    unless_alone: bool = False
 
     @property
     def stored(self) -> dict[str, object]:

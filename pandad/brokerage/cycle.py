@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
-from pandad.brokerage.broker import Decision, Round
+from pandad.brokerage.broker import Decision, Known, Round
 from pandad.brokerage.look import Locator, Look
 from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
-from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import decisions, moves, worklists
+from pandad.taskbuffer import brakes, decisions, moves, worklists
 from pandad.taskbuffer.decisions import NewDecision
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -22,75 +22,143 @@ WHO = "brokerage"
 RETRY_S = 60.0  # until a job that no queue took is looked at again, unless a queue changes before
 DIAG_LENGTH = 250  # of brokerageErrorDiag
 PAGE = 500  # jobs in one reading or writing: what is done with them at a time must not keep calls waiting
+LINES = 50  # in one reading of heads
+FIRST, DEEPER = 8, 4  # jobs of each line at first, and so many times as many in each reading that follows
+EXPLAINED = 20  # jobs alike that are told why no queue takes them; those behind wait for the same, and are not touched
+
+Lines = Mapping[int, Sequence[JobSpec]]
 
 
 class Cycle:
-    """Gives `defined` jobs a queue."""
+    """Gives `defined` jobs a queue.
+
+    Of each line, jobs alike of one owner, it takes the first ones, and goes on with the lines whose jobs were placed: so it does
+    not matter how many wait behind those for which there is no room.
+    """
 
     def __init__(self, store: Store, config: BrokerageConfig, clock: IReactorTime, data: Locator) -> None:
         self._store, self._batch, self._clock = store, config.batch, clock
         self._look, self._policy = Look(store, config, clock, data), policy_of(config)
+        self._known = Known()
+        self._line = 0  # the last one that was read, in a round that did not come to the end
 
     async def run_once(self) -> bool:
-        """Broker the most urgent due jobs; True if there may be more.
+        """Broker due jobs; True if there may be more that find a queue.
 
         Reading and writing are separate short transactions: a long one would hold back the vacuum of the hot table. A job that
         changed in between is simply not moved.
         """
-        due = await self._due()
-        if due:
-            made = await self._decide(due, await self._look.jobs(await self._look.queues(), due))
-            for start in range(0, len(made), PAGE):
-                await self._store.transact("brokerage_write", _write, made[start:start + PAGE])
-        return len(due) == self._batch
+        began = self._line
+        lines = await self._heads()
+        if not lines and began:
+            lines = await self._heads()  # from the first line again
+        if not lines:
+            return False
+        snapshot = await self._look.queues()
+        round_, each = Round(snapshot, self._policy, self._known), min(FIRST, self._batch)
+        taken = decided = 0
+        while lines and taken < self._batch:
+            jobs = by_turns(lines)[:self._batch - taken]
+            round_.learn(await self._look.jobs(snapshot, jobs))
+            made = await self._place(round_, jobs, snapshot.brakes.keys())
+            taken, decided = taken + len(jobs), decided + len(made)
+            placed = {_id(d.job) for d in made if d.chosen is not None}
+            lines, each = await self._behind(lines, placed, each, self._batch - taken)
+        return decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
 
-    async def _due(self) -> list[JobSpec]:
-        due: list[JobSpec] = []
-        while len(due) < self._batch:
-            wanted = min(PAGE, self._batch - len(due))
-            found = await self._store.read("brokerage_read", worklists.to_broker, wanted, due[-1] if due else None)
-            due += found
-            if len(found) < wanted:
+    async def _heads(self) -> Lines:
+        """The heads of the lines, after those of the round before if that did not come to the end."""
+        found: dict[int, Sequence[JobSpec]] = {}
+        jobs, each = 0, min(FIRST, self._batch)
+        while jobs < self._batch:
+            lines = min(LINES, max((self._batch - jobs) // each, 1))
+            page = await self._store.read("brokerage_read", worklists.heads, lines, each, self._line)
+            found.update((line, there) for line, there in page.items() if there)
+            jobs += sum(map(len, page.values()))
+            self._line = max(page) if len(page) == lines else 0
+            if not self._line:
                 break
-        return due
+        return found
 
-    async def _decide(self, due: Sequence[JobSpec], snapshot: Snapshot) -> list[Decision]:
-        round_, pace, made = Round(snapshot, self._policy), Pace(self._clock), []
-        for job in due:
-            made.append(round_.decide(job))
+    async def _behind(self, lines: Lines, placed: Collection[int], each: int, most: int) -> tuple[Lines, int]:
+        """The next jobs of the lines of which all were placed."""
+        last = {line: jobs[-1] for line, jobs in lines.items() if len(jobs) >= each and all(_id(job) in placed for job in jobs)}
+        if not last:
+            return {}, each
+        each = max(min(each * DEEPER, PAGE, most // len(last)), 1)
+        found: dict[int, Sequence[JobSpec]] = {}
+        numbers, step = sorted(last), max(PAGE // each, 1)
+        for start in range(0, len(numbers), step):
+            asked = {line: last[line] for line in numbers[start:start + step]}
+            found.update(await self._store.read("brokerage_read", worklists.behind, asked, each))
+        return found, each
+
+    async def _place(self, round_: Round, jobs: Sequence[JobSpec], braked: Collection[str]) -> list[Decision]:
+        """Decide, and write; what was decided. Jobs like many that were refused in this round already are left alone."""
+        pace, made = Pace(self._clock), []
+        for job in jobs:
+            if round_.refused(job) < EXPLAINED:
+                made.append(round_.decide(job))
             await pace.rest()
+        for start in range(0, len(made), PAGE):
+            await self._store.transact("brokerage_write", _write, made[start:start + PAGE], braked)
         return made
 
 
-async def _write(txn: Transaction, made: Sequence[Decision]) -> None:
+def by_turns(lines: Lines) -> list[JobSpec]:
+    """Jobs of these lines in the order in which they are brokered: the first of each owner or group, by priority, then their
+    second ones; so that room is shared by all who wait for it."""
+    jobs = sorted((job for each in lines.values() for job in each), key=lambda job: (-job.currentPriority, job.PandaID))
+    turns: Counter[str] = Counter()
+    ordered: list[tuple[int, JobSpec]] = []
+    for job in jobs:
+        owner = job.workingGroup or job.prodUserName or ""
+        ordered.append((turns[owner], job))
+        turns[owner] += 1
+    ordered.sort(key=lambda pair: pair[0])
+    return [job for _, job in ordered]
+
+
+async def _write(txn: Transaction, made: Sequence[Decision], braked: Collection[str]) -> None:
     """Of jobs that changed in between nothing is kept: another process, that took the loop over, has dealt with them."""
     placed = [_placed(d) for d in made if d.chosen is not None]
     moved = await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO) if placed else []
     if moved:
         txn.hint("activator")
-    kept = {*(each.panda_id for each in moved), *await _explain_refused(txn, [d for d in made if d.chosen is None])}
+    ids = {each.panda_id for each in moved}
+    await _test(txn, braked, [d for d in made if _id(d.job) in ids])
+    ids.update(await _explain_refused(txn, [d for d in made if d.chosen is None]))
     await decisions.put(txn, [
-        NewDecision(_id(d), d.chosen.name if d.chosen else None, d.shared.shared, d.weight if d.chosen else None, d.before)
-        for d in made if _id(d) in kept])
+        NewDecision(_id(d.job), d.queue, d.shared.shared, d.weight if d.chosen else None, d.before)
+        for d in made if _id(d.job) in ids])
+
+
+async def _test(txn: Transaction, braked: Collection[str], placed: Iterable[Decision]) -> None:
+    """What goes to a queue that is braked is a test of it."""
+    tests: dict[str, list[int]] = {}
+    for decision in placed:
+        if decision.queue is not None and decision.queue in braked:
+            tests.setdefault(decision.queue, []).append(_id(decision.job))
+    for queue, ids in sorted(tests.items()):
+        await brakes.add_probes(txn, queue, ids)
 
 
 async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> list[int]:
     """Say on each job why no queue takes it, in its history only when the reason is a new one. Which of them still wait."""
     news = [d for d in refused if d.reason[:DIAG_LENGTH] != d.job.brokerageErrorDiag]
-    same = [_id(d) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
+    same = [_id(d.job) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
     changes = [
-        moves.Change(_id(d), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S) for d in news]
+        moves.Change(_id(d.job), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S) for d in news]
     told = await moves.touch(
         txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO) if changes else []
     return [*(each.panda_id for each in told), *(await moves.defer(txn, same, JobStatus.DEFINED, RETRY_S) if same else [])]
 
 
 def _placed(decision: Decision) -> moves.Change:
-    assert decision.chosen is not None
-    return moves.Change(_id(decision), {"computingSite": decision.chosen.name, "brokerageErrorDiag": None},
-                        why=f"{decision.chosen.name}: {decision.reason}")
+    return moves.Change(_id(decision.job), {"computingSite": decision.queue, "brokerageErrorDiag": None},
+                        why=f"{decision.queue}: {decision.reason}")
 
 
-def _id(decision: Decision) -> int:
-    assert decision.job.PandaID is not None
-    return decision.job.PandaID
+def _id(job: JobSpec) -> int:
+    assert job.PandaID is not None
+    return job.PandaID

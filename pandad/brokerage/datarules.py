@@ -9,8 +9,6 @@ from pandad.brokerage.criterion import No, Rule, criterion
 from pandad.brokerage.inputs import Inputs, cheapest, told
 from pandad.brokerage.snapshot import Snapshot
 
-BLOCKED = 11  # a distance that says that nothing goes along the link (CRIC)
-
 
 @dataclass(frozen=True, slots=True)
 class DataLimits:
@@ -73,12 +71,21 @@ def network(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: Da
     link = cheapest(snapshot.links, inputs.sources, endpoint)
     if link is None:
         return None
-    if link.distance is not None and link.distance >= BLOCKED:
-        return No("network", link.distance, BLOCKED - 1, f"the link to {endpoint} is blocked")
+    if link.blocked:
+        return No("network", "blocked", "a link", f"the links to {endpoint} from where its input is are blocked")
     if not limits.backlog_files or link.backlog_files <= limits.backlog_files:
         return None
     text = f"{link.backlog_files} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
     return No("network", link.backlog_files, limits.backlog_files, text)
 
 
-DATA_RULES: Sequence[DataRule] = (non_local, missing_bytes, missing_files, network)
+@criterion("blacklist", "state of the endpoint where the queue's jobs read from", "readable")
+def blacklist(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue that reads from an endpoint which is closed for reading."""
+    known = snapshot.endpoints.get(endpoint or "")
+    if known is None or known.readable:
+        return None
+    return No("blacklist", "closed for reading", "readable", f"{endpoint} is closed for reading")
+
+
+DATA_RULES: Sequence[DataRule] = (blacklist, non_local, missing_bytes, missing_files, network)

@@ -103,4 +103,8 @@ def told(size_bytes: int) -> str:
 def cheapest(links: Mapping[tuple[str, str], Link], sources: Sequence[str], endpoint: str | None) -> Link | None:
     """The best link to an endpoint from one of those that have the data; None where no link is known."""
     known = [links[source, endpoint] for source in sources if endpoint and (source, endpoint) in links]
-    return min(known, key=lambda link: (link.distance if link.distance is not None else 1, link.backlog_bytes), default=None)
+    return min(known, key=_price, default=None)
+
+
+def _price(link: Link) -> tuple[bool, int, int]:
+    return link.blocked, link.distance if link.distance is not None else 1, link.backlog_bytes

@@ -74,22 +74,32 @@ def space(queue: Queue, now: Now, limits: Limits) -> No | None:
 @criterion("nopilot", "calls of the queue's pilots in the last hours", "one")
 def nopilot(queue: Queue, now: Now, limits: Limits) -> No | None:
     """A queue whose pilots were not heard for hours, as long as another queue can take the job."""
-    if not limits.nopilot or now.pilots is None or now.pilots.asked:
+    if not limits.nopilot or now.pilots is None or now.pilots.calls:
         return None
-    return No("nopilot", 0, 1, "none of its pilots asked for jobs in the last hours", only_if_others=True)
+    return No("nopilot", 0, 1, "none of its pilots was heard in the last hours", only_if_others=True)
 
 
 @criterion("cap", "jobs that wait at the queue", "waiting_limit, or twice what it runs")
 def cap(queue: Queue, now: Now, limits: Limits) -> No | None:
-    """No queue hoards work that another could begin sooner."""
-    limit = max(limits.waiting, PER_RUNNING * now.load.running)
+    """No queue hoards work that another could begin sooner. One where jobs fail at once and none finished may have no more for
+    running many; for a job that only one queue can take, it is no matter how much that has."""
+    eats = now.ends is not None and now.ends.fast > 0 and not now.ends.finished
+    limit = limits.waiting if eats else max(limits.waiting, PER_RUNNING * now.load.running)
     if not limits.waiting or now.load.waiting < limit:
         return None
-    return No("cap", now.load.waiting, limit, f"{now.load.waiting} jobs wait there already, {limit} may")
+    return No("cap", now.load.waiting, limit, f"{now.load.waiting} jobs wait there already, {limit} may", unless_alone=True)
+
+
+@criterion("blacklist", "state of the endpoint where the queue's jobs write to", "writable")
+def blacklist(queue: Queue, now: Now, limits: Limits) -> No | None:
+    """A queue whose output endpoint is closed for writing."""
+    if now.endpoint is None or now.endpoint.writable:
+        return None
+    return No("blacklist", "closed for writing", "writable", f"{queue.endpoint_out} is closed for writing")
 
 
 # The doubtful ones last: they are told only of a queue that has nothing worse.
-LOAD_RULES: Sequence[LoadRule] = (badsite, transferring, space, cap, nopilot)
+LOAD_RULES: Sequence[LoadRule] = (badsite, blacklist, transferring, space, cap, nopilot)
 PINNED_RULES: Sequence[LoadRule] = (badsite,)  # of a job that has nowhere else to go
 
 

@@ -15,10 +15,10 @@ from pandad import metrics
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.errors import PandadError
-from pandad.spec.facts import Space, Whereabouts
+from pandad.spec.facts import Link, Space, Usage, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import facts, sites
+from pandad.taskbuffer import brakes, facts, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Look:
 
     async def queues(self) -> Snapshot:
         """What is known of the queues now."""
-        snapshot = replace(await self._store.read("brokerage_facts", _read), moves=self._data.moves)
+        snapshot = replace(await self._store.read("brokerage_facts", _read, self._config), moves=self._data.moves)
         endpoints = sorted({queue.endpoint_out for queue in snapshot.queues if queue.endpoint_out})
         space = await self._ask(self._data.space(endpoints)) if self._config.least_free_gb and endpoints else None
         return replace(snapshot, space=space or {})
@@ -58,7 +58,11 @@ class Look:
     async def jobs(self, snapshot: Snapshot, jobs: Collection[JobSpec]) -> Snapshot:
         """And what is known of these jobs: a catalogue that is down leaves it open where their input is."""
         names = sorted({FileName.of(file) for job in jobs for file in job.inputs}, key=str)
-        return replace(snapshot, where=await self._locate(names))
+        tasks = {job.jediTaskID for job in jobs if job.jediTaskID}
+        where = await self._locate(names)
+        sources = {endpoint for copies in where.copies.values() for endpoint in copies} if where is not None else set()
+        usage, links = await self._store.read("brokerage_jobs", _read_of_jobs, tasks, sources, snapshot)
+        return replace(snapshot, where=where, usage=usage, links=links)
 
     async def _locate(self, names: Sequence[FileName]) -> Whereabouts | None:
         copies: dict[FileName, Mapping[str, int]] = {}
@@ -87,5 +91,30 @@ async def _plain(question: Awaitable[T]) -> T:
     return await question
 
 
-async def _read(txn: Transaction) -> Snapshot:
-    return Snapshot(await sites.find_all(txn), await facts.counts(txn))
+async def _read(txn: Transaction, config: BrokerageConfig) -> Snapshot:
+    return Snapshot(
+        await sites.find_all(txn), await facts.counts(txn), ends=await facts.ends(txn, config.brake_s),
+        pilots=await facts.pilots(txn, config.nopilot_s) if config.nopilot_s else {},
+        endpoints=await sites.endpoints(txn), brakes=await brakes.find_all(txn))
+
+
+async def _read_of_jobs(txn: Transaction, tasks: Collection[int], sources: Collection[str],
+                        snapshot: Snapshot) -> tuple[dict[int, Usage], dict[tuple[str, str], Link]]:
+    usage = await facts.usage(txn, tasks) if tasks else {}
+    if not sources:
+        return usage, {}
+    site_of = {name: snapshot.endpoints[name].site for name in {*sources, *snapshot.read_from} if name in snapshot.endpoints}
+    found = await sites.links(txn, {*sources, *(site_of[name] for name in sources if name in site_of)})
+    return usage, _between(found, site_of, sources, snapshot.read_from) if found else {}
+
+
+def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], sources: Collection[str],
+             goals: Collection[str]) -> dict[tuple[str, str], Link]:
+    """The links between endpoints; where there is none that is named by them, that of their sites."""
+    links = {}
+    for source in sources:
+        for goal in goals:
+            link = found.get((source, goal)) or found.get((site_of.get(source, ""), site_of.get(goal, "")))
+            if link is not None:
+                links[source, goal] = link
+    return links

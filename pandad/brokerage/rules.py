@@ -32,8 +32,8 @@ def pinned(job: JobSpec, queue: Queue) -> No | None:
 
 @criterion("status", "status of the queue", "online")
 def status(job: JobSpec, queue: Queue) -> No | None:
-    """online takes all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
-    if queue.status is QueueStatus.ONLINE:
+    """online and standby take all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
+    if queue.status in (QueueStatus.ONLINE, QueueStatus.STANDBY):
         return None
     if queue.status is QueueStatus.TEST and job.prodSourceLabel in TEST_LABELS:
         return None

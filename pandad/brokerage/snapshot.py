@@ -10,6 +10,7 @@ from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Space, Usage, Whe
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
+from pandad.spec.storage import Endpoint
 
 COUNTED = frozenset({JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING,
                      JobStatus.RUNNING, JobStatus.TRANSFERRING})
@@ -20,13 +21,15 @@ class Now:
     """How a queue does. None: not known.
 
     :param given: jobs that this round has given it already; they are among those of its load.
-    :param space: at the endpoint that its jobs write to.
+    :param endpoint, space: where its jobs write to.
     """
 
     load: Load = Load()
     given: int = 0
     pilots: Pilots | None = None
+    ends: Ends | None = None
     brake: Brake | None = None
+    endpoint: Endpoint | None = None
     space: Space | None = None
 
 
@@ -35,7 +38,7 @@ class Snapshot:
     """All queues by name order, and what is known of them.
 
     :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends, brakes: by queue.
-    :param space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
+    :param endpoints, space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
     :param where: where the input of the jobs is. None: not known. :param moves: whether the data service brings what is missing.
     :param read_from: the endpoints from which queues read.
     """
@@ -44,6 +47,7 @@ class Snapshot:
     counts: Mapping[str, Mapping[JobStatus, int]]
     pilots: Mapping[str, Pilots] = field(default_factory=dict)
     ends: Mapping[str, Ends] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     space: Mapping[str, Space] = field(default_factory=dict)
     links: Mapping[tuple[str, str], Link] = field(default_factory=dict)
     usage: Mapping[int, Usage] = field(default_factory=dict)
@@ -75,8 +79,10 @@ class Snapshot:
         """How a queue does, with the jobs that this round has given it. Of a queue whose pilots nobody saw, while those of others
         were, it is known that there are none."""
         pilots = self.pilots.get(queue.name, Pilots()) if self.pilots else None
-        return Now(self.load(queue.name, given), given, pilots, self.brakes.get(queue.name),
-                   self.space.get(queue.endpoint_out or ""))
+        endpoint = self.endpoints.get(queue.endpoint_out or "")
+        space = self.space.get(queue.endpoint_out or "") or (endpoint.space if endpoint is not None else None)
+        return Now(self.load(queue.name, given), given, pilots, self.ends.get(queue.name), self.brakes.get(queue.name), endpoint,
+                   space)
 
     def work(self, job: JobSpec) -> Work:
         """What is known of a job."""

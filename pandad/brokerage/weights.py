@@ -103,7 +103,7 @@ def inverse(load: Load, pilots: int) -> float:
 
 
 def _weight_2009(queue: Queue, now: Now) -> float:
-    winv = inverse(now.load, now.pilots.asked if now.pilots is not None else now.load.running)
+    winv = inverse(now.load, now.pilots.calls if now.pilots is not None else now.load.running)
     return min(1 / winv, MOST_WEIGHT) if winv else MOST_WEIGHT
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -25,7 +24,7 @@ MOST_PROBLEMS, LONGEST_PROBLEM = 20, 500  # lines, and characters of each
 class QueueRefresh:
     """A round asks those sources whose time has come. What cannot be used changes nothing, and is said once for each try.
 
-    :raise DownloadFailed: the authorities of the configuration cannot be used.
+    :raise SourceUnusable: the authorities of the configuration cannot be used.
     """
 
     log = Logger()
@@ -37,7 +36,7 @@ class QueueRefresh:
         """End what is over, then ask; a source that fails is no failure of the round."""
         for queue, word, status in await self._store.transact("queue_lapse", sites.lapse):
             self.log.info("queue {queue}: the time of {word} is over; it is {status}", queue=queue, word=word, status=status)
-        for kind, address in addresses(self._config):
+        for kind, address in self._config.addresses.items():
             mark = await self._store.read("source_due", sources.due, kind, address, self._config.refresh_s)
             if mark is not None:
                 await self._refresh(kind, address, mark)
@@ -79,9 +78,3 @@ def shortened(problems: str) -> str:
     lines = problems.splitlines()
     more = [f"... and {len(lines) - MOST_PROBLEMS} more"] if len(lines) > MOST_PROBLEMS else []
     return "\n".join([*(line[:LONGEST_PROBLEM] for line in lines[:MOST_PROBLEMS]), *more])
-
-
-def addresses(config: QueuesConfig) -> Sequence[tuple[str, str]]:
-    """The sources of a configuration: (kind, address)."""
-    named = ((sources.ENDPOINTS, config.endpoints_source), (sources.LINKS, config.links_source), (sources.QUEUES, config.source))
-    return [(kind, address) for kind, address in named if address]

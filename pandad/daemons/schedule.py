@@ -17,6 +17,8 @@ class Bodies:
     """One round of each room's timed work."""
 
     brokerage: Body
+    brake: Body
+    rebrokerage: Body
     activator: Body
     adder: Body
     watcher: Body
@@ -36,6 +38,8 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
     table = (
         # name         body               every               one process at a time
         ("brokerage", bodies.brokerage, config.brokerage_s, True),
+        ("brake", bodies.brake, config.brake_s, True),
+        ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),

@@ -66,6 +66,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "io": Remedy(Kind.LOAD, "wait until more of its input is at {queue}",
                  "raise the limits on missing input in [brokerage], or bring the input to {queue}"),
     "network": Remedy(Kind.LOAD, "wait until the links to {queue} have less to move", "open or widen the links to {queue}"),
+    "blacklist": Remedy(Kind.STATUS, "wait until the storage of {queue} is {need} again", "open the endpoint of {queue} again"),
     "nopilot": Remedy(Kind.LOAD, "wait until pilots of {queue} ask for jobs", "start pilots at {queue}"),
     "badsite": Remedy(Kind.STATUS, "wait until jobs run well at {queue} again", "mend {queue}: jobs fail there fast"),
 }

@@ -174,7 +174,7 @@ class Brake:
 
     :param why: in figures, for a person. :param level: how many times in a row its test jobs failed.
     :param until: before this it gets no test jobs either. :param tested: whether that has passed.
-    :param probes: PandaIDs of the test jobs that it got since then.
+    :param probes: PandaIDs of the test jobs that it got since then. :param owners: whose they are (prodUserName).
     """
 
     since: datetime
@@ -183,3 +183,20 @@ class Brake:
     until: datetime
     tested: bool
     probes: tuple[int, ...] = ()
+    owners: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What became of a test job at a braked queue.
+
+    :param lived_s: from its first word there to its end or to now. None: no pilot has begun it.
+    :param has_failed, has_finished: its end there; neither: it has none yet. :param is_gone: it ended or went elsewhere untried.
+    """
+
+    panda_id: int
+    owner: str
+    lived_s: float | None = None
+    has_failed: bool = False
+    has_finished: bool = False
+    is_gone: bool = False

@@ -11,7 +11,7 @@ from pandad.spec.difference import Difference, KeyChange, key_changes
 from pandad.spec.dump import Dump, Links, Mistake, Pair
 from pandad.spec.errors import PandadError
 from pandad.spec.facts import Link
-from pandad.spec.site import Queue
+from pandad.spec.site import KEYS, Queue
 from pandad.spec.storage import Endpoint
 from pandad.taskbuffer import sites, sources
 from pandad.taskbuffer.pool import Row
@@ -126,7 +126,8 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
         await txn.run(_GONE_QUEUES, names=list(found.gone), who=manner.who)
         await txn.run(_REMOVE_QUEUES, names=list(found.removed))
         await sources.forget(txn, sources.QUEUES)
-        await sites.changed(txn)
+        if _decides(found):
+            await sites.changed(txn)
     return found
 
 
@@ -143,6 +144,12 @@ def _queue_difference(dump: Dump[Queue], here: Mapping[str, Row], manner: Manner
     return Difference(
         added=sorted(dump.things.keys() - here.keys()), changed=dict(sorted(changed.items())), gone=gone_now, back=back,
         unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(dump.things.keys() & here.keys()) - len(changed))
+
+
+def _decides(found: Difference) -> bool:
+    """Whether a job may go elsewhere now. Sources touch dates and comments all day, and many jobs may wait."""
+    keys = [{change.key for change in changes} for changes in found.changed.values()]
+    return bool(found.added or found.gone or found.back or found.removed) or any(not each or each & KEYS.keys() for each in keys)
 
 
 async def _pruned(txn: Transaction, found: Difference, candidates: Sequence[str]) -> Difference:

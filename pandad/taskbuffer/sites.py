@@ -16,7 +16,7 @@ from pandad.spec.dump import text_of
 from pandad.spec.errors import BadRequest, Conflict, NotFound
 from pandad.spec.facts import Link
 from pandad.spec.jobstatus import IN_SLOT, JobStatus
-from pandad.spec.site import Queue, QueueStatus, queue_from_description
+from pandad.spec.site import Queue, QueueStatus, stored_queue
 from pandad.spec.storage import Endpoint, endpoint_from_description
 from pandad.taskbuffer import moves, sources
 from pandad.taskbuffer.statement import listed, sql
@@ -127,6 +127,8 @@ class Standing:
     @property
     def why(self) -> str:
         """The reason for a status that is not simply the source's, "" for that one."""
+        if self.queue.problem is not None:
+            return f"its description cannot be read: {self.queue.problem}"
         if self.override is not None:
             return self.override.reason
         return f"not in {self.source} any more" if self.gone is not None else ""
@@ -209,7 +211,7 @@ async def find(txn: Transaction, name: str) -> Queue:
     if row is None:
         raise NotFound("queue", name)
     _, text, status = row
-    return _with(queue_from_description(json.loads(text), name), status)
+    return _with(stored_queue(json.loads(text), name), status)
 
 
 async def find_all(txn: Transaction) -> list[Queue]:
@@ -217,7 +219,7 @@ async def find_all(txn: Transaction) -> list[Queue]:
     rows = await txn.many(_FIND_ALL)
     unread = {digest for name, digest, _ in rows if (name, digest) not in _queues}
     for name, digest, text in await txn.many(_TEXTS, digests=list(unread)) if unread else ():
-        _remember(_queues, (name, digest), queue_from_description(json.loads(text), name))
+        _remember(_queues, (name, digest), stored_queue(json.loads(text), name))
     return [_with(_queues[name, digest], status) for name, digest, status in rows if (name, digest) in _queues]
 
 
@@ -283,14 +285,14 @@ async def changed(txn: Transaction) -> None:
 
 def _standing(name: str, text: str, status: str, told: str, *rest: Any) -> Standing:
     source, gone, changed_by, changed_at, lasts, override, *word = rest
-    queue = _with(queue_from_description(json.loads(text), name), status)
+    queue = _with(stored_queue(json.loads(text), name), status)
     return Standing(queue, QueueStatus(told), source, gone, changed_by, changed_at,
                     Override(QueueStatus(override), *word) if override is not None and lasts else None)
 
 
 def _with(queue: Queue, status: str) -> Queue:
     """The queue as it is while another word than its description's counts."""
-    if queue.status == status:
+    if queue.status == status or queue.problem is not None:
         return queue
     return replace(queue, status=QueueStatus(status), description={**queue.description, "status": status})
 

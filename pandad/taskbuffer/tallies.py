@@ -32,7 +32,7 @@ def counted(moved: str, columns: Mapping[str, str], where: str = "true", *, toge
     jobs, group = ("count(*)", f"GROUP BY {values}, corecount") if together else ("1", "")
     return f"""
         INSERT INTO tally_delta ({", ".join(columns)}, jobs, cores)
-        SELECT {values}, {jobs}, {jobs} * coalesce(corecount, 1) FROM {moved} WHERE {where} {group}"""
+        SELECT {values}, {jobs}, {jobs} * counted_cores(corecount) FROM {moved} WHERE {where} {group}"""
 
 
 def _in_bucket(quantity: str) -> str:
@@ -44,23 +44,26 @@ def _bucket(at: str) -> str:
     return f"date_bin('{BUCKET_S} s', {at}, 'epoch')"
 
 
-# Of two at a time the second takes other rows. All write in the order of the keys, so that none waits for another in a ring.
+# Of two at a time the second waits, and then finds the rows gone. All write in the order of the keys, after they have all their
+# rows, so that none waits for another in a ring.
 _FOLD = sql("tallies.fold", f"""
     WITH gone AS MATERIALIZED (
         DELETE FROM tally_delta WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM tally_delta LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING *),
+            SELECT ctid FROM tally_delta LIMIT %(limit)s)) RETURNING *),
     part AS (
         SELECT queue, jobstatus, label, resource_type, jobs, cores FROM gone
         UNION ALL
         SELECT wasqueue, wasstatus, label, wastype, -jobs, -cores FROM gone WHERE wasstatus IS NOT NULL),
     live AS (
         INSERT INTO tally AS t (queue, jobstatus, label, resource_type, jobs, cores)
-        SELECT coalesce(queue, ''), jobstatus, coalesce(label, ''), coalesce(resource_type, ''), sum(jobs), sum(cores) FROM part
-        WHERE jobstatus NOT IN ({listed(FINAL)}) GROUP BY 1, 2, 3, 4 HAVING sum(jobs) <> 0 OR sum(cores) <> 0 ORDER BY 1, 2, 3, 4
+        SELECT coalesce(queue, ''), jobstatus, coalesce(label, ''), coalesce(resource_type, ''),
+               sum(jobs::float), sum(cores::float) FROM part
+        WHERE jobstatus NOT IN ({listed(FINAL)})
+        GROUP BY 1, 2, 3, 4 HAVING sum(jobs::float) <> 0 OR sum(cores::float) <> 0 ORDER BY 1, 2, 3, 4
         ON CONFLICT (queue, jobstatus, label, resource_type)
             DO UPDATE SET jobs = t.jobs + EXCLUDED.jobs, cores = t.cores + EXCLUDED.cores),
     came AS (
-        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, cause, fast, jobs,
+        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, cause, fast, jobs::float AS jobs,
                jobstatus = '{JobStatus.RUNNING}' AND wasstatus <> jobstatus AS started,
                jobstatus = '{JobStatus.FINISHED}' AND wasstatus <> jobstatus AS finished
         FROM gone WHERE wasqueue IS NOT NULL

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -12,8 +14,6 @@ from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
-
-MOST_URGENT = 2**63 - 1  # no priority is higher
 
 # Each list names the states of its partial index as constants: a prepared plan cannot know that a parameter lies within them.
 _INPUT_STATES = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
@@ -26,15 +26,29 @@ BROKERED_BY = (
     "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName")
 _BROKERED_FILE = ("lfn", "type", "scope", "fsize", "dataset", "prodDBlockToken", "destinationSE")
 
-_TO_BROKER = sql("worklists.to_broker", f"""
-    WITH due AS (SELECT pandaid FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck <= now()
-                 AND currentpriority <= %(priority)s::bigint
-                 AND (currentpriority < %(priority)s::bigint OR pandaid > %(after)s::bigint)
-                 ORDER BY currentpriority DESC, pandaid LIMIT %(limit)s)
-    SELECT {", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
+BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
            (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _BROKERED_FILE)}) ORDER BY f.row_id)
-            FROM file f WHERE f.pandaid = j.pandaid)
-    FROM due JOIN job j USING (pandaid) ORDER BY j.currentpriority DESC, j.pandaid""", planned_each_time=True)
+            FROM file f WHERE f.pandaid = j.pandaid)"""
+
+# From line to line, and of each line its head: both by job_defined_line, however many jobs stand behind.
+_HEADS = sql("worklists.heads", f"""
+    WITH RECURSIVE here AS (
+        SELECT min(line) AS line FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND line > %(after)s::bigint
+        UNION ALL
+        SELECT (SELECT min(j.line) FROM job j WHERE j.jobstatus = '{JobStatus.DEFINED}' AND j.line > h.line) FROM here h
+        WHERE h.line IS NOT NULL),
+    head AS MATERIALIZED (SELECT line FROM here WHERE line IS NOT NULL LIMIT %(lines)s)
+    SELECT head.line, {BROKERED_COLUMNS} FROM head LEFT JOIN LATERAL (
+        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+        ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j ON true""", planned_each_time=True)
+
+_BEHIND = sql("worklists.behind", f"""
+    SELECT head.line, {BROKERED_COLUMNS}
+    FROM unnest(%(lines)s::bigint[], %(priorities)s::bigint[], %(ids)s::bigint[]) AS head(line, priority, pandaid)
+    CROSS JOIN LATERAL (
+        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+          AND d.currentpriority <= head.priority AND (d.currentpriority < head.priority OR d.pandaid > head.pandaid)
+        ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j""", planned_each_time=True)
 
 _INPUT_DUE = sql("worklists.input_due", f"""
     WITH due AS (SELECT pandaid FROM job
@@ -69,17 +83,36 @@ class Reported:
     age_s: float  # since the report came, outages left out
 
 
-async def to_broker(txn: Transaction, limit: int, after: JobSpec | None = None) -> list[JobSpec]:
-    """Defined jobs that are due, most urgent first, with what brokerage reads of them (BROKERED_BY).
+async def heads(txn: Transaction, lines: int, each: int, after: int = 0) -> dict[int, list[JobSpec]]:
+    """Defined jobs that are due, with what brokerage reads of them (BROKERED_BY): by line the first ones, most urgent first; a
+    line of which none is due is there too.
 
-    :param after: the last one of the page before.
+    :param lines: so many lines at most. :param each: so many jobs of each. :param after: lines beyond this one.
     """
-    priority, panda_id = (after.currentPriority, after.PandaID) if after is not None else (MOST_URGENT, 0)
-    rows = await txn.many(_TO_BROKER, limit=limit, priority=priority, after=panda_id)
-    return [_brokered(row) for row in rows]
+    return _by_line(await txn.many(_HEADS, lines=lines, each=each, after=after))
 
 
-def _brokered(row: Row) -> JobSpec:
+async def behind(txn: Transaction, last: Mapping[int, JobSpec], each: int) -> dict[int, list[JobSpec]]:
+    """The next ones of these lines.
+
+    :param last: by line, behind whom.
+    """
+    return _by_line(await txn.many(
+        _BEHIND, lines=list(last), priorities=[job.currentPriority for job in last.values()],
+        ids=[job.PandaID for job in last.values()], each=each))
+
+
+def _by_line(rows: Sequence[Row]) -> dict[int, list[JobSpec]]:
+    found: dict[int, list[JobSpec]] = {}
+    for line, *row in rows:
+        there = found.setdefault(line, [])
+        if row[0] is not None:
+            there.append(brokered(row))
+    return found
+
+
+def brokered(row: Sequence[Any]) -> JobSpec:
+    """The job of BROKERED_COLUMNS."""
     *values, avoided, file_rows = row
     files = [FileSpec(**dict(zip(_BROKERED_FILE, file, strict=True))) for file in file_rows or ()]
     return JobSpec(**dict(zip(BROKERED_BY, values, strict=True)), avoided=avoided, Files=files)

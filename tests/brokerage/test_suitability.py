@@ -61,7 +61,8 @@ def test_all_that_is_read_is_told_apart() -> None:
     plain = a_job(cmtConfig="x#y&z", AtlasRelease="r", minRamCount=1, maxWalltime=1, Files=[a_file(), a_file(type="input")])
     for each in fields(JobSpec):
         setattr(job, each.name, getattr(plain, each.name))
-    for queue in (a_queue(), a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")):
+    picky = a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")
+    for queue in (a_queue(), picky):
         for rule in RULES:
             rule.check(job, queue)
     assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided"} <= set(READ)

@@ -189,13 +189,14 @@ def test_loops_are_listed(config: Path) -> None:
 
 
 def test_why(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is up with a queue: the summary, what is wrong and what to do, what it takes, who asked, what waits, what it refuses."""
+    """What is up with a queue: the summary, what is wrong and what to do, what it takes, who asked, what waits and is refused."""
     at = {"__datetime__": "2025-01-02T03:04:05+00:00"}
     panda.answers["queue/why"] = lambda asked: {
         "queue": "Q", "status": "offline", "reason": "flood", "summary": "Q is offline", "takes": {"maxrss": 2000},
         "problems": [{"code": "queue-closed", "text": "it is offline", "next_step": "open it"}],
         "pilots": [{"window_s": 3600, "asked": 5, "served": 0, "refused": {"memory": 5}, "last": at}],
-        "asked": [{"at": at, "asked": {"memory_mb": 1000}, "jobs": 0, "reasons": [{"criterion": "memory", "have": 1000, "need": 2000}]}],
+        "asked": [{"at": at, "asked": {"memory_mb": 1000}, "jobs": 0,
+                   "reasons": [{"criterion": "memory", "have": 1000, "need": 2000}]}],
         "ends": [], "waits": [{"user": "alice", "jobs": 7, "resource_type": "SCORE", "text": "memory: too little"}],
         "refuses": [{"criterion": "status", "jobs": 3, "text": "the queue is offline", "examples": [1, 2, 3]}]}
     assert main(["queue", "why", "Q"]) == 0

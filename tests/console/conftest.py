@@ -63,9 +63,11 @@ class Office:
         assert not outcome.good
         return outcome.answer.text
 
-    async def audited(self) -> list[tuple[str, str, str, str]]:
-        """Who, from where, act and target, the oldest first."""
+    async def audited(self, at_least: int = 0) -> list[tuple[str, str, str, str]]:
+        """Who, from where, act and target, the oldest first; once there are so many."""
         found = await self.stage.store.read("test_audit", audit.show, None, None, None, 1, 1000)
+        while len(found) < at_least:
+            found = await self.stage.store.read("test_audit", audit.show, None, None, None, 1, 1000)
         return [(e.who, e.host, e.act, e.target) for e in reversed(found)]
 
 

@@ -13,6 +13,7 @@ from . import errands
 from .errands import HARVESTER, expect
 from .limits import LIMITS
 from .lives import PILOT, Life
+from .queues import QUEUES
 from .rights import RIGHTS
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
@@ -159,6 +160,18 @@ async def queue_opened(life: Life) -> None:
         await life.loop("brokerage")
 
 
+async def queue_gone(life: Life) -> None:
+    """The job's queue goes offline before a pilot takes it: it waits for brokerage again, and runs when the queue is back."""
+    await activated(life)
+    await errands.set_queue(life, QueueStatus.OFFLINE)
+    with cut(life):
+        await life.loop("rebrokerage")
+    expect(await life.status(), JobStatus.DEFINED, "the job")
+    await errands.set_queue(life, QueueStatus.ONLINE)
+    for loop in ("brokerage", "activator"):
+        await life.loop(loop)
+
+
 async def queue_changed(life: Life) -> None:
     """The only queue is too small for the job; a file with a new description makes it larger, and the job goes there at once."""
     await errands.add_queue(life, TOO_LITTLE_MB)
@@ -242,6 +255,7 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     debugged: JobStatus.FINISHED,
     of_a_worker: JobStatus.FINISHED,
     queue_opened: JobStatus.FINISHED,
+    queue_gone: JobStatus.FINISHED,
     queue_changed: JobStatus.FINISHED,
     after_an_outage: JobStatus.FINISHED,
     restarted: JobStatus.FINISHED,
@@ -251,5 +265,6 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     counted: JobStatus.FINISHED,
     **LIMITS,
     **RIGHTS,
+    **QUEUES,
 }
 """Each with the state in which it must end, None where policy decides."""

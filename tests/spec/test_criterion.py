@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from pandad.brokerage.workrules import WORK_RULES
+from typing import Any
 
+import pytest
+
+from pandad.brokerage.criterion import Rule
+from pandad.brokerage.datarules import DATA_RULES
 from pandad.brokerage.loads import LOAD_RULES
 from pandad.brokerage.rules import RULES
+from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.spec.capability import CONDITIONS
 from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_step, remedy_of
 
@@ -14,7 +18,9 @@ from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_
 def test_every_rule_has_a_remedy() -> None:
     """Of each criterion that brokerage has, it is known what it takes to meet it; of what fits by the description alone, that
     somebody must act."""
-    assert {rule.criterion for rule in (*RULES, *WORK_RULES, *LOAD_RULES)} <= REMEDIES.keys()
+    rules: tuple[Rule[Any], ...] = (*RULES, *USAGE_RULES, *DATA_RULES, *LOAD_RULES)
+    named = {rule.criterion for rule in rules}
+    assert named <= REMEDIES.keys()
     described = {rule.criterion for rule in RULES} - {"status", "excluded"}
     assert {kind_of(criterion) for criterion in described} == {Kind.NEEDS}
 

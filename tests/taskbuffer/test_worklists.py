@@ -28,11 +28,12 @@ async def due_in(txn: Transaction, ids: Sequence[int], seconds: Sequence[float])
 
 
 @ensureDeferred
-async def test_to_broker(store: Store) -> None:
-    """Defined jobs that are due, by priority, then oldest, in pages; not more than asked for; with what brokerage reads."""
+async def test_heads(store: Store) -> None:
+    """Defined jobs that are due, by line: of each the most urgent, then the oldest; with what brokerage reads of them. A line
+    of which none is due is told as such, and one goes on behind any line."""
 
     async def body(txn: Transaction) -> None:
-        a, b, c, later, _ = await stored(
+        a, b, c, later, _, other = await stored(
             txn,
             [
                 a_job(currentPriority=1, Files=[a_file()]),
@@ -40,19 +41,40 @@ async def test_to_broker(store: Store) -> None:
                 a_job(currentPriority=9),
                 a_job(currentPriority=99),
                 a_job(jobStatus=S.ASSIGNED, currentPriority=99),
+                a_job(minRamCount=1),
             ],
         )
         await due_in(txn, [later], [60])
-        assert [j.PandaID for j in await worklists.to_broker(txn, 10)] == [b, c, a]
-        assert [j.PandaID for j in await worklists.to_broker(txn, 1)] == [b]
-        first, second = await worklists.to_broker(txn, 2)
-        assert [j.PandaID for j in await worklists.to_broker(txn, 2, first)] == [c, a]
-        (found,) = await worklists.to_broker(txn, 2, second)
+        heads = await worklists.heads(txn, 10, 10)
+        there, alone = sorted(heads.values(), key=len, reverse=True)
+        assert ([j.PandaID for j in there], [j.PandaID for j in alone]) == ([b, c, a], [other])
         (whole,) = await jobs.find(txn, [a])
         assert whole is not None
+        found = there[-1]
         assert {n: getattr(found, n) for n in worklists.BROKERED_BY} == {n: getattr(whole, n) for n in worklists.BROKERED_BY}
         assert [(f.lfn, f.type, f.scope) for f in found.Files] == [(f.lfn, f.type, f.scope) for f in whole.Files]
-        assert await worklists.to_broker(txn, 2, found) == []
+        first, second = sorted(heads)
+        assert await worklists.heads(txn, 1, 10) == {first: heads[first]}
+        assert await worklists.heads(txn, 10, 10, first) == {second: heads[second]}
+        await due_in(txn, [j.PandaID or 0 for j in heads[second]], [60] * len(heads[second]))
+        assert await worklists.heads(txn, 10, 10, first) == {second: []}
+
+    await store.transact("body", body)
+
+
+@ensureDeferred
+async def test_behind(store: Store) -> None:
+    """Whoever has the first jobs of a line finds the next ones of it behind them."""
+
+    async def body(txn: Transaction) -> None:
+        ids = await stored(txn, [a_job(currentPriority=priority) for priority in (9, 9, 9, 1, 1)])
+        ((line, there),) = (await worklists.heads(txn, 1, 2)).items()
+        assert [j.PandaID for j in there] == ids[:2]
+        next_ = (await worklists.behind(txn, {line: there[-1]}, 2))[line]
+        assert [j.PandaID for j in next_] == ids[2:4]
+        (last,) = (await worklists.behind(txn, {line: next_[-1]}, 2))[line]
+        assert last.PandaID == ids[4]
+        assert await worklists.behind(txn, {line: last}, 2) == {}
 
     await store.transact("body", body)
 

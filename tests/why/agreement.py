@@ -115,7 +115,7 @@ class World:
             await self._put({**description, "status": "online"})
         advice = await Whys(self._store).sources.advisor.consider(specs)
         for job, each in zip(specs, advice, strict=True):
-            lacks_data = any(v.no is not None and v.no.criterion == "non_local" for v in each.verdicts)
+            lacks_data = any(v.stored.get("criterion") == "non_local" for v in each.verdicts)
             if (each.chosen is None) != (job.PandaID in flagged) and not lacks_data:
                 raise Disagreement(f"job {job.PandaID} flagged {job.PandaID in flagged}, and {each.reason}: {job}")
         for description in self._descriptions:
@@ -148,7 +148,7 @@ class World:
         self._sensible(stored)
 
     async def _mend(self, ids: Sequence[int]) -> None:
-        """Of jobs that went nowhere: with obstacle after obstacle out of its way, as `why` names them, the nearest queue takes it."""
+        """With obstacle after obstacle out of the way of a job that went nowhere, as `why` names them, a queue takes it."""
         homeless = [i for i in ids if (await self._look(i)).jobStatus is S.DEFINED]
         for panda_id in homeless[:MENDED]:
             seen: list[str] = []
@@ -189,7 +189,8 @@ class World:
         self._clock.advance(60)
         self._traffic.asked(capability(caller, request), 0, lambda pilot: [])
         await self._traffic.run_once()
-        waiting = [i for i in ids if (job := await self._look(i)).jobStatus is S.ACTIVATED and job.computingSite == request.site_name]
+        there = [await self._look(i) for i in ids]
+        waiting = [job.PandaID or 0 for job in there if (job.jobStatus, job.computingSite) == (S.ACTIVATED, request.site_name)]
         said = {i: await self._why(i) for i in waiting}
         got = {job.PandaID for job in await self._dispatcher.acquire(caller, request)}
         missed: list[tuple[int, Mapping[str, Any]]] = []
@@ -209,7 +210,8 @@ class World:
         self._tally.handed += len(got)
         return self._random.choice(missed) if missed else None
 
-    async def _widen(self, ids: Sequence[int], caller: Caller, request: AcquireJobs, panda_id: int, verdict: Mapping[str, Any]) -> None:
+    async def _widen(self, ids: Sequence[int], caller: Caller, request: AcquireJobs, panda_id: int,
+                     verdict: Mapping[str, Any]) -> None:
         """The job that it did not get goes to the same pilot when what `why` names is mended, one thing after the other."""
         for _ in range(STEPS):
             mend = wider(caller, request, verdict)

@@ -28,6 +28,9 @@ CREATE VIEW job_decision_ever AS
     FROM job_decision d LEFT JOIN decision s ON s.id = d.decision
     UNION ALL SELECT * FROM job_decision_archive;
 
+-- Brokerage reads the heads of all lines, as dispatch does: who has many jobs waiting does not hide those of others.
+CREATE INDEX job_defined_line ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'defined';
+
 -- Queues on which jobs failed fast while they did not elsewhere (brokerage/brake.py).
 CREATE TABLE queue_brake (
     queue    text PRIMARY KEY REFERENCES queue ON DELETE CASCADE,
