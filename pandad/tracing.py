@@ -55,20 +55,15 @@ def comment() -> str:
 
 
 class Together:
-    """Something done once for several calls."""
+    """Something done once for several calls: has the ids of the first of them, and how many more there are."""
 
     subject: str | None = None
     panda_id: int | None = None
 
     def __init__(self, calls: Sequence[Traced | None]) -> None:
-        self._calls = calls
-
-    @property
-    def request_id(self) -> str:
-        """The ids of the first of them, and how many more there are."""
-        known = [call.request_id for call in self._calls[:SHOWN] if call is not None]
-        more = len(self._calls) - len(known)
-        return ",".join(known) + (f"+{more}" if more else "") or "-"
+        known = [call.request_id for call in calls[:SHOWN] if call is not None]
+        more = len(calls) - len(known)
+        self.request_id = ",".join(known) + (f"+{more}" if more else "")
 
 
 def together(calls: Sequence[Traced | None]) -> Traced | None:

@@ -14,12 +14,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from pandad import tracing
 from pandad.taskbuffer.batch import Batcher
-from pandad.taskbuffer.pool import connect
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO_AM_I = sql("test_tracing.query", "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
-assert connect  # the connections that are looked at
 
 
 class Call:
