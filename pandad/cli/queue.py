@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pandad.cli import queueimport, reasons
+from pandad import reasons
+from pandad.cli import queueimport
 from pandad.cli.client import connect
 from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store

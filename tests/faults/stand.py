@@ -43,6 +43,8 @@ ca_directory = "$directory/pki/certificates"
 dsn = "$dsn"
 wait_s = 3
 $database
+[console]
+socket = ""
 [identity]
 pilot = ["$pilot"]
 [timeouts]
