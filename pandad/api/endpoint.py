@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
+from pandad import tracing
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
@@ -54,6 +55,7 @@ class Endpoint:
         def refuse(error: PandadError) -> None:
             send(request, self.route.dialect.refuse(error, wants_json))
 
+        tracing.current.set(request)
         self._load.begin(request, refuse, self._answer_s)
         await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
         self._load.end(request)
@@ -67,6 +69,7 @@ class Endpoint:
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
         caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        request.caller = caller
         if self._urgency is not None and self._urgency is not Urgency.ALWAYS:
             self._load.check_rate(caller, "" if caller.identity else request.getClientAddress().host)
         route.access.check(caller)
@@ -75,6 +78,7 @@ class Endpoint:
             given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)
             asked = (self._decode(given),)
+            request.asked = asked[0]
             if self._load.level and self._urgency_of is not None:
                 self._load.admit(self._urgency_of(asked[0]))
         if route.tells_gone:
@@ -121,6 +125,7 @@ def send(request: Any, reply: Reply | FileReply) -> None:
         for name, plain in _WISHES.items():
             if not plain.fullmatch(request.getHeader(name) or b""):
                 request.forget(name)
+        request.setHeader(b"x-request-id", request.request_id.encode())
         request.render(_StoredFile(str(reply.path)))
     else:
         request.reply(reply)

@@ -44,7 +44,7 @@ class Health:
 
         :raise NotReady: not now.
         """
-        sentences = [sentence for check in self._checks() if (sentence := await _asked(check))]
+        sentences = [sentence for check in self._checks() if (sentence := await asked(check))]
         if sentences:
             raise NotReady(sentences)
         return "".join(f"{line}\n" for line in ("ok", *self._notes()))
@@ -55,6 +55,7 @@ class Health:
         return self._metrics()
 
 
-async def _asked(check: Check) -> str | None:
+async def asked(check: Check) -> str | None:
+    """What it says."""
     answer = check()
     return await answer if isawaitable(answer) else answer

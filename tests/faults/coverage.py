@@ -92,6 +92,8 @@ NOT_CUT: Mapping[str, str] = {
         "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),
     "fsck_pause": "waits",
+    "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
+    "console_queue_set": "the same statements in one transaction as queue_set, which is cut",
     "notify": "a hint that may get lost: no border",
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
