@@ -30,7 +30,7 @@ class Noted:
         word, brake = self.standing.override, self.brake
         said = {
             "queue": self.queue.name, "status": self.queue.status.value, "source_status": self.standing.told.value,
-            "reason": self.standing.why, "until": word.until if word else None, "gone": self.standing.gone,
+            "reason": self.queue.status_reason, "until": word.until if word else None, "gone": self.standing.gone,
             "set_by": word.set_by if word and whole else None, "brake": _brake(brake) if brake else None}
         return {key: value for key, value in said.items() if value}
 

@@ -69,7 +69,7 @@ def test_the_least_loaded_site() -> None:
 )
 def test_files_decide_between_the_two_best(files_at: dict[str, int], chosen: str) -> None:
     """Two sites are kept; of these the one where most of the files are."""
-    assert replay(production(files=2), **files_at).queue == chosen
+    assert replay(production(files=2), None, **files_at).queue == chosen
 
 
 def test_one_that_is_twice_as_bad_is_dropped() -> None:
