@@ -92,6 +92,28 @@ def secret(path: Path) -> str | None:
     return _replaceable(path)
 
 
+def trusted(path: Path) -> str | None:
+    """A file that nobody else can change: it decides who may do what."""
+    if (refusal := file(path)) is not None:
+        return refusal
+    found = path.stat()
+    if not {found.st_uid, path.lstat().st_uid} <= {os.geteuid(), ROOT}:
+        return f"{path} belongs to another user (uid {found.st_uid}); run: chown root {path}"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"{path} can be changed by others (mode {stat.S_IMODE(found.st_mode):04o}); run: chmod go-w {path}"
+    return _replaceable(path)
+
+
+def key_or_place(path: Path) -> str | None:
+    """A file that nobody else can read; or none yet, in a folder that this user can write in."""
+    return secret(path) if path.exists() else closed_place(path)
+
+
+def closed_place(path: Path) -> str | None:
+    """A path in a folder that this user can write in, and not just anybody."""
+    return writable_place(path) or _replaceable(path)
+
+
 def _has_access_list(path: Path) -> bool:
     try:
         return "system.posix_acl_access" in os.listxattr(path)
@@ -121,6 +143,15 @@ def writable_place(path: Path) -> str | None:
     if path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK):
         return None
     return f"{path} cannot be written; let the user of the daemon write in {path.parent}"
+
+
+def loopback(value: str) -> str | None:
+    """An address that no other host reaches."""
+    try:
+        fits = ipaddress.IPv4Address(value).is_loopback
+    except ValueError:
+        fits = False
+    return None if fits else f'is {value!r}, which other hosts can reach; write "127.0.0.1", or use SSH'
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -42,7 +42,7 @@ class Health:
 
         :raise NotReady: not now.
         """
-        sentences = [sentence for check in self._checks() if (sentence := await _asked(check))]
+        sentences = [sentence for check in self._checks() if (sentence := await asked(check))]
         if sentences:
             raise NotReady(sentences)
         return "ok\n"
@@ -53,6 +53,7 @@ class Health:
         return self._metrics()
 
 
-async def _asked(check: Check) -> str | None:
+async def asked(check: Check) -> str | None:
+    """What it says."""
     answer = check()
     return await answer if isawaitable(answer) else answer

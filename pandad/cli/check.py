@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from pandad import download
 from pandad.api.tokens import authconfig, fetch
 from pandad.api.tokens.accepted import Accepted, from_config
 from pandad.api.tokens.discovery import FetchFailed
@@ -21,6 +22,7 @@ from pandad.api.x509.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample
+from pandad.queuesconfig import QueuesConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.spec.principal import principal_of
 from pandad.taskbuffer import migrate, vault
@@ -83,6 +85,7 @@ def examine(path: Path) -> Iterator[Finding]:
     yield from identities(config)
     yield from tokens(config.tokens)
     yield secrets(config)
+    yield from queues(config.queues)
     yield from endpoints(config)
     yield database(config.database)
 
@@ -185,6 +188,21 @@ def _issuer(accepted: Accepted) -> Finding:
     if not accepted.members_only:
         return Finding(Level.WARNING, subject, f"everybody with a token of {issuer} counts as one of {accepted.vo}")
     return Finding(Level.OK, subject, f"{issuer} for {accepted.vo}, audience {audiences}")
+
+
+def queues(config: QueuesConfig) -> Iterator[Finding]:
+    """Where queues come from, and whether that can be."""
+    if config.authorities is not None:
+        try:
+            download.authorities_in(config.authorities)
+        except download.DownloadFailed as e:
+            yield Finding(Level.ERROR, "queues.authorities", str(e))
+    for kind, address in config.addresses.items():
+        missing = "://" not in address and not os.access(address, os.R_OK)
+        yield Finding(Level.WARNING if missing else Level.OK, f"queues.{kind}",
+                      f"they come from {address}{', which cannot be read' if missing else ''}")
+    if not config.source:
+        yield Finding(Level.OK, "queues.queues", "no source is named: queues are added with `pandad queue add` and `import`")
 
 
 def secrets(config: Config) -> Finding:

@@ -180,7 +180,8 @@ class DemandStandIn(Room):
 
     async def published(self) -> Published:
         await self.note()
-        return Published(None, [Demanded("Q", "SCORE", 3, 2, 2, 60.0)], {"Q": {"SCORE": {"user": {"activated": 3, "running": 1}}}})
+        states = {"Q": {"SCORE": {"user": {"activated": 3, "running": 1}}}}
+        return Published(None, [Demanded("Q", "SCORE", 3, 2, 2, 60.0)], states)
 
 
 class DebugStandIn(Room):

@@ -19,6 +19,7 @@ from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityCon
 from pandad.embedded.pki import SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
 from pandad.embedded.tokens import auth_config
+from pandad.queuesconfig import QueuesConfig
 from pandad.settings import render
 from pandad.tokenconfig import TokenIssuerConfig, TokensConfig
 
@@ -59,6 +60,7 @@ Spoil = Callable[[Config, Path], Config]
 SPOILT: dict[str, Spoil] = {
     "database": lambda good, tmp: replace(good, database=replace(good.database, dsn=f"host={tmp}")),
     "endpoint DISK": lambda good, tmp: replace(good, dataservice=DataServiceConfig(endpoints={"DISK": tmp / "none"})),
+    "queues.authorities": lambda good, tmp: replace(good, queues=QueuesConfig(authorities=tmp)),
     "tls": lambda good, tmp: replace(good, tls=replace(good.tls, ca_directory=tmp)),
 }
 
@@ -72,6 +74,14 @@ def test_a_fault_is_found_beside_what_is_right(good: Config, tmp_path: Path, sub
     assert (code, findings[subject]) == (1, "error")
     others = {name: level for name, level in findings.items() if name not in (subject, "configuration")}
     assert len(others) >= 5 and set(others.values()) == {"ok"}
+
+
+def test_a_source_that_is_not_there_is_a_warning(good: Config, tmp_path: Path) -> None:
+    """The daemon starts without it, with what it has."""
+    file = tmp_path / "pandad.toml"
+    file.write_text(render(replace(good, queues=QueuesConfig(source=str(tmp_path / "none.json"), links_source="https://cric/x"))))
+    code, findings = check(file)
+    assert (code, findings["queues.queues"], findings["queues.links"]) == (0, "warning", "ok")
 
 
 def test_an_empty_database_is_a_warning(good: Config, postgres: object, tmp_path: Path) -> None:
