@@ -3,130 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from operator import attrgetter
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.datarules import DATA_RULES, DataLimits
+from pandad.brokerage.decision import Decision as Decision
+from pandad.brokerage.decision import Verdict as Verdict
+from pandad.brokerage.decision import Verdicts
 from pandad.brokerage.inputs import Inputs, Work
+from pandad.brokerage.known import PASSED_USAGE, Known
 from pandad.brokerage.loads import PINNED_RULES, Limits, overload
-from pandad.brokerage.rules import READ, RULES, TEST_LABELS, refusal
+from pandad.brokerage.rules import READ, TEST_LABELS
 from pandad.brokerage.siterules import URGENT
 from pandad.brokerage.snapshot import Snapshot
-from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.brokerage.weights import GENERIC, TOP_PRIORITY, Weight
-from pandad.spec.facts import Usage
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
-from pandad.taskbuffer.decisions import Shared
 
-WEIGHT_DIGITS = 6
-LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
-KNOWN_MOST = 5000  # kinds of jobs
 _read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
-PASSED_FIT = len(RULES)
-PASSED_USAGE = PASSED_FIT + len(USAGE_RULES)
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One queue's answer: the rule it fails, or its weight."""
-
-    queue: str
-    no: No | None
-    weight: float = 0.0
-
-    @cached_property
-    def stored(self) -> dict[str, object]:
-        """As it is stored and shown."""
-        if self.no is None:
-            return {"queue": self.queue, "verdict": "ok", "weight": round(self.weight, WEIGHT_DIGITS), "text": "can take the job"}
-        return {"queue": self.queue, "verdict": "no", **self.no.stored}
-
-
-class Verdicts:
-    """The answers of all queues to jobs that are alike, as they were for the first of them. Those after it find the queues a
-    little fuller, and are not told so one by one."""
-
-    def __init__(self, queues: Sequence[Queue], nos: Sequence[No | None], weights: Sequence[float]) -> None:
-        self._queues, self._nos, self._weights = queues, nos, weights
-
-    @cached_property
-    def each(self) -> tuple[Verdict, ...]:
-        """By queue, in the order of their names."""
-        return tuple(Verdict(queue.name, no, weight)
-                     for queue, no, weight in zip(self._queues, self._nos, self._weights, strict=True))
-
-    @cached_property
-    def able(self) -> int:
-        """How many can take the job."""
-        return self._nos.count(None)
-
-    @cached_property
-    def shared(self) -> Shared:
-        """As they are stored: with each reason the queues that it keeps from the job."""
-        able: dict[str, float] = {}
-        refused: dict[int, tuple[No, list[str]]] = {}
-        for queue, no, weight in zip(self._queues, self._nos, self._weights, strict=True):
-            if no is None:
-                able[queue.name] = round(weight, WEIGHT_DIGITS)
-            elif id(no) in refused:
-                refused[id(no)][1].append(queue.name)
-            else:
-                refused[id(no)] = (no, [queue.name])
-        return Shared.of(able, [(no.stored, names) for no, names in refused.values()])
-
-    def of(self, queue: str | None) -> Verdict | None:
-        """One queue's answer."""
-        return next((verdict for verdict in self.each if verdict.queue == queue), None)
-
-    @cached_property
-    def refusals(self) -> str:
-        """The nearest queues and what they lack, for a person."""
-        refused = [(queue.name, no) for queue, no in zip(self._queues, self._nos, strict=True) if no is not None]
-        nearest = sorted(refused, key=lambda pair: -pair[1].passed)
-        more = f"; and {len(nearest) - LISTED} more" if len(nearest) > LISTED else ""
-        return "; ".join(f"{queue}: {no.text}" for queue, no in nearest[:LISTED]) + more
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Where a job goes; ``chosen`` is None when no queue takes it.
-
-    :param weight: of the chosen one, at this job's turn. :param before: how many jobs alike had their turn since the verdicts.
-    """
-
-    job: JobSpec
-    chosen: Queue | None
-    shared: Verdicts
-    weight: float = 0.0
-    before: int = 0
-
-    @property
-    def queue(self) -> str | None:
-        """The name of the chosen one."""
-        return self.chosen.name if self.chosen is not None else None
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """The answers of all queues."""
-        return self.shared.each
-
-    @property
-    def reason(self) -> str:
-        """One line for a person."""
-        if self.chosen is not None:
-            after = f", after {self.before} jobs alike" if self.before else ""
-            return f"best of {self.shared.able} queues that can take it{after}"
-        if not self.verdicts:
-            return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned and not self.job.is_limited:
-            own = self.shared.of(self.job.computingSite)
-            return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
-        return f"no queue takes it: {self.shared.refusals}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,39 +40,6 @@ def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = Policy(
     round_ = Round(snapshot, policy)
     for job in jobs:
         yield round_.decide(job)
-
-
-@dataclass(frozen=True, slots=True)
-class _Able:
-    """What keeps queues from jobs whose descriptions, and tasks, are alike; and the places of those that nothing keeps."""
-
-    nos: list[No | None]
-    places: list[int]
-
-
-class Known:
-    """What the rules of the descriptions said, for as long as the queues are described as they are."""
-
-    def __init__(self) -> None:
-        self.able: dict[tuple[object, ...], _Able] = {}
-        self._queues: Sequence[Queue] = ()
-        self._same: dict[No, No] = {}
-
-    def hold_for(self, queues: Sequence[Queue]) -> None:
-        """Forget what was said of others."""
-        is_same = len(queues) == len(self._queues) and all(
-            queue is was or (queue.status is was.status and queue.description == was.description)
-            for queue, was in zip(queues, self._queues, strict=True))
-        if not is_same or len(self.able) > KNOWN_MOST:
-            self.able.clear()
-            self._same.clear()
-        self._queues = queues
-
-    def find_able(self, work: Work, queues: Sequence[Queue]) -> _Able:
-        """What keeps each queue from such jobs."""
-        nos = [refusal(work.job, queue) or _of_usage(work.usage, queue) for queue in queues]
-        return _Able([self._same.setdefault(no, no) if no is not None else None for no in nos],
-                     [place for place, no in enumerate(nos) if no is None])
 
 
 @dataclass(slots=True)
@@ -399,12 +263,3 @@ class Round:
         return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
                 job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
                 *_read(job))
-
-
-def _of_usage(usage: Usage | None, queue: Queue) -> No | None:
-    for passed, rule in enumerate(USAGE_RULES if usage is not None else (), PASSED_FIT):
-        assert usage is not None
-        no = rule.check(usage, queue)
-        if no is not None:
-            return replace(no, passed=passed)
-    return None

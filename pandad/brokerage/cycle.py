@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from pandad.brokerage.broker import Decision, Known, Round
+from pandad import log
+from pandad.brokerage import logline
+from pandad.brokerage.broker import Decision, Round
+from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
 from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
@@ -35,6 +39,8 @@ class Cycle:
     Of each line, jobs alike of one owner, it takes the first ones, and goes on with the lines whose jobs were placed: so it does
     not matter how many wait behind those for which there is no room.
     """
+
+    log = Logger()
 
     def __init__(self, store: Store, config: BrokerageConfig, clock: IReactorTime, data: Locator) -> None:
         self._store, self._batch, self._clock = store, config.batch, clock
@@ -103,10 +109,18 @@ class Cycle:
         for job in jobs:
             if round_.refused(job) < EXPLAINED:
                 made.append(round_.decide(job))
+                if log.chosen.level == "debug":
+                    self._tell(made[-1])
             await pace.rest()
         if made:
             await self._store.transact("brokerage_write", _write, made, braked)
         return made
+
+
+    def _tell(self, decision: Decision) -> None:
+        """All queues to the first of jobs alike, to the others where they go."""
+        for line in logline.lines(decision, whole=not decision.before):
+            self.log.debug("{line}", line=line)
 
 
 def by_turns(lines: Lines) -> list[JobSpec]:

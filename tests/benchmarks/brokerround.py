@@ -109,7 +109,7 @@ async def main(dsn: str, jobs: int, queues: int) -> None:
         if len(page) == PAGE:
             await store.transact("jobs", stored, page)
             page = []
-    cycle = Cycle(store, BrokerageConfig(batch=jobs, waiting_limit=0, least_free_gb=0), installed, ddm)  # type: ignore[arg-type]
+    cycle = Cycle(store, BrokerageConfig(batch=jobs, waiting_limit=0, least_free_gb=0), installed, ddm)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
@@ -124,7 +124,8 @@ async def main(dsn: str, jobs: int, queues: int) -> None:
     print(json.dumps({
         "jobs": jobs, "queues": queues, "placed": placed, "seconds": round(seconds, 2), "cpu_s": round(cpu_s, 2),
         "longest_stall_ms": round(turns.longest_s * 1000, 1),
-        "longest_stall_cpu_ms": round(turns.longest_cpu_s * 1000, 1), "verdicts": verdicts, "verdicts_mb": round((size or 0) / 1e6, 1),
+        "longest_stall_cpu_ms": round(turns.longest_cpu_s * 1000, 1), "verdicts": verdicts,
+        "verdicts_mb": round((size or 0) / 1e6, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb, 1)}))
     await store.close()
 

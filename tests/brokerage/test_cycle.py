@@ -149,18 +149,19 @@ async def test_the_most_urgent_first(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_room_is_shared_by_turns(stage: Stage) -> None:
-    """Who submitted a thousand jobs first does not keep out who comes after: of a round each owner gets as many jobs placed."""
-    await stage.queue()
+    """Who submitted many jobs first does not keep out who comes after: of the room that there is each owner gets as much."""
+    for name in ("A", "B"):
+        await stage.queue(nickname=name)
     many = await stage.jobs(*(a_job(prodUserName="alice") for _ in range(12)))
     few = await stage.jobs(*(a_job(prodUserName="bob", currentPriority=900) for _ in range(3)))
-    assert await rounds(stage, batch=6).run_once()
+    await on(stage.store, waiting_limit=3).run_once()
     placed = {panda_id for panda_id in (*many, *few) if await stage.status(panda_id) is JobStatus.ASSIGNED}
     assert placed == {*many[:3], *few}
 
 
 @ensureDeferred
 async def test_jobs_behind_those_without_room_are_not_touched(stage: Stage) -> None:
-    """Of many jobs alike that no queue has room for some are told so; the others are left as they are, and find room in their turn."""
+    """Of many jobs alike that no queue has room for some are told so; the others are left alone, and find room in their turn."""
     for name in ("A", "B"):
         await stage.queue(nickname=name)
     ids = await stage.jobs(*(a_job() for _ in range(EXPLAINED + 8)))

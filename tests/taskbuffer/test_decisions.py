@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from factories import a_decision, a_job, stored
 from pytest_twisted import ensureDeferred
@@ -12,7 +13,7 @@ from pandad.taskbuffer import decisions
 from pandad.taskbuffer.decisions import StoredDecision
 from pandad.taskbuffer.store import Store
 
-VERDICTS = [
+VERDICTS: list[dict[str, Any]] = [
     {"queue": "A", "verdict": "no", "criterion": "lowmemory", "have": 2000, "need": 4000, "text": "too small: 2000 < 4000 %s"},
     {"queue": "B", "verdict": "ok", "weight": 0.5, "text": "can take the job"},
     {"queue": "C", "verdict": "no", "criterion": "status", "have": "ü", "need": None, "text": "off"},
