@@ -25,12 +25,19 @@ class Noted:
         """With the status in force."""
         return self.standing.queue
 
+    @property
+    def reason(self) -> str:
+        """Why the status is not simply its source's; "" if it is that."""
+        if self.standing.override is not None:
+            return self.standing.override.reason
+        return f"not in {self.standing.source} any more" if self.standing.gone is not None else ""
+
     def shown(self, whole: bool) -> dict[str, Any]:
         """queue, status, and where they are so source_status, reason, until, gone, brake. ``whole``: and who said so."""
         word, brake = self.standing.override, self.brake
         said = {
             "queue": self.queue.name, "status": self.queue.status.value, "source_status": self.standing.told.value,
-            "reason": self.standing.why, "until": word.until if word else None, "gone": self.standing.gone,
+            "reason": self.reason, "until": word.until if word else None, "gone": self.standing.gone,
             "set_by": word.set_by if word and whole else None, "brake": _brake(brake) if brake else None}
         return {key: value for key, value in said.items() if value}
 

@@ -129,7 +129,7 @@ def _problems(read: _Read) -> list[dict[str, str]]:
     found = []
     hour, ends = read.pilots[0], read.ends[0]
     queue = read.noted.queue
-    brake, reason = read.noted.brake, read.noted.standing.why
+    brake, reason = read.noted.brake, read.noted.reason
     if brake is not None:
         text = f"it is braked since {brake.since:%Y-%m-%d %H:%M}: {brake.why}; it gets {len(brake.probes)} test jobs"
         found.append(("braked", text, "mend what makes its jobs fail; it is released when test jobs run well"))

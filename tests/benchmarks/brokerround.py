@@ -109,7 +109,7 @@ async def main(dsn: str, jobs: int, queues: int) -> None:
         if len(page) == PAGE:
             await store.transact("jobs", stored, page)
             page = []
-    cycle = Cycle(store, BrokerageConfig(batch=jobs, waiting_limit=0, least_free_gb=0), installed, ddm)  # type: ignore[arg-type]
+    cycle = Cycle(store, BrokerageConfig(batch=jobs, waiting_limit=0, least_free_gb=0), installed, ddm)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)

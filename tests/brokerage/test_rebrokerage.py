@@ -129,8 +129,8 @@ async def test_only_as_many_move_as_is_better(stage: Stage) -> None:
     room = grid.rebrokerage()
     for _ in range(3):
         await room.run_once()
-    moved = await stage.sql("SELECT computingsite, count(*) FROM job GROUP BY 1 ORDER BY 1")
-    assert sum(count for _, count in moved) == 6 and dict(moved)["OTHER"] in (1, 2)
+    ((moved,),) = await stage.sql("SELECT count(*) FROM job WHERE computingsite = 'OTHER'")
+    assert moved in (1, 2)
 
 
 @ensureDeferred

@@ -11,8 +11,8 @@ from pytest_twisted import ensureDeferred
 from stages import Stage
 from twisted.internet.task import Clock
 
-from pandad.brokerage.rules import RULES
-from pandad.brokerage.suitability import FRESH_S, PINNED, READ, Suitability, never
+from pandad.brokerage.rules import READ, RULES
+from pandad.brokerage.suitability import FRESH_S, PINNED, Suitability, never
 from pandad.spec.job import JobSpec
 
 

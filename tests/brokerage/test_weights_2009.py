@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,16 +27,17 @@ def site(name: str, **but: Any) -> Any:
 SITES = [site("BNL"), site("BU"), site("MWT2"), site("SLAC", status="offline")]
 # waiting jobs and calls of pilots in three hours: the inverse weights are BNL 400/100 = 4, BU 30/20 = 1.5, MWT2 100/50 = 2
 WAITING = {"BNL": 400, "BU": 30, "MWT2": 100, "SLAC": 0}
+NOWHERE: Mapping[str, int] = {}
 CALLS = {"BNL": 100, "BU": 20, "MWT2": 50, "SLAC": 999}
 
 
-def replay(job: JobSpec, waiting: dict[str, int] | None = None, **files_at: int) -> Decision:
+def replay(job: JobSpec, waiting: Mapping[str, int] = WAITING, files_at: Mapping[str, int] = NOWHERE) -> Decision:
     """The decision, with so many of the job's files at each site."""
     copies: dict[FileName, dict[str, int]] = {}
     for name, count in files_at.items():
         for file in job.inputs[:count]:
             copies.setdefault(FileName.of(file), {})[f"{name}_DISK"] = 1
-    counts = {name: {S.ACTIVATED: jobs} for name, jobs in (waiting or WAITING).items()}
+    counts = {name: {S.ACTIVATED: jobs} for name, jobs in waiting.items()}
     pilots = {name: Pilots(3 * 3600, asked) for name, asked in CALLS.items()}
     return Round(Snapshot(SITES, counts, pilots=pilots, where=Whereabouts(copies)), POLICY).decide(job)
 
@@ -69,12 +71,12 @@ def test_the_least_loaded_site() -> None:
 )
 def test_files_decide_between_the_two_best(files_at: dict[str, int], chosen: str) -> None:
     """Two sites are kept; of these the one where most of the files are."""
-    assert replay(production(files=2), **files_at).queue == chosen
+    assert replay(production(files=2), files_at=files_at).queue == chosen
 
 
 def test_one_that_is_twice_as_bad_is_dropped() -> None:
     """If the second inverse weight is more than twice the first, files there do not matter: BU 10/20 = 0.5, MWT2 100/50 = 2."""
-    assert replay(production(files=2), {**WAITING, "BU": 10}, MWT2=2).queue == "BU"
+    assert replay(production(files=2), {**WAITING, "BU": 10}, {"MWT2": 2}).queue == "BU"
 
 
 def test_many_files_favour_the_top_tier() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -284,13 +284,13 @@ async def _many(txn: Transaction, statement: Statement) -> list[Any]:
     return await txn.many(statement)
 
 
-async def compare(store: Store, cases: int, seed: int) -> Tally:
-    """Worlds until there were so many cases.
+async def compare(store: Store, cases: int, seed: int, stopped: Callable[[], bool] = lambda: False) -> Tally:
+    """Worlds until there were so many cases, or somebody wants the end.
 
     :raise Disagreement: with the number of the world, from which it can be made again.
     """
     tally, number = Tally(), 0
-    while tally.cases < cases:
+    while tally.cases < cases and not stopped():
         try:
             await World(store, seed * 1_000_003 + number, tally).run()
         except Disagreement as problem:
