@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import inf
 from random import Random
 
-from pandad.brokerage.broker import Known as KnownRules
 from pandad.brokerage.broker import Round
 from pandad.brokerage.cycle import DEEPER, EXPLAINED, FIRST, PAGE, by_turns
+from pandad.brokerage.known import Known as KnownRules
 from pandad.brokerage.policy import policy_of
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
