@@ -11,6 +11,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "pandad" / "__init__.py").r
 # txpostgres names no requirement of its own: psycopg2-binary brings libpq and needs no compiler.
 REQUIRES = [
     "twisted>=24.7",           # 24.7 mends the request smuggling of CVE-2024-41671
+    "bcrypt>=4",               # without it Twisted has no SSH, which the console goes over if asked to
     "klein>=24.8",
     "txpostgres>=1.7,<2",
     "psycopg2-binary>=2.9.9",

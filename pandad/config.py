@@ -12,7 +12,10 @@ from types import MappingProxyType
 
 from pandad import configchecks
 from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
+from pandad.consoleconfig import ConsoleConfig
+from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
 from pandad.limitsconfig import LimitsConfig
+from pandad.logconfig import LogConfig as LogConfig
 from pandad.queuesconfig import QueuesConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
@@ -39,6 +42,9 @@ class ServerConfig:
     http_port: int = setting(
         "Port of the passive HTTP reads; 0 lets the system choose", 25080, low=0, high=HIGHEST_PORT
     )
+    stop_s: float = setting(
+        "How long a stop may take: calls under way are answered, rounds of loops end; what is left then is cut", 8.0,
+        low=0.5, high=600)
     ports_file: Path | None = setting(
         'Where to write {"tls_port": n, "http_port": n} as soon as pandad listens; "" is nowhere',
         None,
@@ -182,28 +188,6 @@ class UserInterfaceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataServiceConfig:
-    """Input and output data."""
-
-    backend: str = setting(
-        "What keeps the data; local is folders that this host sees", "local", choices=("local",)
-    )
-    batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
-    missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
-    give_up_s: int = setting(
-        "A reported job fails whose output storage still does not answer after this",
-        DAY_S,
-        low=1,
-        high=365 * DAY_S,
-    )
-    endpoints: Mapping[str, Path] = setting(
-        'Storage endpoints of the local backend: NAME = "/folder"',
-        lambda: MappingProxyType({}),
-        on_disk=configchecks.directory,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryConfig:
     """Ended jobs: they stay readable, in monthly partitions."""
 
@@ -298,18 +282,6 @@ class LoopsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogConfig:
-    """What pandad says about itself."""
-
-    level: str = setting(
-        "Least important level to write", "info", choices=("debug", "info", "warn", "error", "critical")
-    )
-    file: Path | None = setting(
-        'Log file; "" is standard error, which the journal keeps', None, on_disk=configchecks.writable_place
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All of it. A room gets its own section and nothing more."""
 
@@ -330,6 +302,7 @@ class Config:
     history: HistoryConfig = field(default_factory=HistoryConfig)
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
+    console: ConsoleConfig = field(default_factory=ConsoleConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -384,6 +357,10 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
     for name, issuer in config.tokens.issuers.items() if config is not None else ():
         if issuer.refusal is not None:
             reader.complain(("tokens", "issuers", name), issuer.refusal)
+    if config is not None and config.console.refusal is not None:
+        reader.complain(("console",), config.console.refusal)
+    if config is not None and (refusal := config.dataservice.refusal) is not None:
+        reader.complain(("dataservice", "rucio"), refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

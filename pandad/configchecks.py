@@ -92,6 +92,28 @@ def secret(path: Path) -> str | None:
     return _replaceable(path)
 
 
+def trusted(path: Path) -> str | None:
+    """A file that nobody else can change: it decides who may do what."""
+    if (refusal := file(path)) is not None:
+        return refusal
+    found = path.stat()
+    if not {found.st_uid, path.lstat().st_uid} <= {os.geteuid(), ROOT}:
+        return f"{path} belongs to another user (uid {found.st_uid}); run: chown root {path}"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"{path} can be changed by others (mode {stat.S_IMODE(found.st_mode):04o}); run: chmod go-w {path}"
+    return _replaceable(path)
+
+
+def key_or_place(path: Path) -> str | None:
+    """A file that nobody else can read; or none yet, in a folder that this user can write in."""
+    return secret(path) if path.exists() else closed_place(path)
+
+
+def closed_place(path: Path) -> str | None:
+    """A path in a folder that this user can write in, and not just anybody."""
+    return writable_place(path) or _replaceable(path)
+
+
 def _has_access_list(path: Path) -> bool:
     try:
         return "system.posix_acl_access" in os.listxattr(path)
@@ -123,11 +145,20 @@ def writable_place(path: Path) -> str | None:
     return f"{path} cannot be written; let the user of the daemon write in {path.parent}"
 
 
+def loopback(value: str) -> str | None:
+    """An address that no other host reaches."""
+    try:
+        fits = ipaddress.IPv4Address(value).is_loopback
+    except ValueError:
+        fits = False
+    return None if fits else f'is {value!r}, which other hosts can reach; write "127.0.0.1", or use SSH'
+
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _url(value: str) -> str | None:
-    """Something to fetch keys from: nobody on the way may be able to change them."""
+def _url(value: str, danger: str = "over http anybody on the way could send keys of his own") -> str | None:
+    """Something to fetch keys from, or to send secrets to: nobody on the way may be able to change or read them."""
     try:
         parts = urlsplit(value)
         host = parts.hostname or ""
@@ -138,7 +169,7 @@ def _url(value: str) -> str | None:
     if not (host and safe and plain) or parts.scheme not in ("https", "http"):
         return f'is {value!r}; write an address such as "https://iam.example.org/"'
     if parts.scheme == "http" and host not in LOOPBACK:
-        return f"is {value!r}; write https: over http anybody on the way could send keys of his own"
+        return f"is {value!r}; write https: {danger}"
     return None
 
 
@@ -158,6 +189,22 @@ def place(value: str) -> str | None:
     if "://" in value:
         return _url(value)
     return None if not value or value.startswith("/") else f'is {value!r}; write an address, or a path from / on'
+
+
+def service(value: str) -> str | None:
+    """The address of a service that gets credentials of ours; "" is none."""
+    refusal = _url(value, "over http anybody on the way could read the credentials") if value else None
+    return refusal or (f"is {value!r}; write it without a question mark" if "?" in value else None)
+
+
+def readable(path: Path) -> str | None:
+    """A file, or a folder, that this user can read."""
+    return directory(path) if path.is_dir() else file(path)
+
+
+def header(value: str) -> str | None:
+    """What goes into a line of an HTTP head."""
+    return None if re.fullmatch(r"[ -~]*", value) else f"is {ascii(value)}; write letters and digits without accents"
 
 
 def fqan(value: str) -> str | None:

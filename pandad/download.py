@@ -12,8 +12,9 @@ from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
 from twisted.web.client import (
     Agent,
@@ -25,9 +26,16 @@ from twisted.web.client import (
 )
 from twisted.web.http import NOT_MODIFIED, OK, PotentialDataLoss
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _SUFFIXES = frozenset({".pem", ".0", ".crt"})  # of authorities in a folder, of which the grid has each twice
+
+
+# A connection that is given up while it is being made says so in a way of its own.
+_FAILURES = (WaitTimeout, CancelledError, ConnectingCancelledError, ConnectError, DNSLookupError, ResponseFailed,
+             ResponseNeverReceived, SSL.Error)
 
 
 class DownloadFailed(Exception):
@@ -51,13 +59,16 @@ class Downloader:
     """Gets documents by their address.
 
     :param authorities: a file, or a folder, of authorities to believe; None: the system's.
+    :param credential: certificate, key and chain to show to who asks for them; None: none.
     :raise DownloadFailed: there are no certificates in it.
     """
 
-    def __init__(self, reactor: Any, timeout_s: float, authorities: Path | None, most_bytes: int) -> None:
+    def __init__(
+        self, reactor: Any, timeout_s: float, authorities: Path | None, most_bytes: int, credential: Path | None = None
+    ) -> None:
         self._reactor, self._timeout_s, self._most_bytes = reactor, timeout_s, most_bytes
         roots = None if authorities is None else trustRootFromCertificates(authorities_in(authorities))
-        policy = BrowserLikePolicyForHTTPS(roots)
+        policy = BrowserLikePolicyForHTTPS(roots) if credential is None else _WithCredential(roots, credential)
         pool = HTTPConnectionPool(reactor, persistent=False)
         self._client = HTTPClient(Agent(reactor, policy, timeout_s, pool=pool))
 
@@ -71,7 +82,7 @@ class Downloader:
             return await Deferred.fromCoroutine(self._get(address, etag, modified)).addTimeout(self._timeout_s, self._reactor)
         except _TooLong:
             raise DownloadFailed(f"{address} answers with more than {self._most_bytes} bytes") from None
-        except (WaitTimeout, ConnectError, DNSLookupError, ResponseFailed, ResponseNeverReceived, SSL.Error) as error:
+        except _FAILURES as error:
             if _was_given_up(error):
                 raise DownloadFailed(f"{address} did not answer within {self._timeout_s:g} s") from None
             raise DownloadFailed(f"{address} cannot be reached ({_reason(error)})") from None
@@ -91,6 +102,26 @@ class Downloader:
             body.hang_up()
             raise DownloadFailed(f"{address} answers with HTTP status {response.code}")
         return Answer(await body.whole, _header(response, "ETag"), _header(response, "Last-Modified"))
+
+
+@implementer(IPolicyForHTTPS)
+class _WithCredential:
+    """Connections to addresses that want to know who asks. The file is read for each: a proxy is renewed every few hours."""
+
+    def __init__(self, roots: Any, credential: Path) -> None:
+        self._roots, self._credential = roots, credential
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        """For one connection."""
+        try:
+            text = self._credential.read_bytes()
+            own = PrivateCertificate.loadPEM(text)
+            chain = [_certificate(block).original for block in text.split(_BEGIN)[2:]]
+        except (OSError, crypto.Error) as error:
+            raise DownloadFailed(f"{self._credential} cannot be used ({error or 'no certificate and key in it'})") from None
+        found: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+            hostname.decode("ascii"), self._roots, own, extraCertificateOptions={"extraCertChain": chain})
+        return found
 
 
 class _Body(Protocol):
@@ -127,12 +158,16 @@ def authorities_in(place: Path) -> list[Certificate]:
     """
     try:
         blocks = {block for file in _files(place) for block in file.read_bytes().split(_BEGIN)[1:]}
-        found = [Certificate.loadPEM(_BEGIN + block.partition(_END)[0] + _END) for block in blocks]
+        found = [_certificate(block) for block in blocks]
     except (OSError, crypto.Error) as error:
         raise DownloadFailed(f"{place} cannot be read ({error})") from None
     if not found:
         raise DownloadFailed(f"{place} has no certificate in PEM form")
     return found
+
+
+def _certificate(block: bytes) -> Certificate:
+    return Certificate.loadPEM(_BEGIN + block.partition(_END)[0] + _END)
 
 
 def _files(place: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,5 +29,14 @@ class QueuesConfig:
     authorities: Path | None = setting(
         'Authorities of the addresses\' https, a PEM file or a folder of them; "" is those of the system', None,
         on_disk=configchecks.file_or_directory)
+    credential: Path | None = setting(
+        'Certificate, key and chain in one PEM file, such as a proxy, for addresses that ask who wants to know; "" is none', None,
+        on_disk=configchecks.certificate)
     timeout_s: float = setting("How long one answer may take", 60.0, low=0.1, high=600)
     most_mb: int = setting("How long one answer may be", 64, low=1, high=1024)
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Those that are set, by what is taken from there; queues last, for they speak of the others."""
+        named = {"endpoints": self.endpoints_source, "links": self.links_source, "queues": self.source}
+        return {kind: address for kind, address in named.items() if address}

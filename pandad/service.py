@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
-import os
 import signal
 import socket
 import time
@@ -12,12 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -26,13 +22,14 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from pandad import log, metrics
+from pandad import log, metrics, operation, systemd
 from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
+from pandad.api.farewell import Farewell
 from pandad.api.files import Files
 from pandad.api.grants import Grants
-from pandad.api.health import Check, Health
+from pandad.api.health import Check, Health, asked
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
@@ -60,22 +57,29 @@ from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
 from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
+from pandad.console.hostkey import HostKeyError
+from pandad.console.room import Console
+from pandad.console.verb import Bench
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
+from pandad.daemons.queuesource import SourceUnusable
+from pandad.daemons.reload import Reload
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
-from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
-from pandad.download import DownloadFailed
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.rucio.trust import CredentialUnusable
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -104,12 +108,14 @@ from pandad.userinterface.standing import Sources
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
 GARBAGE_OBJECTS = 20_000  # that may wait for the collector: a few MB
+SOURCES = frozenset({"queues"})  # loops that read what somebody else keeps
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
 
 
 # A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
 BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig], IDDM]] = {
     "local": lambda reactor, config: LocalDDM(reactor, config.endpoints),
+    "rucio": lambda reactor, config: RucioDDM(Session(reactor, config.rucio, time.time)),
 }
 
 
@@ -143,8 +149,9 @@ def makeService(options: Options) -> MultiService:
     # would let every deadline pass at once.
     reactor.seconds = time.monotonic
     try:
-        pandad = Pandad(reactor, options.config)
-    except (TlsConfigError, AuthConfigError, FetchFailed, DownloadFailed, vault.KeyFileError) as error:
+        pandad = Pandad(reactor, options.config, lambda: load(options["config"]))
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, CredentialUnusable, vault.KeyFileError,
+            systemd.WrongSocket, HostKeyError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -163,9 +170,13 @@ class Pandad(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Config) -> None:
+    def __init__(self, reactor: Any, config: Config, again: Callable[[], Config] | None = None) -> None:
         super().__init__()
         self._reactor, self._config = reactor, config
+        self._stopping = False
+        server = config.server
+        wanted = systemd.Wanted("tls", server.tls_port), systemd.Wanted("http", server.http_port)
+        self._passed = systemd.passed(wanted, systemd.inherited())
         self._problem: str | None = "the database schema has not been looked at yet"
         self._ports: list[IListeningPort] = []
         self._before: Any = signal.SIG_DFL  # what SIGHUP did
@@ -181,29 +192,42 @@ class Pandad(MultiService):
         self._keys.setServiceParent(self)
         self._tokens.changed = self._follow_issuers
         self._follow_issuers()
+        self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
             GridFiles(tls.host_certificate, tls.host_key, tls.ca_directory, tls.vomsdir),
             accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
         self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
+        self._tls_loop = Loop(reactor, "tls reload", tls.reload_s, self._tls_watch.run_once)
+        self._issuers_loop = Loop(reactor, "issuers reload", tls.reload_s, self._tokens.run_once)
+        self.reload = Reload(reactor, {
+            "the configuration": operation.reload_settings(config, again or (lambda: config)),
+            "certificates": operation.reload_by(self._tls_loop, lambda: self._tls_watch.problem),
+            "token issuers": operation.reload_by(self._issuers_loop, lambda: self._tokens.problem),
+            "queues": operation.wake(self._loops, SOURCES)}, systemd.tell)
+        sources = self._sources()
+        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops)
+        self._queue_reasons = QueueWhy(self._store, sources.advisor)
+        bench = Bench(store=self._store, loops=self._loops, reasons=self._reasons, queues=self._queue_reasons,
+                      holder=self._leases.holder, complaints=self._complaints, reload=self.reload, seconds=reactor.seconds,
+                      python={"pandad": self} if config.console.python else None)
+        Console(reactor, bench, config.console).setServiceParent(self)
         limits = config.limits
         self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
-        self._sites = build_sites(self._handlers(), self._authenticators().identify, self.active_url, reactor, self._load)
+        self._sites = build_sites(self._handlers(sources), self._authenticators().identify, self.active_url, reactor, self._load)
 
-    def _handlers(self) -> Sequence[object]:
+    def _handlers(self, sources: Sources) -> Sequence[object]:
         dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
         heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
         accounts = Accounts(self._store, self._vault)
         job_secrets = JobSecrets(self._store, self._vault, self._config.secrets)
-        sources = self._sources()
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
-            Explain(Reasons(self._store, sources, self._config.shares, self._config.timeouts, self._config.loops),
-                    QueueWhy(self._store, sources.advisor), DryRun(self._store, sources)),
+            Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
             Statistics(Demand(self._store, self._reactor, self._config.shares)),
             Creds(secrets, lending),
             Account(accounts),
@@ -215,7 +239,7 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
-            Health(self._checks, metrics.text),
+            Health(self._checks, metrics.text, self._notes),
         )
         return *handlers, OpenApi(handlers)
 
@@ -246,7 +270,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
-            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
+            queues=self._queue_refresh.run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tally=Tally(store).run_once,
@@ -260,7 +284,7 @@ class Pandad(MultiService):
 
     def active_url(self) -> str:
         """Where active calls go."""
-        port = _number(self._ports[0]) if self._ports else self._config.server.tls_port
+        port = operation.number(self._ports[0]) if self._ports else self._config.server.tls_port
         return f"https://{socket.getfqdn()}:{port}"
 
     def startService(self) -> None:
@@ -268,47 +292,47 @@ class Pandad(MultiService):
         super().startService()
         self._listen()
         self._load.start()
-        self._read_again()
+        for loop in (self._tls_loop, self._issuers_loop):
+            loop.setServiceParent(self)
+        if isinstance(self._ddm, Refreshed):
+            Loop(self._reactor, "endpoints", self._ddm.period_s, self._ddm.run_once).setServiceParent(self)
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
-    def _read_again(self) -> None:
-        """Have files that may change read now and then, and on SIGHUP."""
-        bodies = {"tls reload": self._tls_watch.run_once, "issuers reload": self._tokens.run_once}
-        watches = [Loop(self._reactor, name, self._config.tls.reload_s, body) for name, body in bodies.items()]
-
-        def wake(number: int, frame: object) -> None:
-            for watch in watches:
-                self._reactor.callFromThread(watch.wake)
-
-        for watch in watches:
-            watch.setServiceParent(self)
-        self._before = signal.signal(signal.SIGHUP, wake)
+    def _hung_up(self) -> None:
+        Deferred.fromCoroutine(self.reload.run()).addErrback(lambda f: self.log.failure("the reload failed", failure=f))
 
     def stopService(self) -> Deferred[None]:
-        """Refuse new connections, let rounds and calls under way end, give the leases back, close the database."""
+        """Refuse new connections, let rounds and calls under way end, give the leases back, close the database; cut what does not
+        end in [server] stop_s."""
+        self._stopping = True
+        systemd.tell("STOPPING=1")
         self._load.stop()
+        self._queue_refresh.stop()
+        if isinstance(self._ddm, Refreshed):
+            self._ddm.give_up()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
-        return Deferred.fromCoroutine(self._close([d for d in (*closed, super().stopService()) if d is not None]))
+        farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self._door)
+        return Deferred.fromCoroutine(operation.end(
+            self._reactor, self._config.server.stop_s, [d for d in closed if d is not None], super().stopService(), farewell,
+            self._leases if self._problem is None else None, self._store))
 
-    async def _close(self, ending: Sequence[Deferred[Any]]) -> None:
-        await gatherResults(ending, consumeErrors=True)
-        if self._problem is None:
-            with suppress(Unavailable):  # then the leases run out by themselves
-                await self._leases.release()
-        await self._store.close()
 
     def _listen(self) -> None:
         server = self._config.server
         try:
-            self._ports = [listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door),
-                           listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door)]
+            self._ports = [
+                listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door,
+                       self._passed.get("tls")),
+                listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door,
+                       self._passed.get("http"))]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
-        tls_port, http_port = map(_number, self._ports)
+        tls_port, http_port = map(operation.number, self._ports)
         self.log.info("listening: TLS {tls}, plain {plain}", tls=tls_port, plain=http_port)
         if server.ports_file is not None:
-            _write_whole(server.ports_file, json.dumps({"tls_port": tls_port, "http_port": http_port}))
+            operation.write_ports(server.ports_file, tls_port, http_port)
 
     async def _open(self) -> None:
         """Bring the schema up to date, however long the database takes to appear; then start the loops."""
@@ -330,16 +354,28 @@ class Pandad(MultiService):
             self._store.start()
             for loop in self._loops:
                 loop.setServiceParent(self)
-            _tell_systemd("READY=1")
+            operation.show_life(self._reactor, self._loops, self)
+            systemd.tell("READY=1", "STATUS=works")
+
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
             self.log.error("not ready: {problem}", problem=problem)
+            systemd.tell(f"STATUS=not ready: {problem}")
         self._problem = problem
 
     def _checks(self) -> Sequence[Check]:
         loops = (loop.complaint for loop in self._loops)
-        return (lambda: self._problem, self._database_complaint, self._tls_watch.complaint, *loops)
+        own = "this process stops" if self._stopping else self._problem
+        return (lambda: own, self._database_complaint, self._tls_watch.complaint, *loops)
+
+    async def _complaints(self) -> Sequence[str]:
+        return [sentence for check in self._checks() if (sentence := await asked(check)) is not None]
+
+    def _notes(self) -> Sequence[str]:
+        """What an operator should know, and what is no reason to send requests elsewhere."""
+        note = self._ddm.complaint() if isinstance(self._ddm, Refreshed) else None
+        return () if note is None else (note,)
 
     async def _database_complaint(self) -> str | None:
         try:
@@ -354,24 +390,3 @@ class Pandad(MultiService):
 def _grants(config: IdentityConfig) -> Grants:
     roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
     return Grants(roles, config.groups, config.vos, directory=None)
-
-
-def _number(port: IListeningPort) -> int:
-    address = port.getHost()
-    assert isinstance(address, (IPv4Address, IPv6Address))
-    return address.port
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Who waits for this file finds all of it or nothing."""
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(text, "utf-8")
-    draft.replace(path)
-
-
-def _tell_systemd(message: str) -> None:
-    """Readiness for `Type=notify` units (sd_notify(3)); nothing where systemd did not ask."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            s.sendto(message.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)

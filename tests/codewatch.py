@@ -26,6 +26,9 @@ MAKERS = frozenset({
     _LIBRARY + "typing.py",  # annotations are texts until somebody asks for them
     _PACKAGES + "attr/_make.py",
     _PACKAGES + "werkzeug/routing/rules.py",  # the builders of our routes
+    _PACKAGES + "twisted/conch/insults/helper.py",  # the names of keys, and methods of terminals
+    _PACKAGES + "twisted/conch/insults/insults.py",
+    _PACKAGES + "twisted/conch/recvline.py",
     _PACKAGES + "_pytest/assertion/rewrite.py",  # tests are imported
     _PACKAGES + "_pytest/mark/expression.py",  # the words of -k and -m
     _PACKAGES + "hypothesis/internal/reflection.py",

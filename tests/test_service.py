@@ -22,6 +22,6 @@ def test_delays_are_measured_by_a_clock_that_nobody_sets(monkeypatch: pytest.Mon
     """A wall clock that is set back must not stop every loop, one that is set forward not end every deadline."""
     reactor: Any = MemoryReactorClock()
     monkeypatch.setattr("twisted.internet.reactor", reactor)
-    monkeypatch.setattr(service, "Pandad", lambda reactor, config: MultiService())
+    monkeypatch.setattr(service, "Pandad", lambda reactor, config, again: MultiService())
     service.makeService(OptionsStandIn())  # type: ignore[arg-type]
     assert reactor.seconds is time.monotonic

@@ -117,7 +117,7 @@ class PandaChannel(HTTPChannel):
 
     def _request(self, persistent: bool) -> PandaRequest:
         """A new request, under way from now on."""
-        self.persistent = persistent
+        self.persistent = persistent = persistent and not self.site.closing
         self._handlingRequest = True
         self.setRawMode()
         request: PandaRequest = self.requestFactory(self, 0)
@@ -157,6 +157,24 @@ class PandaChannel(HTTPChannel):
             self._fault = "its chunks are malformed (trailers are not taken)"
         return chosen
 
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """Whether another request may follow this one, which takes the long way."""
+        if self.site.closing:
+            request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+            return False
+        return bool(super().checkPersistence(request, version))
+
+    def last_call(self) -> None:
+        """No other request after the one under way, or else after the next one: this process stops."""
+        if self.requests and self._handlingRequest and not self.requests[0].startedWriting:
+            self.persistent = False
+            self.requests[0].responseHeaders.setRawHeaders(b"Connection", [b"close"])
+
+    @property
+    def is_amid_a_request(self) -> bool:
+        """Whether part of one has come, or all of it and its answer is not out."""
+        return bool(self.requests or self._buffer) and not self._is_ending()
+
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is longer than any may be."""
         self.refuse(431, b"Request Header Fields Too Large", f"a line of the head has more than {self.MAX_LENGTH} bytes")
@@ -187,9 +205,9 @@ class PandaChannel(HTTPChannel):
     def _swallow(self, data: bytes) -> None:
         self._swallowed_bytes += len(data)
         if self._swallowed_bytes > LINGER_BYTES:
-            self._hang_up()
+            self.hang_up()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         """Let the last words leave, but do not wait for ever for the other end to take them, or to say goodbye in TLS."""
         self.setTimeout(None)
         if self._abortingCall is None:
@@ -224,14 +242,20 @@ class PandaChannel(HTTPChannel):
         if self.requests and self._handlingRequest and not self._is_ending():
             self.setTimeout(self.timeOut)
         else:
-            self._hang_up()
+            self.hang_up()
 
 
 def is_answering(protocol: Any) -> bool:
     """Whether a call is under way on a connection with this protocol on top of TCP."""
+    channel = channel_of(protocol)
+    return channel is not None and bool(channel.requests) and bool(channel._handlingRequest)
+
+
+def channel_of(protocol: Any) -> PandaChannel | None:
+    """The channel on a connection with this protocol on top of TCP; None before the first word in TLS."""
     top = getattr(protocol, "wrappedProtocol", protocol)
     channel = getattr(top, "_channel", top)
-    return bool(getattr(channel, "requests", None)) and channel._handlingRequest
+    return channel if isinstance(channel, PandaChannel) else None
 
 
 def _headers(lines: bytes) -> Mapping[bytes, bytes] | None:

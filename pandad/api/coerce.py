@@ -16,19 +16,19 @@ import orjson  # four times faster than the standard library on a getJob body
 
 INT64 = range(-(2**63), 2**63)  # what a database column can hold
 EXACT_FLOAT = 2**53  # above, a float stands for several integers
-MAX_ITEMS = 10_000  # in one list of ids
-MAX_DEPTH = 64  # of JSON
+MAX_ITEMS = 10_000  # in one list, of any call
+MAX_DEPTH = 64  # of JSON, of any call
 
 
 class Unfit(ValueError):
     """The value cannot become what is wanted; str() says why."""
 
 
-def json_value(text: bytes | str) -> Any:
+def json_value(text: bytes | str, depth: int = MAX_DEPTH) -> Any:
     """Parse JSON. What the strict parser refuses gets a second chance: Python clients send NaN and lone surrogates, of
     which the fields that they stand in make what they can.
 
-    :raise Unfit: not JSON, or JSON that two parsers could read in two ways, or that is nested deeper than MAX_DEPTH.
+    :raise Unfit: not JSON, or JSON that two parsers could read in two ways, or that is nested deeper than `depth`.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if raw.startswith(MARKS):
@@ -36,12 +36,12 @@ def json_value(text: bytes | str) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        value = _lenient(raw)
+        value = _lenient(raw, depth)
     flat = type(value) is dict and _NESTING.isdisjoint(map(type, value.values()))  # as nearly all that pilots send
-    keys = len(value) if flat else _keys(value)
+    keys = len(value) if flat else _keys(value, depth)
     # Each key ends in one of these ways: as many colons as keys are left mean that no key is gone.
     if raw.count(b'":') != keys or b'" ' in raw or b"\n" in raw or b"\r" in raw or b"\t" in raw:
-        _refuse_repeated(raw, keys)
+        _refuse_repeated(raw, keys, depth)
     return value
 
 
@@ -50,25 +50,25 @@ MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"(?:[ \t\r\n]*+(:))?', re.DOTALL)
 
 
-def _lenient(raw: bytes) -> Any:
+def _lenient(raw: bytes, depth: int) -> Any:
     try:
         return json.loads(raw.decode("utf-8", "surrogatepass"))
     except RecursionError:
-        raise Unfit(f"is nested deeper than {MAX_DEPTH} levels") from None
+        raise Unfit(f"is nested deeper than {depth} levels") from None
     except ValueError as problem:  # bad JSON, bad UTF-8, numbers with thousands of digits
         raise Unfit(f"is not JSON ({problem})") from None
 
 
-def _keys(value: Any) -> int:
+def _keys(value: Any, depth: int) -> int:
     """How many keys there are, on all levels.
 
     :raise Unfit: there are too many levels.
     """
-    count, depth, level = 0, 0, [value]
+    count, reached, level = 0, 0, [value]
     while level:
-        depth += 1
-        if depth > MAX_DEPTH + 1:
-            raise Unfit(f"is nested deeper than {MAX_DEPTH} levels")
+        reached += 1
+        if reached > depth + 1:
+            raise Unfit(f"is nested deeper than {depth} levels")
         below: list[Any] = []
         for each in level:
             if type(each) is dict:
@@ -80,14 +80,14 @@ def _keys(value: Any) -> int:
     return count
 
 
-def _refuse_repeated(raw: bytes, keys: int) -> None:
+def _refuse_repeated(raw: bytes, keys: int, depth: int) -> None:
     """Parsers differ on which of two equal keys counts. Only a text that may have some comes here: finding out takes longer."""
     if _STRING.findall(raw).count(b":") == keys:
         return
     try:
         json.loads(raw.decode("utf-8", "surrogatepass"), object_pairs_hook=_unrepeated)
     except RecursionError:
-        raise Unfit(f"is nested deeper than {MAX_DEPTH} levels") from None
+        raise Unfit(f"is nested deeper than {depth} levels") from None
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -205,19 +205,19 @@ def _from_seconds(seconds: float) -> datetime:
         raise Unfit(f"{seconds} s since 1970 is not a time") from None
 
 
-def listed(value: object) -> list[Any]:
-    """A list, from a JSON list, repeated keys, a comma list, JSON text of a list, or one lone value."""
+def listed(value: object, most: int = MAX_ITEMS) -> list[Any]:
+    """A list of at most so many items, from a JSON list, repeated keys, a comma list, JSON text of a list, or one lone value."""
     if isinstance(value, str):
         value = json_value(value) if value.lstrip().startswith("[") else value.split(",")
     items = value if isinstance(value, list) else [value]
-    if len(items) > MAX_ITEMS:
-        raise Unfit(f"{len(items)} items are too many; send at most {MAX_ITEMS} in one call")
+    if len(items) > most:
+        raise Unfit(f"{len(items)} items are too many; send at most {most} in one call")
     return items
 
 
-def list_of(item: Callable[[object], Any]) -> Callable[[object], list[Any]]:
+def list_of(item: Callable[[object], Any], most: int = MAX_ITEMS) -> Callable[[object], list[Any]]:
     """A converter of lists from a converter of items."""
-    return lambda value: [item(each) for each in listed(value)]
+    return lambda value: [item(each) for each in listed(value, most)]
 
 
 def table(value: object) -> dict[str, Any]:

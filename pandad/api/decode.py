@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus
 from twisted.logger import Logger
 
 from pandad.api import coerce
-from pandad.api.coerce import Unfit
+from pandad.api.coerce import MAX_DEPTH, MAX_ITEMS, Unfit
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import JOB_ATTRIBUTES
 
@@ -34,12 +34,12 @@ INFLATED_BYTES = 1 << 20  # at a time, before it is looked at
 MAX_FORM_FIELDS = 1_000
 
 
-def parameters(body: bytes, query: Mapping[bytes, list[bytes]], limit_bytes: int) -> dict[str, Any]:
+def parameters(body: bytes, query: Mapping[bytes, list[bytes]], limit_bytes: int, depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The parameters of a call, merged: what the body says wins over the query. Repeated keys become a list.
 
     The body is sniffed and its headers are not asked: pilots gzip without saying so, and clients post forms without a type.
 
-    :param limit_bytes: the most a body may be once it is inflated.
+    :param limit_bytes: the most a body may be once it is inflated. :param depth: the most levels of its JSON.
     :raise BadRequest: the body is neither JSON nor a form, or not the gzip it claims to be.
     """
     merged = _pairs((k.decode("utf-8", "replace"), v.decode("utf-8", "replace")) for k, vs in query.items() for v in vs)
@@ -48,7 +48,7 @@ def parameters(body: bytes, query: Mapping[bytes, list[bytes]], limit_bytes: int
     if body.startswith(coerce.MARKS):
         raise BadRequest("body", "begins with a byte order mark; send UTF-8 without one")
     if body.lstrip()[:1] in (b"{", b"["):
-        merged.update(_json_object(body))
+        merged.update(_json_object(body, depth))
     elif body:
         merged.update(_form(body))
     return merged
@@ -80,9 +80,9 @@ def _check_inflated(length: int, read: int, limit_bytes: int) -> None:
         raise BadRequest("body", f"inflates to more than {MAX_GZIP_RATIO} times its size")
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes, depth: int) -> dict[str, Any]:
     try:
-        value = coerce.json_value(body)
+        value = coerce.json_value(body, depth)
     except Unfit as problem:
         raise BadRequest("body", str(problem)) from None
     if not isinstance(value, dict):
@@ -135,13 +135,13 @@ class Decoder(Generic[T]):
     """Makes one kind of request dataclass from parameters. Built once per kind, from its type hints.
 
     ``forgiving``: an optional value that makes no sense is dropped with a log line, and free text is cleaned rather than
-    refused. For what pilots report: a heartbeat must not be lost for a bad clock.
+    refused. For what pilots report: a heartbeat must not be lost for a bad clock. ``items``: the most in each of its lists.
     """
 
-    def __init__(self, takes: Callable[..., T], *, forgiving: bool = False, legacy: bool = False) -> None:
+    def __init__(self, takes: Callable[..., T], *, forgiving: bool = False, legacy: bool = False, items: int = MAX_ITEMS) -> None:
         self._legacy = legacy
         hints = get_type_hints(takes)
-        slots = [_slot(f, hints[f.name], forgiving) for f in fields(takes)]  # type: ignore[arg-type]  # a dataclass
+        slots = [_slot(f, hints[f.name], forgiving, items) for f in fields(takes)]  # type: ignore[arg-type]  # a dataclass
         self._slots = {alias: slot for slot in slots for alias in (slot.name, camel_case(slot.name), slot.shown[1])}
         self._required = [slot for slot in slots if slot.required]
         self._make = _maker(takes)
@@ -191,9 +191,9 @@ def _maker(takes: Callable[..., T]) -> Callable[[dict[str, Any]], T]:
 
 
 @cache
-def decoder_for(takes: Callable[..., T], forgiving: bool = False, legacy: bool = False) -> Decoder[T]:
+def decoder_for(takes: Callable[..., T], forgiving: bool = False, legacy: bool = False, items: int = MAX_ITEMS) -> Decoder[T]:
     """The one decoder of that kind."""
-    return Decoder(takes, forgiving=forgiving, legacy=legacy)
+    return Decoder(takes, forgiving=forgiving, legacy=legacy, items=items)
 
 
 def camel_case(name: str) -> str:
@@ -210,7 +210,7 @@ _FORGIVING: Mapping[Any, Convert] = {int: coerce.truncated, str: coerce.cleaned_
 _LIMITS = {a.name: a.limit for a in JOB_ATTRIBUTES}
 
 
-def _slot(field: Field[Any], hint: Any, forgiving: bool) -> _Slot:
+def _slot(field: Field[Any], hint: Any, forgiving: bool, items: int) -> _Slot:
     kinds = [k for k in get_args(hint) if k is not NoneType] if NoneType in get_args(hint) else [hint]
     assert len(kinds) == 1, f"{field.name}: {hint} is not one kind"
     kind, required = kinds[0], field.default is MISSING and field.default_factory is MISSING
@@ -218,7 +218,7 @@ def _slot(field: Field[Any], hint: Any, forgiving: bool) -> _Slot:
     return _Slot(
         name=field.name,
         shown=(field.name, field.metadata.get("legacy", camel_case(field.name))),
-        convert=_converter(kind, lenient),
+        convert=_converter(kind, lenient, items),
         many=get_origin(kind) is list,
         required=required,
         droppable=lenient,
@@ -226,8 +226,8 @@ def _slot(field: Field[Any], hint: Any, forgiving: bool) -> _Slot:
     )
 
 
-def _converter(kind: Any, lenient: bool) -> Convert:
+def _converter(kind: Any, lenient: bool, items: int) -> Convert:
     if get_origin(kind) is list:
-        return coerce.list_of(_converter(get_args(kind)[0], lenient))
+        return coerce.list_of(_converter(get_args(kind)[0], lenient, items), items)
     plain = get_origin(kind) or kind
     return _FORGIVING.get(plain, _CONVERTERS[plain]) if lenient else _CONVERTERS[plain]

@@ -4,7 +4,7 @@ waited longest without a call under way: so nobody can keep others out by holdin
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,9 @@ class Door:
 
     def __len__(self) -> int:
         return len(self._inside)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._inside)
 
     def admits(self, address: str) -> bool:
         """Whether one more may come in from there; another one may have to leave for it."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
+from pandad import tracing
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
@@ -33,10 +34,11 @@ class Endpoint:
     ) -> None:
         self.route = route
         self._handler, self._identify, self._active_url, self._load = handler, identify, active_url, load
+        self._answer_s = load.deadline_s(route.answer_s)
         self._urgency = route.fixed_urgency
         self._urgency_of = route.urgency if callable(route.urgency) else None
         self._encode = route.encode or route.dialect.encode
-        self._decode = decoder_for(route.takes, route.forgiving, route.legacy) if route.takes else None
+        self._decode = decoder_for(route.takes, route.forgiving, route.legacy, route.items) if route.takes else None
         self._methods = {method.encode() for method in (*route.methods, *(["HEAD"] if "GET" in route.methods else []))}
 
     def serve(self, request: Any, **variables: str) -> int:
@@ -53,7 +55,8 @@ class Endpoint:
         def refuse(error: PandadError) -> None:
             send(request, self.route.dialect.refuse(error, wants_json))
 
-        self._load.begin(request, refuse)
+        tracing.current.set(request)
+        self._load.begin(request, refuse, self._answer_s)
         await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
         self._load.end(request)
 
@@ -66,14 +69,16 @@ class Endpoint:
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
         caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        request.caller = caller
         if self._urgency is not None and self._urgency is not Urgency.ALWAYS:
             self._load.check_rate(caller, "" if caller.identity else request.getClientAddress().host)
         route.access.check(caller)
         asked: tuple[Any, ...] = ()
         if self._decode is not None:
-            given = parameters(body, request.args, route.body_limit_bytes)
+            given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)
             asked = (self._decode(given),)
+            request.asked = asked[0]
             if self._load.level and self._urgency_of is not None:
                 self._load.admit(self._urgency_of(asked[0]))
         if route.tells_gone:
@@ -120,6 +125,7 @@ def send(request: Any, reply: Reply | FileReply) -> None:
         for name, plain in _WISHES.items():
             if not plain.fullmatch(request.getHeader(name) or b""):
                 request.forget(name)
+        request.setHeader(b"x-request-id", request.request_id.encode())
         request.render(_StoredFile(str(reply.path)))
     else:
         request.reply(reply)

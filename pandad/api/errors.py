@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import randint
 from typing import TypeVar
-from uuid import uuid4
 
 from twisted.logger import Logger
 
+from pandad import tracing
 from pandad.api.encode import JSON, TEXT, Envelope, Reply, json_bytes, legacy
 from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, Unavailable
 from pandad.spec.token import BadToken
@@ -72,7 +72,8 @@ class Incident(PandadError):
     """Something that must not happen happened. The log has the traceback under this id; the caller learns no more."""
 
     def __init__(self) -> None:
-        self.id = uuid4().hex[:12]
+        call = tracing.current.get()
+        self.id = tracing.new_id() if call is None else call.request_id
         super().__init__(f"internal error; tell the administrators its id: {self.id}")
 
 

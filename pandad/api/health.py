@@ -26,10 +26,12 @@ class Health:
 
     :param checks: each gives None if all is well, else a sentence for the operator.
     :param metrics: the numbers in Prometheus' text format.
+    :param notes: what else the operator should know: sentences that do not make it not ready.
     """
 
-    def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str]) -> None:
-        self._checks, self._metrics = checks, metrics
+    def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str],
+                 notes: Callable[[], Sequence[str]] = tuple) -> None:
+        self._checks, self._notes, self._metrics = checks, notes, metrics
 
     @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def healthz(self, caller: Caller) -> str:
@@ -42,10 +44,10 @@ class Health:
 
         :raise NotReady: not now.
         """
-        sentences = [sentence for check in self._checks() if (sentence := await _asked(check))]
+        sentences = [sentence for check in self._checks() if (sentence := await asked(check))]
         if sentences:
             raise NotReady(sentences)
-        return "ok\n"
+        return "".join(f"{line}\n" for line in ("ok", *self._notes()))
 
     @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def metrics(self, caller: Caller) -> str:
@@ -53,6 +55,7 @@ class Health:
         return self._metrics()
 
 
-async def _asked(check: Check) -> str | None:
+async def asked(check: Check) -> str | None:
+    """What it says."""
     answer = check()
     return await answer if isawaitable(answer) else answer

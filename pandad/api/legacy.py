@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pandad.api import encode
 from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
+from pandad.api.coerce import MAX_DEPTH
 from pandad.api.load import Urgency
-from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, Route
+from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, WATCHED_S, Route
 from pandad.api.v1.pilot import NO_JOBS, definitions, urgency_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
 from pandad.spec.caller import Caller
@@ -50,13 +51,14 @@ class Legacy:
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
     @Route("/server/panda/updateJob", POST, LEGACY, access=REPORT, takes=JobUpdate, forgiving=True,
-           body_limit_bytes=16 * MIB, urgency=urgency_of)
+           body_limit_bytes=16 * MIB, json_depth=MAX_DEPTH, urgency=urgency_of)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
         command = await self._heartbeat.update(caller, update)
         return {**OK, "command": command, **await self._secrets.of_update(command)}
 
-    @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, passive=True, takes=Ids, encode=encode.as_form)
+    @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, passive=True, takes=Ids, encode=encode.as_form,
+           answer_s=WATCHED_S)
     async def getStatus(self, caller: Caller, asked: Ids) -> Answer:
         """States and attempts, joined by a plus."""
         states = await self._dispatcher.statuses(asked.ids)

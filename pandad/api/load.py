@@ -50,7 +50,8 @@ class Load:
         self._clock, self._limits = clock, limits
         self.level = 0.0
         self.lag_s = 0.0
-        self.waiting: dict[Any, tuple[float, Callable[[PandadError], object]]] = {}  # by request, the oldest first
+        self.waiting: dict[Any, tuple[float, Callable[[PandadError], object], float]] = {}  # by request, the oldest first
+        self._soonest_s = limits.answer_s
         self._was_late = False
         self._call: IDelayedCall | None = None
         self._rates = Rates(clock, limits)
@@ -68,12 +69,18 @@ class Load:
         if self._call is not None and self._call.active():
             self._call.cancel()
 
-    def begin(self, request: Any, refuse: Callable[[PandadError], object]) -> None:
+    def deadline_s(self, wished_s: float) -> float:
+        """For a kind of call: within what time it is answered. To be asked for each before the first of it begins."""
+        deadline_s = min(wished_s, self._limits.answer_s)
+        self._soonest_s = min(self._soonest_s, deadline_s)
+        return deadline_s
+
+    def begin(self, request: Any, refuse: Callable[[PandadError], object], deadline_s: float) -> None:
         """A call is under way.
 
         :param refuse: answers it, if that is not done in time.
         """
-        self.waiting[request] = self._clock.seconds(), refuse
+        self.waiting[request] = self._clock.seconds(), refuse, deadline_s
 
     def end(self, request: Any) -> None:
         """It is answered, or nobody waits for it."""
@@ -109,14 +116,14 @@ class Load:
         self._look_again()
 
     def _answer_late(self) -> None:
-        before_s = self._clock.seconds() - self._limits.answer_s
-        while self.waiting:
-            request, (since_s, refuse) = next(iter(self.waiting.items()))
-            if since_s > before_s:
-                break
-            del self.waiting[request]
-            metrics.count("calls.answered_late")
-            refuse(AnswerLate(self._limits.answer_s))
+        if self.oldest_s < self._soonest_s:
+            return
+        now_s = self._clock.seconds()
+        for request, (since_s, refuse, deadline_s) in list(self.waiting.items()):
+            if now_s - since_s >= deadline_s:
+                del self.waiting[request]
+                metrics.count("calls.answered_late")
+                refuse(AnswerLate(deadline_s))
 
 
 class Rates:

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pandad import __version__
 from pandad.api import encode
 from pandad.api.access import PUBLIC
-from pandad.api.coerce import INT64, MAX_ITEMS
+from pandad.api.coerce import INT64
 from pandad.api.decode import camel_case
 from pandad.api.route import GET, PLAIN, V1, V1_ACQUIRE, Route, declared
 from pandad.spec.caller import Caller
@@ -80,7 +80,7 @@ def _properties(route: Route, variables: Sequence[str]) -> dict[str, tuple[Schem
     if route.takes is None:
         return {}
     hints = get_type_hints(route.takes)
-    return {_name(route, f): (_schema(hints[f.name]), f.default is MISSING and f.default_factory is MISSING)
+    return {_name(route, f): (_schema(hints[f.name], route.items), f.default is MISSING and f.default_factory is MISSING)
             for f in fields(route.takes) if f.name not in variables}
 
 
@@ -89,10 +89,10 @@ def _name(route: Route, field: Field[Any]) -> str:
     return name
 
 
-def _schema(hint: Any) -> Schema:
+def _schema(hint: Any, items: int) -> Schema:
     kinds = [kind for kind in get_args(hint) if kind is not NoneType] if NoneType in get_args(hint) else [hint]
     if get_origin(kinds[0]) is list:
-        return {"type": "array", "items": _schema(get_args(kinds[0])[0]), "maxItems": MAX_ITEMS}
+        return {"type": "array", "items": _schema(get_args(kinds[0])[0], items), "maxItems": items}
     return dict(_KINDS[get_origin(kinds[0]) or kinds[0]])
 
 

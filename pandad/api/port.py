@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet import tcp
@@ -128,15 +129,18 @@ class LeanTlsFactory(TLSMemoryBIOFactory):
 
 def listen(
     reactor: Any, port: int, factory: IProtocolFactory, interface: str, tls: IOpenSSLServerConnectionCreator | None = None,
-    door: Door | None = None,
+    door: Door | None = None, ready: socket.socket | None = None,
 ) -> PromptPort:
     """As IReactorTCP.listenTCP, with TLS if `tls` is given.
 
     :param door: lets connections in; one door may be that of several ports.
+    :param ready: listens already, for whoever started this process: `port` and `interface` are then its, and who comes when this
+        process is gone waits there for the next one.
     :raise CannotListenError: somebody else has the port.
     """
     door = Door() if door is None else door
     below = factory if tls is None else LeanTlsFactory(tls, False, factory, reactor)
-    listening = PromptPort(port, Doorway(door, below), interface, reactor, door)
+    listening = PromptPort(port, Doorway(door, below), interface if ready is None else ready.getsockname()[0], reactor, door)
+    listening._preexistingSocket = ready
     listening.startListening()
     return listening

@@ -8,10 +8,10 @@ from typing import Any, AnyStr
 
 from twisted.web.http import NO_BODY_CODES, parse_qs
 from twisted.web.http_headers import Headers
-from twisted.web.server import Request
 
 from pandad.api.encode import Reply
 from pandad.api.errors import TooLarge
+from pandad.api.traced import TracedRequest
 
 _AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
@@ -22,7 +22,7 @@ def local_target(target: bytes) -> bytes:
     return local if local.startswith((b"/", b"*")) else b"/" + local
 
 
-class PandaRequest(Request):
+class PandaRequest(TracedRequest):
     """A request that is refused before its body is read if that is too large, and that may be meant for a proxy.
 
     It comes by one of two ways: piece by piece from Twisted's parser, or whole by `arrived`.
@@ -153,7 +153,8 @@ class PandaRequest(Request):
         """Write all of it, in one piece, so that it leaves in one packet."""
         self.setResponseCode(reply.status)
         lines = [b"%b %d %b" % (self.clientproto, reply.status, self.code_message), *self.channel.site.lines(),
-                 b"Content-Type: " + reply.content_type, b"Content-Length: %d" % len(reply.body)]
+                 b"Content-Type: " + reply.content_type, b"Content-Length: %d" % len(reply.body),
+                 b"X-Request-Id: " + self.request_id.encode()]
         lines += [b"%b: %b" % header for header in reply.headers]
         if not self.channel.persistent:
             lines.append(b"Connection: close")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from math import inf
 from typing import Any, TypeVar
 
 from pandad.api import encode
 from pandad.api.access import Access
+from pandad.api.coerce import MAX_ITEMS
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import RESPONSES, refuse_credential, refuse_legacy, refuse_v1
 from pandad.api.load import Urgency
@@ -17,6 +19,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Encoder = Callable[[Any, bool], Reply | FileReply]
 
 KIB, MIB = 1 << 10, 1 << 20
+SHALLOW = 16  # levels of JSON, where nothing free-form comes
+WATCHED_S = 20.0  # who watches asks again soon, and must not pile up
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Route:
     ``passive``: a read, also served on the port without TLS.
     ``forgiving``: see decode.Decoder.
     ``encode``: where the reply is not what the dialect has by default.
-    ``body_limit_bytes``: of the body, also after it was inflated.
+    ``body_limit_bytes``: of the body, also after it was inflated. ``json_depth``: of its JSON. ``items``: of each list.
+    ``answer_s``: by when it is answered at the latest, where that is sooner than [limits] answer_s: for those who will not wait.
     ``urgency``: who goes first under overload; None is by the method: USER for what is posted, LIST for the rest. A function of
     the decoded request where it depends on that, for reports of jobs: nobody is counted to send too many of those.
     """
@@ -72,6 +77,9 @@ class Route:
     passive: bool = False
     encode: Encoder | None = None
     body_limit_bytes: int = 64 * KIB
+    json_depth: int = SHALLOW
+    items: int = MAX_ITEMS
+    answer_s: float = inf
     urgency: Urgency | Callable[[Any], Urgency] | None = None
 
     def __post_init__(self) -> None:

@@ -95,6 +95,8 @@ class PandaSite(Site):
 
     protocol = PandaChannel  # type: ignore[assignment]  # which Twisted wraps for HTTP/2
     requestFactory = PandaRequest
+    closing = False
+    """This process stops: no connection outlives its next answer."""
 
     def __init__(self, endpoints: Sequence[Endpoint], clock: IReactorTime, arriving: Arriving) -> None:
         super().__init__(

@@ -34,14 +34,15 @@ def pinned(job: JobSpec, queue: Queue) -> No | None:
 
 @criterion("status", "status of the queue", "online")
 def status(job: JobSpec, queue: Queue) -> No | None:
-    """online takes all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
-    if queue.status is QueueStatus.ONLINE:
+    """online and standby take all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
+    if queue.status in (QueueStatus.ONLINE, QueueStatus.STANDBY):
         return None
     if queue.status is QueueStatus.TEST and job.prodSourceLabel in TEST_LABELS:
         return None
     if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
         return None
-    return No("status", queue.status.value, "online", f"the queue is {queue.status}")
+    why = f" ({queue.status_reason})" if queue.status_reason else ""
+    return No("status", queue.status.value, "online", f"the queue is {queue.status}{why}")
 
 
 @criterion("type", "type of the queue", "type of the job")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pandad.cli import reasons
+from pandad import reasons
 from pandad.cli.client import Client, ClientError, Unreachable, connect, submission
 from pandad.cli.description import jobs_of
 from pandad.cli.output import add_json, cell, facts, show, table

@@ -37,6 +37,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "access": ("pandad.cli.access", "list all calls and who may make them"),
     "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
+    "console": ("pandad.cli.console", "talk to a running daemon on this host: look, drain, run a loop, change the log level"),
     "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),
 }
 

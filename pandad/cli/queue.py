@@ -10,20 +10,23 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pandad.cli import queueimport, reasons
+from pandad import reasons
+from pandad.cli import queueimport
 from pandad.cli.client import connect
 from pandad.cli.output import add_json, facts, show, table
-from pandad.cli.store import add_config, as_operator, on_store, operator
+from pandad.cli.store import add_config, as_operator, on_store
 from pandad.cli.user import moment
+from pandad.config import load
 from pandad.settings import nearest
 from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
-from pandad.taskbuffer import audit, sites
+from pandad.taskbuffer import sites
 from pandad.taskbuffer.facts import counts
 from pandad.taskbuffer.sites import Standing
 from pandad.taskbuffer.store import Transaction
 from pandad.tomlsource import Problem, Source, SourceError, Where, read
+from pandad.userinterface import queuekeeping
 
 OF_SOURCE = "source"  # in place of a status: what its source says
 
@@ -66,12 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> int:
     queues = queues_of(read(args.file))
 
-    async def put(txn: Transaction) -> None:
-        for queue in queues:
-            await sites.put(txn, queue, operator())
-            await audit.note(txn, as_operator()("put queue", queue.name))
-
-    on_store(args.config, lambda store: store.transact("queue_add", put))
+    on_store(args.config, lambda store: store.transact("queue_add", queuekeeping.put, queues, as_operator()))
     rows = [short_row(queue) for queue in queues]
     show(args, rows, table(tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "there are no queues")
     return 0
@@ -106,24 +104,15 @@ def _show(args: argparse.Namespace) -> int:
 def _set(args: argparse.Namespace) -> int:
     wanted = change_of(args.changes)
 
-    async def change(txn: Transaction) -> Queue:
-        word = wanted.status or "what its source says"
-        await audit.note(txn, as_operator()("set queue", f"{args.name} to {word}", wanted.reason))
-        if wanted.status is None:
-            return await sites.lift(txn, args.name)
-        return await sites.set_status(txn, args.name, wanted.status, wanted.reason, operator(), wanted.until)
-
-    queue = on_store(args.config, lambda store: store.transact("queue_set", change))
+    queue = on_store(args.config, lambda store: store.transact(
+        "queue_set", queuekeeping.set_status, args.name, wanted.status, wanted.reason, wanted.until, as_operator()))
     show(args, [short_row(queue)], f"{queue.name} is {queue.status}")
     return 0
 
 
 def _rm(args: argparse.Namespace) -> int:
-    async def remove(txn: Transaction) -> None:
-        await audit.note(txn, as_operator()("remove queue", args.name))
-        await sites.remove(txn, args.name)
-
-    on_store(args.config, lambda store: store.transact("queue_rm", remove))
+    followed = load(args.config, on_this_host=False).queues.source
+    on_store(args.config, lambda store: store.transact("queue_rm", queuekeeping.remove, args.name, as_operator(), followed))
     show(args, {"removed": args.name}, f"{args.name} is removed")
     return 0
 
@@ -218,7 +207,7 @@ def row_of(found: Standing, jobs: int | None) -> dict[str, Any]:
     return {
         **short_row(found.queue),
         "source_status": found.told.value,
-        "reason": found.why or None,
+        "reason": found.queue.status_reason or None,
         "set_by": word and word.set_by,
         "set_at": word and word.set_at,
         "until": word and word.until,

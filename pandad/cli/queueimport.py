@@ -10,16 +10,14 @@ from typing import Any
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, as_operator, on_store, on_store_and_net, operator
 from pandad.config import Config, load
-from pandad.daemons.queuerefresh import addresses
-from pandad.daemons.queuesource import QueueSource, SourceUnusable
-from pandad.download import DownloadFailed
 from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, Links
 from pandad.spec.errors import BadRequest
-from pandad.taskbuffer import audit, sources
-from pandad.taskbuffer.imports import BadDump, Manner, take
+from pandad.taskbuffer import sources
+from pandad.taskbuffer.imports import BadDump, Manner
 from pandad.taskbuffer.sources import ENDPOINTS, LINKS, QUEUES, Mark, SourceState
-from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.store import Store
+from pandad.userinterface import queuekeeping
 
 PLACE = "file or https address; without it what [queues] of the configuration names"
 
@@ -55,7 +53,7 @@ def _import(args: argparse.Namespace) -> int:
 
     async def work(store: Store, reactor: Any) -> tuple[Any, Difference]:
         dump = await _read(reactor, config, args.kind, address)
-        return dump, await store.transact("queue_import", _take, args.kind, dump, manner)
+        return dump, await store.transact("queue_import", queuekeeping.take_in, args.kind, dump, manner, as_operator())
 
     try:
         dump, found = on_store_and_net(config.database, work)
@@ -67,21 +65,13 @@ def _import(args: argparse.Namespace) -> int:
 
 
 async def _read(reactor: Any, config: Config, kind: str, address: str) -> Dump[Any] | Links:
-    try:
-        source = QueueSource(reactor, config.queues)
-    except DownloadFailed as error:
-        raise SourceUnusable(f"[queues] authorities: {error}") from None
+    from pandad.daemons.queuesource import QueueSource  # an HTTP client, which the other commands would wait for
+
+    source = QueueSource(reactor, config.queues)
     content = (await source.fetch(address, Mark())).content
     assert content is not None  # no mark, so all of it
     dump: Dump[Any] | Links = await source.read(kind, content, address)
     return dump
-
-
-async def _take(txn: Transaction, kind: str, dump: Any, manner: Manner) -> Difference:
-    found = await take(txn, kind, dump, manner)
-    if not manner.dry:
-        await audit.note(txn, as_operator()(f"import {kind}", manner.source, found.summary))
-    return found
 
 
 def place_of(place: str | None, kind: str, config: Config) -> str:
@@ -91,7 +81,7 @@ def place_of(place: str | None, kind: str, config: Config) -> str:
     """
     if place:
         return place if "://" in place else str(Path(place).absolute())
-    found = dict(addresses(config.queues)).get(kind)
+    found = config.queues.addresses.get(kind)
     if found is None:
         key = "source" if kind == QUEUES else f"{kind}_source"
         raise BadRequest("FILE|URL", f"is missing, and [queues] {key} is not set; name a file or an https address")
@@ -111,7 +101,7 @@ def _sources(args: argparse.Namespace) -> int:
 
     found = on_store(args.config, lambda store: store.read("source_ls", sources.find_all))
     states = {state.kind: state for state in found}
-    rows = [_row(kind, address, states.get(kind)) for kind, address in addresses(config.queues)]
+    rows = [_row(kind, address, states.get(kind)) for kind, address in config.queues.addresses.items()]
     header = ("kind", "source", "tried", "last_good", "problem")
     show(args, rows, table(header, [tuple(row.values()) for row in rows]) if rows else "[queues] names no source")
     return 0

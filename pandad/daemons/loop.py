@@ -39,6 +39,8 @@ class Loop(Service):
         self.last_error: str | None = None
         self._clock, self._body = clock, body
         self._good_at = clock.seconds()
+        self._busy_since: float | None = None  # a round is under way
+        self._asked: list[Deferred[str | None]] = []
         self._pause: Deferred[None] | None = None
         self._woken = False
         self._out = False  # the last round met an outage
@@ -62,6 +64,29 @@ class Loop(Service):
         if self._pause is not None and not (known and self.running):
             self._pause.cancel()
 
+    def run_now(self) -> Deferred[str | None]:
+        """Have a whole round run that begins from now on; fires when it is over: None, or why it failed. (The result may be
+        cancelled; the round goes on.)"""
+        ended: Deferred[str | None] = Deferred()
+        self._asked.append(ended)
+        self.wake()
+        return ended
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the round under way has run; 0 if none is."""
+        return 0.0 if self._busy_since is None else self._clock.seconds() - self._busy_since
+
+    @property
+    def idle_s(self) -> float:
+        """How long ago the last good round ended."""
+        return self._clock.seconds() - self._good_at
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it should run and never will again: a mistake in this class."""
+        return bool(self.running) and self._ended is not None and self._ended.called
+
     def complaint(self) -> str | None:
         """What is wrong with this loop, None if nothing."""
         idle_s = self._clock.seconds() - self._good_at
@@ -72,7 +97,12 @@ class Loop(Service):
     async def _run(self) -> None:
         while self.running:
             self._woken = False
+            asked, self._asked, self._busy_since = self._asked, [], self._clock.seconds()
             more = await self._round()
+            self._busy_since = None
+            for ended in asked:
+                if not ended.called:
+                    ended.callback(self.last_error)
             if self.running and not more:
                 await self._sleep(WAKE_GAP_S if self._woken and not self.failures and not self._out else self._delay_s())
 

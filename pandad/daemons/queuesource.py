@@ -35,12 +35,16 @@ class SourceUnusable(PandadError):
 class QueueSource:
     """Reads sources.
 
-    :raise DownloadFailed: the authorities of the configuration cannot be used.
+    :raise SourceUnusable: the authorities of the configuration cannot be used.
     """
 
     def __init__(self, reactor: Any, config: QueuesConfig) -> None:
         self._reactor, self._most_bytes = reactor, config.most_mb * MB
-        self._downloader = Downloader(reactor, config.timeout_s, config.authorities, self._most_bytes)
+        try:
+            self._downloader = Downloader(
+                reactor, config.timeout_s, config.authorities, self._most_bytes, config.credential)
+        except DownloadFailed as error:
+            raise SourceUnusable(f"[queues] authorities: {error}") from None
 
     async def fetch(self, address: str, mark: Mark) -> Answer:
         """The content of an address or a file.

@@ -103,15 +103,22 @@ class DaemonProcess:
     def _spawn(self) -> None:
         self.starts += 1
         child = self._child = Child()
-        command = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "pandad", "--config", str(self._config)]
+        command = self._command()
         launch = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGTERM)), "-", "-"]
         log_fd = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             self._reactor.spawnProcess(child, sys.executable, [*launch, str(self._config.parent), *command],
-                                       env=self._environment, childFDs={0: "w", 1: log_fd, 2: log_fd})
+                                       env=self._environment, childFDs={0: "w", 1: log_fd, 2: log_fd, **self._descriptors()})
         finally:
             os.close(log_fd)
         child.ended().addCallback(lambda ending: self._ended(child, ending))
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "pandad", "--config", str(self._config)]
+
+    def _descriptors(self) -> dict[int, int]:
+        """What it inherits beside the usual three: its number there, and here."""
+        return {}
 
     def _ended(self, child: Child, ending: str) -> None:
         if self._wanted and child is self._child:

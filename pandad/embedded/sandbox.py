@@ -160,7 +160,8 @@ class Sandbox:
         users = {name: f'"{dn}"' for name, dn in SANDBOX_USERS.items()}
         draft = CONFIG.format(
             interface=INTERFACE, tls_port=tls_port, http_port=http_port, dsn=_toml(self.postgres.dsn), directory=self.directory,
-            pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO, endpoint=ENDPOINT)
+            console=_short(self.directory / "console"), pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO,
+            endpoint=ENDPOINT)
         self.config_file.write_text(draft, "utf-8")
 
     async def _prepare_database(self) -> None:
@@ -198,6 +199,9 @@ auth_config_directory = "{directory}/auth"
 [secrets]
 key_file = "{directory}/secrets.key"
 
+[console]
+socket = "{console}"
+
 [files]
 trf_directory = "{directory}/trf"
 cache_directory = "{directory}/cache"
@@ -208,6 +212,14 @@ missing_retry_s = 5
 [dataservice.endpoints]
 {endpoint} = "{directory}/storage"
 """
+
+
+LONGEST_SOCKET = 100  # unix(7): the path of a socket has at most 107 bytes
+
+
+def _short(path: Path) -> str:
+    """The path, or "" where no socket can be."""
+    return str(path) if len(os.fsencode(path)) <= LONGEST_SOCKET else ""
 
 
 def _make_pki(directory: Path) -> SandboxPki:

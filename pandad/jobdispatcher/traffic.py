@@ -21,7 +21,7 @@ from pandad.taskbuffer.store import Store
 KEPT = 10  # different requests of a queue
 QUEUES = 5000  # with calls between two rounds; what comes beside them is counted as of an unknown queue
 REMEMBERED = 2000  # queues whose last requests are kept from round to round
-TURN = 20  # queues that are worked out without a pause
+TURN = 4  # queues that are worked out without a pause
 TEXT = 200  # characters of what a pilot says of itself that are kept
 LARGEST = 2**63 - 1
 TOLD = 5  # refusals that are kept of a request

@@ -77,8 +77,8 @@ class Watcher:
         except Exception:
             self._besides.add(panda_id)
             metrics.count("watcher.left_alone")
-            self.log.failure("job {id} is past {setting} and cannot be ended; it is left alone until the next start",
-                             id=panda_id, setting=row.setting)
+            self.log.failure("job {panda_id} is past {setting} and cannot be ended; it is left alone until the next start",
+                             panda_id=panda_id, setting=row.setting)
 
     async def _end(self, txn: Transaction, row: Timeout, before: datetime, limit: int, only: int | None = None) -> int:
         found = await overdue(txn, row, before, limit, besides=self._besides, only=only)

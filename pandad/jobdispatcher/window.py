@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from pandad.jobdispatcher.fairshare import Node, Place, Shares
-from pandad.spec.capability import Capability, misfit
+from pandad.spec.capability import Capability, Misfit, misfit
 from pandad.spec.facts import CAP, NOTHING, TAKEN, Refusal
 from pandad.spec.line import Line
 
 Head = tuple[int, int]  # (-priority, PandaID): the least goes first
 DEPTH = 3  # of the tree of shares: group, type of work, user
-LOOKED_AT = 200  # lines, to say why a pilot got nothing
+LOOKED_AT = 100  # lines, to say why a pilot got nothing
 
 
 class Turn(NamedTuple):
@@ -122,19 +121,13 @@ class Window:
     def refusals(self, pilot: Capability, shares: Shares) -> list[Refusal]:
         """What keeps what is here from this pilot: jobs that fit first, then by how many lines it is. Of each criterion the line
         that is nearest."""
-        waiting = list(islice((line for line, head in self._heads.items() if head), LOOKED_AT))
-        found: dict[str, list[Refusal]] = defaultdict(list)
-        for line in waiting:
-            no = misfit(line, pilot)
-            room = shares.place(line).room
-            if no is not None:
-                found[no.criterion].append(Refusal(no.criterion, 1, no.have, no.need))
-            elif room < line.cores:
-                found[CAP].append(Refusal(CAP, 1, max(room, 0), line.cores))
-            else:
-                found[TAKEN].append(Refusal(TAKEN, 1))
-        first = sorted(found.values(), key=lambda alike: (alike[0].criterion not in (CAP, TAKEN), -len(alike)))
-        return [replace(min(alike, key=_missing), lines=len(alike)) for alike in first] or [Refusal(NOTHING)]
+        found: dict[str, list[Misfit]] = defaultdict(list)
+        for line in islice((line for line, head in self._heads.items() if head), LOOKED_AT):
+            no = misfit(line, pilot) or _kept_back(line, shares)
+            found[no.criterion].append(no)
+        first = sorted(found.items(), key=lambda alike: (alike[0] not in (CAP, TAKEN), -len(alike[1])))
+        nearest = ((min(alike, key=_missing), len(alike)) for _, alike in first)
+        return [Refusal(no.criterion, lines, no.have, no.need) for no, lines in nearest] or [Refusal(NOTHING)]
 
     def others(self, line: Line, count: int) -> list[int]:
         """The next jobs of a line, which stay: in case that picked ones are gone."""
@@ -155,6 +148,12 @@ class Window:
         return tree
 
 
-def _missing(no: Refusal) -> float:
+def _kept_back(line: Line, shares: Shares) -> Misfit:
+    """What keeps jobs that fit from a pilot."""
+    room = shares.place(line).room
+    return Misfit(CAP, max(room, 0), line.cores) if room < line.cores else Misfit(TAKEN, None, None)
+
+
+def _missing(no: Misfit) -> float:
     """How far the pilot is from what it needs, where that is a matter of more or less."""
-    return float(no.need) - float(no.have) if isinstance(no.need, (int, float)) and isinstance(no.have, (int, float)) else 0.0
+    return no.need - no.have if isinstance(no.need, (int, float)) and isinstance(no.have, (int, float)) else 0.0

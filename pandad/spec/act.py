@@ -25,6 +25,11 @@ class Act:
     target: str
     why: str = ""
 
+    @property
+    def operator(self) -> str:
+        """Whose word it is, beside what was changed: the login name and the host."""
+        return f"{self.who}@{self.host}"
+
 
 class Doer(Protocol):
     """Somebody who does something: gives the act in his name."""

@@ -112,7 +112,7 @@ PILOT_REMEDIES: Mapping[str, Remedy] = {
 _SAID: Sequence[tuple[str, str, Remedy]] = (
     ("disk", " free", Remedy(Kind.LOAD, "wait until there is room where {queue} writes to",
                              "free space where {queue} writes to, or lower [brokerage] least_free_gb")),
-    ("lowmemory", "its task used", Remedy(
+    ("lowmemory", "of its task used", Remedy(
         Kind.NEEDS, "use less memory in each job of the task: those that are through used {need} MB",
         "raise maxrss of {queue} from {have} to {need}")))
 

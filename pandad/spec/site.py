@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -118,6 +118,9 @@ class Queue:
     :param transferring_limit: jobs whose outputs are on their way.
     :param endpoints_in: where inputs may be read over the LAN, the best first. :param endpoints_out: the same for outputs.
     :param endpoints_wan: elsewhere, from where inputs may be read over the WAN.
+    :param status_reason: why the status is another than the description's, "" if it is that.
+    :param problem: why the description could not be read, None if it could: then nothing but the name is known, and the queue is
+        offline, whatever anybody says.
     """
 
     name: str
@@ -166,6 +169,8 @@ class Queue:
     vo: str
     catchall: Mapping[str, str]
     description: Mapping[str, Any]
+    status_reason: str = ""
+    problem: str | None = None
 
     @property
     def endpoint_in(self) -> str | None:
@@ -220,6 +225,17 @@ def queue_from_description(description: Mapping[str, Any], name: str | None = No
         raise BadRequest("nickname", f"{told!r} stands under the name {name!r}; make them equal")
     return Queue(name=told, description=description, **_limits(description), **_work(description), **_software(description),
                  **_storages(description), **_place(description, told))
+
+
+def stored_queue(description: Mapping[str, Any], name: str) -> Queue:
+    """The same of a description that was taken once, perhaps by a pandad that saw no mistake in it: one such queue is no reason
+    to have none."""
+    try:
+        return queue_from_description(description, name)
+    except BadRequest as error:
+        known = queue_from_description({"nickname": "X", "status": QueueStatus.OFFLINE})
+        reason = f"its description cannot be read: {error}"
+        return replace(known, name=name, site=name, description=description, status_reason=reason, problem=str(error))
 
 
 def status_in(description: Mapping[str, Any]) -> QueueStatus:

@@ -8,13 +8,18 @@ from typing import Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from pandad import tracing
 from pandad.spec.errors import Unavailable
+from pandad.tracing import Traced
 
 K = TypeVar("K", bound=Hashable)
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 MOST = 100  # questions in one round
+
+Asked = tuple[Q, Deferred[A], Traced | None]
+"""A question, who waits for its answer, and for which call."""
 
 
 class Batcher(Generic[K, Q, A]):
@@ -27,15 +32,16 @@ class Batcher(Generic[K, Q, A]):
     def __init__(self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A]]],
                  row: Callable[[Q], Hashable] | None = None) -> None:
         self._work, self._row = work, row
-        self._waiting: dict[K, list[tuple[Q, Deferred[A]]]] = {}  # kinds with a round under way
+        self._waiting: dict[K, list[Asked[Q, A]]] = {}  # kinds with a round under way
 
     def ask(self, kind: K, question: Q) -> Deferred[A]:
         """The answer, when it is durable. Fails with what the work raises for it."""
         answer: Deferred[A] = Deferred()
+        asked = question, answer, tracing.current.get()
         if kind in self._waiting:
-            self._waiting[kind].append((question, answer))
+            self._waiting[kind].append(asked)
         else:
-            self._waiting[kind] = [(question, answer)]
+            self._waiting[kind] = [asked]
             Deferred.fromCoroutine(self._rounds(kind))
         return answer
 
@@ -52,33 +58,34 @@ class Batcher(Generic[K, Q, A]):
         """The next round, None if nobody waits."""
         return Deferred.fromCoroutine(self._round(kind, self._next(kind))) if self._waiting[kind] else None
 
-    def _next(self, kind: K) -> list[tuple[Q, Deferred[A]]]:
+    def _next(self, kind: K) -> list[Asked[Q, A]]:
         """The oldest questions that may share a round; the others keep their order."""
-        taken: list[tuple[Q, Deferred[A]]] = []
-        kept: list[tuple[Q, Deferred[A]]] = []
+        taken: list[Asked[Q, A]] = []
+        kept: list[Asked[Q, A]] = []
         rows: set[Hashable] = set()
-        for pair in self._waiting[kind]:
-            row = self._row(pair[0]) if self._row is not None else len(taken)
+        for asked in self._waiting[kind]:
+            row = self._row(asked[0]) if self._row is not None else len(taken)
             if len(taken) == MOST or row in rows:
-                kept.append(pair)
+                kept.append(asked)
             else:
                 rows.add(row)
-                taken.append(pair)
+                taken.append(asked)
         self._waiting[kind] = kept
         return taken
 
-    async def _round(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]]) -> Sequence[_Answered[A]]:
+    async def _round(self, kind: K, round_: Sequence[Asked[Q, A]]) -> Sequence[_Answered[A]]:
+        tracing.current.set(tracing.together([call for _, _, call in round_]))  # not the call of the first round for ever
         try:
-            answers = await self._work(kind, [question for question, _ in pairs])
+            answers = await self._work(kind, [question for question, _, _ in round_])
         except Exception as error:
-            return await self._failed(kind, pairs, error)
-        return [(waiting, answer) for (_, waiting), answer in zip(pairs, answers, strict=True)]
+            return await self._failed(kind, round_, error)
+        return [(waiting, answer) for (_, waiting, _), answer in zip(round_, answers, strict=True)]
 
-    async def _failed(self, kind: K, pairs: Sequence[tuple[Q, Deferred[A]]], error: Exception) -> Sequence[_Answered[A]]:
+    async def _failed(self, kind: K, round_: Sequence[Asked[Q, A]], error: Exception) -> Sequence[_Answered[A]]:
         """An outage is everybody's. Any other error is some question's: alone, each finds out whose."""
-        if isinstance(error, Unavailable) or len(pairs) == 1:
-            return [(waiting, Failure(error)) for _, waiting in pairs]
-        return [answered for pair in pairs for answered in await self._round(kind, [pair])]
+        if isinstance(error, Unavailable) or len(round_) == 1:
+            return [(waiting, Failure(error)) for _, waiting, _ in round_]
+        return [answered for asked in round_ for answered in await self._round(kind, [asked])]
 
 
 _Answered = tuple[Deferred[A], A | Failure]

@@ -16,37 +16,41 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
-_COUNTS = sql("facts.counts", """
-    SELECT queue, jobstatus, sum(jobs)::bigint FROM tally_now WHERE queue <> '' GROUP BY queue, jobstatus""")
+
+def _sums(*columns: str) -> str:
+    """Of float, as in the view tally_now."""
+    return ", ".join(f"sum({column}::float)::bigint AS {column}" for column in columns)
+
+
+_COUNTS = sql("facts.counts", f"""
+    SELECT queue, jobstatus, {_sums("jobs")} FROM tally_part WHERE queue <> '' GROUP BY queue, jobstatus
+    HAVING sum(jobs::float) <> 0""")
 
 _OF_STATE = "SELECT queue, resource_type, label, jobs, cores FROM tally_now WHERE jobstatus = '{}' ORDER BY 1, 2, 3"
 _DEMAND = sql("facts.demand", _OF_STATE.format(JobStatus.ACTIVATED))
 _UNPLACED = sql("facts.unplaced", _OF_STATE.format(JobStatus.DEFINED))
 
 # From the beginning of the bucket in which the window begins.
-_SINCE = f"bucket > now() - make_interval(secs => %(window_s)s + {BUCKET_S})"
+_SINCE = f"bucket > now() - make_interval(secs => %(window_s)s + {BUCKET_S}) AND (%(of)s::text IS NULL OR queue = %(of)s::text)"
 
 _ENDS = sql("facts.ends", f"""
     WITH cause AS (
         SELECT queue, jsonb_object_agg(cause, jobs) AS causes FROM (
-            SELECT queue, cause, sum(jobs)::bigint AS jobs FROM queue_cause WHERE {_SINCE} GROUP BY 1, 2) c GROUP BY queue),
+            SELECT queue, cause, {_sums("jobs")} FROM queue_cause WHERE {_SINCE} GROUP BY 1, 2) c GROUP BY queue),
     ends AS (
-        SELECT queue, sum(started)::bigint AS started, sum(finished)::bigint AS finished, sum(failed)::bigint AS failed,
-               sum(fast)::bigint AS fast
-        FROM queue_end WHERE {_SINCE} GROUP BY queue)
+        SELECT queue, {_sums("started", JobStatus.FINISHED, JobStatus.FAILED, "fast")} FROM queue_end
+        WHERE {_SINCE} GROUP BY queue)
     SELECT e.queue, e.started, e.finished, e.failed, e.fast, coalesce(c.causes, '{{}}')
-    FROM ends e LEFT JOIN cause c USING (queue)""")
+    FROM ends e LEFT JOIN cause c USING (queue)""", planned_each_time=True)
 
 _PILOTS = sql("facts.pilots", f"""
     WITH refusal AS (
         SELECT queue, jsonb_object_agg(criterion, calls) AS refused FROM (
-            SELECT queue, criterion, sum(calls)::bigint AS calls FROM pilot_refusal WHERE {_SINCE} GROUP BY 1, 2) c
-        GROUP BY queue),
-    call AS (
-        SELECT queue, sum(asked)::bigint AS asked, sum(served)::bigint AS served, sum(heard)::bigint AS heard
-        FROM pilot_call WHERE {_SINCE} GROUP BY queue)
+            SELECT queue, criterion, {_sums("calls")} FROM pilot_refusal WHERE {_SINCE} GROUP BY 1, 2) c GROUP BY queue),
+    call AS (SELECT queue, {_sums("asked", "served", "heard")} FROM pilot_call WHERE {_SINCE} GROUP BY queue)
     SELECT queue, coalesce(c.asked, 0), coalesce(c.served, 0), coalesce(r.refused, '{{}}'), l.asked, coalesce(c.heard, 0), l.heard
-    FROM pilot_last l FULL JOIN call c USING (queue) LEFT JOIN refusal r USING (queue)""")
+    FROM pilot_last l FULL JOIN call c USING (queue) LEFT JOIN refusal r USING (queue)
+    WHERE %(of)s::text IS NULL OR queue = %(of)s::text""", planned_each_time=True)
 
 _ASKED = sql("facts.asked", """
     SELECT (r.entry ->> 'at')::timestamptz, r.entry -> 'demands', (r.entry ->> 'jobs')::bigint, r.entry -> 'refusals'
@@ -81,14 +85,20 @@ async def unplaced(txn: Transaction) -> list[Demand]:
     return [Demand(*row) for row in await txn.many(_UNPLACED)]
 
 
-async def ends(txn: Transaction, window_s: int) -> dict[str, Ends]:
-    """How attempts began and ended at each queue of which something is known."""
-    return {queue: Ends(window_s, *rest) for queue, *rest in await txn.many(_ENDS, window_s=window_s)}
+async def ends(txn: Transaction, window_s: int, of: str | None = None) -> dict[str, Ends]:
+    """How attempts began and ended at each queue of which something is known.
+
+    :param of: this queue only; for a window of days.
+    """
+    return {queue: Ends(window_s, *rest) for queue, *rest in await txn.many(_ENDS, window_s=window_s, of=of)}
 
 
-async def pilots(txn: Transaction, window_s: int) -> dict[str, Pilots]:
-    """What pilots did at each queue at which one ever was; under UNKNOWN_QUEUE at all that do not exist."""
-    return {queue: Pilots(window_s, *rest) for queue, *rest in await txn.many(_PILOTS, window_s=window_s)}
+async def pilots(txn: Transaction, window_s: int, of: str | None = None) -> dict[str, Pilots]:
+    """What pilots did at each queue at which one ever was; under UNKNOWN_QUEUE at all that do not exist.
+
+    :param of: this queue only; for a window of days.
+    """
+    return {queue: Pilots(window_s, *rest) for queue, *rest in await txn.many(_PILOTS, window_s=window_s, of=of)}
 
 
 async def asked(txn: Transaction, queue: str, limit: int) -> list[Asked]:

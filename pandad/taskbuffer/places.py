@@ -11,6 +11,7 @@ from pandad.spec.jobstatus import IN_SLOT, JobStatus
 from pandad.spec.line import Line
 from pandad.taskbuffer import lines
 from pandad.taskbuffer.jobs import JOB_ROW, job_from_row
+from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
@@ -25,8 +26,9 @@ class Count:
     at_least: bool = False
 
 
-def counted(jobs: int) -> Count:
+def _counted(rows: Sequence[Row]) -> Count:
     """What a bounded statement found."""
+    jobs = sum(row[0] for row in rows)
     return Count(jobs, jobs >= COUNT_MOST)
 
 
@@ -46,8 +48,8 @@ _BEFORE_IN_LINE = sql("places.before_in_line", _BETTER.format(most=COUNT_MOST, w
 _BEFORE_THROTTLED = sql("places.before_throttled", _BETTER.format(most=COUNT_MOST, where=(
     f"jobstatus = '{JobStatus.THROTTLED}' AND line = %(line)s::bigint")))
 
-_BEFORE_DEFINED = sql("places.before_defined", _BETTER.format(
-    most=COUNT_MOST, where=f"jobstatus = '{JobStatus.DEFINED}'"))
+_BEFORE_DEFINED = sql("places.before_defined", _BETTER.format(most=COUNT_MOST, where=(
+    f"jobstatus = '{JobStatus.DEFINED}' AND line = %(line)s::bigint")))
 
 _CORES = sql("places.cores", f"""
     SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
@@ -70,20 +72,17 @@ async def line_of(txn: Transaction, panda_id: int) -> Line | None:
 
 async def before_in_line(txn: Transaction, queue: str, line: int, priority: int, panda_id: int) -> Count:
     """Activated jobs of the same line at that queue that go before this one."""
-    (jobs,) = await txn.one(_BEFORE_IN_LINE, queue=queue, line=line, priority=priority, panda_id=panda_id)
-    return counted(jobs)
+    return _counted(await txn.many(_BEFORE_IN_LINE, queue=queue, line=line, priority=priority, panda_id=panda_id))
 
 
 async def before_throttled(txn: Transaction, line: int, priority: int, panda_id: int) -> Count:
     """Throttled jobs of the same line that are let go before this one."""
-    (jobs,) = await txn.one(_BEFORE_THROTTLED, line=line, priority=priority, panda_id=panda_id)
-    return counted(jobs)
+    return _counted(await txn.many(_BEFORE_THROTTLED, line=line, priority=priority, panda_id=panda_id))
 
 
-async def before_defined(txn: Transaction, priority: int, panda_id: int) -> Count:
-    """Defined jobs that brokerage looks at before this one, if all are due."""
-    (jobs,) = await txn.one(_BEFORE_DEFINED, priority=priority, panda_id=panda_id)
-    return counted(jobs)
+async def before_defined(txn: Transaction, line: int, priority: int, panda_id: int) -> Count:
+    """Defined jobs of the same line that brokerage looks at before this one, if all are due."""
+    return _counted(await txn.many(_BEFORE_DEFINED, line=line, priority=priority, panda_id=panda_id))
 
 
 async def cores_of(txn: Transaction, line_ids: Sequence[int]) -> int:

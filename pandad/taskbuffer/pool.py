@@ -24,6 +24,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from txpostgres import txpostgres
 
+from pandad import tracing
 from pandad.config import DatabaseConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.taskbuffer.statement import Statement
@@ -140,7 +141,7 @@ class Link:
         if statement.name not in self._prepared:
             await self.execute(statement.prepare)
             self._prepared.add(statement.name)
-        return await self.execute(statement.execute, parameters or None)
+        return await self.execute(statement.execute + tracing.comment(), parameters or None)
 
     async def execute(self, text: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[Row], int]:
         """Run one statement: (rows, row count).
@@ -252,6 +253,10 @@ class Pool:
         self._turn = DeferredSemaphore(size)
         self._idle: list[Link] = []
         self._ending = self._closed = False
+
+    def usage(self) -> tuple[int, int, int, int]:
+        """How many connections there may be, how many are in use and how many idle, and how many calls wait for one."""
+        return self._turn.limit, self._turn.limit - self._turn.tokens, len(self._idle), len(self._turn.waiting)
 
     async def take(self, deadline: float) -> Link:
         """A usable link, ours until given back.

@@ -116,6 +116,10 @@ class Store:
         assert channel in CHANNELS, channel
         self._listeners.setdefault(channel, []).append(heard)
 
+    def connections(self) -> list[tuple[str, int, int, int, int]]:
+        """What they are for, then what Pool.usage says."""
+        return [("writes", *self._pool.usage()), ("reads", *self._readers.usage())]
+
     def start(self) -> None:
         """Open the listener. Calls work without it."""
         self._listener = Listener(self._clock, self._config, self._heard, CHANNELS)

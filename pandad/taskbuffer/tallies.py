@@ -32,7 +32,7 @@ def counted(moved: str, columns: Mapping[str, str], where: str = "true", *, toge
     jobs, group = ("count(*)", f"GROUP BY {values}, corecount") if together else ("1", "")
     return f"""
         INSERT INTO tally_delta ({", ".join(columns)}, jobs, cores)
-        SELECT {values}, {jobs}, {jobs} * coalesce(corecount, 1) FROM {moved} WHERE {where} {group}"""
+        SELECT {values}, {jobs}, {jobs} * counted_cores(corecount) FROM {moved} WHERE {where} {group}"""
 
 
 def _in_bucket(quantity: str) -> str:
@@ -44,23 +44,26 @@ def _bucket(at: str) -> str:
     return f"date_bin('{BUCKET_S} s', {at}, 'epoch')"
 
 
-# Of two at a time the second takes other rows. All write in the order of the keys, so that none waits for another in a ring.
+# Of two at a time the second waits, and then finds the rows gone. All write in the order of the keys, after they have all their
+# rows, so that none waits for another in a ring.
 _FOLD = sql("tallies.fold", f"""
     WITH gone AS MATERIALIZED (
         DELETE FROM tally_delta WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM tally_delta LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING *),
+            SELECT ctid FROM tally_delta LIMIT %(limit)s)) RETURNING *),
     part AS (
         SELECT queue, jobstatus, label, resource_type, jobs, cores FROM gone
         UNION ALL
         SELECT wasqueue, wasstatus, label, wastype, -jobs, -cores FROM gone WHERE wasstatus IS NOT NULL),
     live AS (
         INSERT INTO tally AS t (queue, jobstatus, label, resource_type, jobs, cores)
-        SELECT coalesce(queue, ''), jobstatus, coalesce(label, ''), coalesce(resource_type, ''), sum(jobs), sum(cores) FROM part
-        WHERE jobstatus NOT IN ({listed(FINAL)}) GROUP BY 1, 2, 3, 4 HAVING sum(jobs) <> 0 OR sum(cores) <> 0 ORDER BY 1, 2, 3, 4
+        SELECT coalesce(queue, ''), jobstatus, coalesce(label, ''), coalesce(resource_type, ''),
+               sum(jobs::float), sum(cores::float) FROM part
+        WHERE jobstatus NOT IN ({listed(FINAL)})
+        GROUP BY 1, 2, 3, 4 HAVING sum(jobs::float) <> 0 OR sum(cores::float) <> 0 ORDER BY 1, 2, 3, 4
         ON CONFLICT (queue, jobstatus, label, resource_type)
             DO UPDATE SET jobs = t.jobs + EXCLUDED.jobs, cores = t.cores + EXCLUDED.cores),
     came AS (
-        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, cause, fast, jobs,
+        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, cause, fast, jobs::float AS jobs,
                jobstatus = '{JobStatus.RUNNING}' AND wasstatus <> jobstatus AS started,
                jobstatus = '{JobStatus.FINISHED}' AND wasstatus <> jobstatus AS finished
         FROM gone WHERE wasqueue IS NOT NULL
@@ -85,13 +88,16 @@ _FOLD = sql("tallies.fold", f"""
         ON CONFLICT (jeditaskid, quantity, bucket) DO UPDATE SET jobs = u.jobs + EXCLUDED.jobs, used = EXCLUDED.used)
     SELECT count(*) FROM gone""", planned_each_time=True)
 
+# Each start of a process is another process: of those that are no more the last requests of a queue are kept, and no others.
 _DROP = sql("tallies.drop", f"""
     WITH empty AS (DELETE FROM tally WHERE jobs = 0 AND cores = 0),
     ends AS (DELETE FROM queue_end WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     causes AS (DELETE FROM queue_cause WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     calls AS (DELETE FROM pilot_call WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     refusals AS (DELETE FROM pilot_refusal WHERE bucket < now() - interval '{KEPT_DAYS} days'),
-    requests AS (DELETE FROM pilot_request WHERE at < now() - interval '{KEPT_DAYS} days'),
+    requests AS (
+        DELETE FROM pilot_request p WHERE at < now() - interval '{KEPT_DAYS} days' OR at < now() - interval '1 hour' AND EXISTS (
+            SELECT FROM pilot_request newer WHERE newer.queue = p.queue AND newer.at > p.at)),
     last AS (DELETE FROM pilot_last l WHERE queue <> '' AND NOT EXISTS (SELECT FROM queue q WHERE q.name = l.queue)),
     used AS (DELETE FROM task_usage WHERE used < current_date - {USAGE_KEPT_DAYS})
     SELECT""")

@@ -159,7 +159,7 @@ async def bans_on(txn: Transaction, whom: Whom) -> Sequence[Ban]:
 async def deny_tokens(txn: Transaction, denial: Denial, reason: str, by: Doer) -> None:
     """Refuse tokens from now on; their bearers are told the reason."""
     act = by("deny tokens", denial.words, reason)
-    await denials.put(txn, denial, reason, f"{act.who}@{act.host}")
+    await denials.put(txn, denial, reason, act.operator)
     await audit.note(txn, act)
 
 

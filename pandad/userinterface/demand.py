@@ -5,7 +5,7 @@ What a cap holds back is no demand: a pilot that came for it would get nothing.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +17,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import SharesConfig
+from pandad.spec.facts import Demand as Activated
 from pandad.spec.facts import Pilots
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.share import Capped, caps_of
 from pandad.taskbuffer import claims, demand, facts, lines
-from pandad.taskbuffer.demand import COUNT_MOST, States, Waits
+from pandad.taskbuffer.demand import COUNT_MOST, Head, States
 from pandad.taskbuffer.store import Store, Transaction
 
 FRESH_S = 1.0
@@ -34,9 +35,9 @@ S = JobStatus
 class Demanded:
     """What one queue has for pilots of one resource type.
 
-    :param activated: jobs that wait for a pilot. :param takeable: those of them that no cap holds back; exact up to COUNT_MOST in
-        a line, and never more than there are. :param cores: of those. :param oldest_wait_s: of the jobs that go next.
-    :param at_least: some line has COUNT_MOST jobs or more, so there may be more.
+    :param activated: jobs that wait for a pilot. :param takeable: those of them that no cap holds back; cores: of those.
+    :param oldest_wait_s: of the jobs that go next.
+    :param approximate: a line that a cap may hold back is longer than was counted.
     """
 
     queue: str
@@ -45,7 +46,7 @@ class Demanded:
     takeable: int = 0
     cores: int = 0
     oldest_wait_s: float = 0.0
-    at_least: bool = False
+    approximate: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Published:
             mine = found.setdefault(each.queue, self._queue(each.queue))
             mine["demand"][each.resource_type] = {
                 "activated": each.activated, "takeable": each.takeable, "held_by_caps": each.activated - each.takeable,
-                "cores": each.cores, "oldest_wait_s": round(each.oldest_wait_s), "at_least": each.at_least}
+                "cores": each.cores, "oldest_wait_s": round(each.oldest_wait_s), "approximate": each.approximate}
         for queue in sorted(set(self.counts) | set(self.pilots)):
             if queue:
                 found.setdefault(queue, self._queue(queue))
@@ -125,12 +126,61 @@ class Demand:
 
 
 async def _published(txn: Transaction, config: SharesConfig) -> Published:
-    waits, now = await demand.everywhere(txn)
-    used = await _used(txn, waits, config)
-    states = await demand.states(txn)
-    exact = {(queue, resource_type): _added([by_label])[S.ACTIVATED]
-             for queue, by_type in states.items() for resource_type, by_label in by_type.items()}
-    return Published(now, demanded(waits, used, config, now, exact), states, await facts.pilots(txn, WINDOW_S))
+    heads, now = await demand.everywhere(txn)
+    there = await facts.demand(txn)
+    rooms = await _rooms(txn, heads, config)
+    counts = await demand.counts(txn, tight(heads, rooms, there, config))
+    return Published(now, demanded(heads, counts, rooms, there, config, now), await demand.states(txn),
+                     await facts.pilots(txn, WINDOW_S))
+
+
+async def _rooms(txn: Transaction, heads: Sequence[Head], config: SharesConfig) -> dict[Capped, int]:
+    """Cores to the cap of those who have one and jobs that wait."""
+    rooms = {cap: cap.cores for head in heads for cap in caps_of(head.line, config.user_cap, config.group_caps)}
+    if rooms:
+        usage = await claims.usage(txn)
+        for line in await lines.find(txn, list(usage)):
+            for cap in caps_of(line, config.user_cap, config.group_caps):
+                if cap in rooms:
+                    rooms[cap] -= usage[line.id]
+    return rooms
+
+
+def tight(heads: Sequence[Head], rooms: Mapping[Capped, int], there: Sequence[Activated], config: SharesConfig) -> list[Head]:
+    """The lines of which a cap may hold some back: all the jobs of their kind at the queue might be their own. Pure."""
+    most: Counter[tuple[str, str]] = Counter()
+    for each in there:
+        most[each.queue, each.resource_type] += each.cores
+    return [head for head in heads if any(rooms[cap] < most[head.queue, head.line.resource_type]
+                                          for cap in caps_of(head.line, config.user_cap, config.group_caps))]
+
+
+def demanded(heads: Sequence[Head], counts: Mapping[tuple[str, int], int], rooms: Mapping[Capped, int],
+             there: Sequence[Activated], config: SharesConfig, now: datetime | None) -> list[Demanded]:
+    """By queue and resource type. The room below a cap is given out once at each queue: any of them may get it. Pure.
+
+    :param counts: of the lines that a cap may hold back. :param there: all activated jobs, as the counters have them.
+    """
+    found: dict[tuple[str, str], Demanded] = {}
+    for kind in there:
+        each = found.setdefault((kind.queue, kind.resource_type), Demanded(kind.queue, kind.resource_type))
+        each.activated, each.takeable, each.cores = each.activated + kind.jobs, each.takeable + kind.jobs, each.cores + kind.cores
+    left: dict[tuple[str, Capped], int] = {}
+    for queue, line, since in heads:
+        each = found.setdefault((queue, line.resource_type), Demanded(queue, line.resource_type))
+        if now is not None:
+            each.oldest_wait_s = max(each.oldest_wait_s, (now - since).total_seconds())
+        jobs = counts.get((queue, line.id))
+        if jobs is None:
+            continue
+        caps = [(queue, cap) for cap in caps_of(line, config.user_cap, config.group_caps)]
+        going = max(min(jobs, *(left.setdefault(key, rooms[key[1]]) // line.cores for key in caps)), 0)
+        for key in caps:
+            left[key] -= going * line.cores
+        each.takeable = max(each.takeable - (jobs - going), 0)
+        each.cores = max(each.cores - (jobs - going) * line.cores, 0)
+        each.approximate = each.approximate or jobs == COUNT_MOST
+    return list(found.values())
 
 
 def _added(by_label: Iterable[Mapping[str, Mapping[str, int]]]) -> Counter[str]:
@@ -140,53 +190,3 @@ def _added(by_label: Iterable[Mapping[str, Mapping[str, int]]]) -> Counter[str]:
         for states in labels.values():
             total.update(states)
     return total
-
-
-async def _used(txn: Transaction, waits: Sequence[Waits], config: SharesConfig) -> Mapping[Capped, int]:
-    """Cores of those who have a cap and jobs that wait."""
-    wanted = {cap for each in waits for cap in caps_of(each.line, config.user_cap, config.group_caps)}
-    if not wanted:
-        return {}
-    cores: dict[Capped, int] = dict.fromkeys(wanted, 0)
-    usage = await claims.usage(txn)
-    for line in await lines.find(txn, list(usage)):
-        for cap in caps_of(line, config.user_cap, config.group_caps):
-            if cap in cores:
-                cores[cap] += usage[line.id]
-    return cores
-
-
-def demanded(waits: Sequence[Waits], used: Mapping[Capped, int], config: SharesConfig, now: datetime | None,
-             exact: Mapping[tuple[str, str], int]) -> list[Demanded]:
-    """By queue and resource type. The room below a cap is given out once at each queue: any of them may get it. Pure.
-
-    :param exact: the true number of activated jobs, where it is known; lines are counted only so far.
-    """
-    found: dict[tuple[str, str], Demanded] = {}
-    rooms: dict[str, dict[Capped, int]] = defaultdict(dict)
-    for queue, line, jobs, since in waits:
-        each = found.setdefault((queue, line.resource_type), Demanded(queue, line.resource_type))
-        takeable, room = jobs, rooms[queue]
-        for cap in caps_of(line, config.user_cap, config.group_caps):
-            takeable = min(takeable, room.setdefault(cap, cap.cores - used.get(cap, 0)) // max(line.cores, 1))
-        takeable = max(takeable, 0)
-        for cap in caps_of(line, config.user_cap, config.group_caps):
-            room[cap] -= takeable * line.cores
-        each.activated += jobs
-        each.takeable += takeable
-        each.cores += takeable * line.cores
-        each.at_least = each.at_least or jobs >= COUNT_MOST
-        if now is not None and takeable:
-            each.oldest_wait_s = max(each.oldest_wait_s, (now - since).total_seconds())
-    return [_corrected(each, exact.get((each.queue, each.resource_type))) for each in found.values()]
-
-
-def _corrected(each: Demanded, exact: int | None) -> Demanded:
-    """Where every job that was counted can be taken, and more are there, the rest counts too."""
-    if exact is None or exact <= each.activated:
-        return each
-    if each.at_least and each.takeable == each.activated:
-        each.cores = each.cores * exact // max(each.takeable, 1)
-        each.takeable, each.at_least = exact, False
-    each.activated = exact
-    return each

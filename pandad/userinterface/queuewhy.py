@@ -13,7 +13,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue, QueueStatus
 from pandad.taskbuffer import demand, facts, places, queuenotes
-from pandad.taskbuffer.demand import COUNT_MOST, Waits
+from pandad.taskbuffer.demand import COUNT_MOST, Head
 from pandad.taskbuffer.queuenotes import Noted
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface import lastpilots
@@ -35,7 +35,7 @@ class _Read:
     pilots: Sequence[Pilots]
     ends: Sequence[Ends]
     asked: Sequence[Asked]
-    waits: Sequence[Waits]
+    waits: Sequence[tuple[Head, int]]
     defined: Sequence[JobSpec]
 
 
@@ -59,7 +59,7 @@ class QueueWhy:
         return {
             **read.noted.shown(whole), "summary": _summary(read, problems), "problems": problems, "takes": takes(queue),
             "jobs": {status.value: jobs for status, jobs in read.counts.items()},
-            "waits": [_waiting(each, read.asked) for each in _longest(read.waits)], "lines": len(read.waits),
+            "waits": [_waiting(head, jobs, read.asked) for head, jobs in _longest(read.waits)], "lines": len(read.waits),
             "pilots": [_pilots(each) for each in read.pilots], "asked": [lastpilots.row(each, caller) for each in read.asked],
             "ends": read.ends, "refuses": refused,
             "unplaced": {"looked_at": len(read.defined), "at_least": len(read.defined) == DEFINED_MOST,
@@ -68,10 +68,12 @@ class QueueWhy:
 
 async def _read(txn: Transaction, name: str) -> _Read:
     noted = await queuenotes.find(txn, name)
-    pilots = [(await facts.pilots(txn, window_s)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
-    ends = [(await facts.ends(txn, window_s)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
+    pilots = [(await facts.pilots(txn, window_s, name)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
+    ends = [(await facts.ends(txn, window_s, name)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
+    heads = await demand.at(txn, name)
+    counts = await demand.counts(txn, heads)
     return _Read(noted, (await facts.counts(txn)).get(name, {}), pilots, ends, await facts.asked(txn, name, ASKED_MOST),
-                 await demand.at(txn, name), await places.first_defined(txn, DEFINED_MOST))
+                 [(head, counts[name, head.line.id]) for head in heads], await places.first_defined(txn, DEFINED_MOST))
 
 
 def takes(queue: Queue) -> dict[str, Any]:
@@ -97,19 +99,19 @@ def refusals(name: str, jobs: Sequence[JobSpec], advice: Sequence[IAdvice]) -> l
     return sorted(found.values(), key=lambda row: -row["jobs"])
 
 
-def _longest(waits: Sequence[Waits]) -> list[Waits]:
-    return sorted(waits, key=lambda each: -each.jobs)[:LINES_MOST]
+def _longest(waits: Sequence[tuple[Head, int]]) -> list[tuple[Head, int]]:
+    return sorted(waits, key=lambda each: -each[1])[:LINES_MOST]
 
 
-def _waiting(waits: Waits, asked: Sequence[Asked]) -> dict[str, Any]:
+def _waiting(head: Head, jobs: int, asked: Sequence[Asked]) -> dict[str, Any]:
     """A line of the queue: whose, what it needs, how many, and what keeps the last pilots from it."""
-    line = waits.line
+    line = head.line
     needs = {"label": line.label, "resource_type": line.resource_type, "memory_mb": line.memory_mb, "disk_mb": line.disk_mb,
              "walltime_s": line.walltime_s, "cores": line.cores}
-    tried = lastpilots.tried(line, waits.queue, asked)
+    tried = lastpilots.tried(line, head.queue, asked)
     no = lastpilots.main_obstacle(tried)
-    return {"user": line.owner_name, "group": line.working_group, "jobs": waits.jobs, "at_least": waits.jobs >= COUNT_MOST,
-            "since": waits.since, **{key: value for key, value in needs.items() if value},
+    return {"user": line.owner_name, "group": line.working_group, "jobs": jobs, "at_least": jobs >= COUNT_MOST,
+            "since": head.since, **{key: value for key, value in needs.items() if value},
             "fits_pilots": any(each.no is None for each in tried), **_obstacle(no)}
 
 
@@ -127,14 +129,17 @@ def _problems(read: _Read) -> list[dict[str, str]]:
     found = []
     hour, ends = read.pilots[0], read.ends[0]
     queue = read.noted.queue
+    brake, reason = read.noted.brake, read.noted.reason
+    if brake is not None:
+        text = f"it is braked since {brake.since:%Y-%m-%d %H:%M}: {brake.why}; it gets {len(brake.probes)} test jobs"
+        found.append(("braked", text, "mend what makes its jobs fail; it is released when test jobs run well"))
     if queue.status is not QueueStatus.ONLINE:
-        reason = read.noted.words.get("reason")
         found.append(("queue-closed", f"it is {queue.status}" + (f": {reason}" if reason else ""),
                       f"`pandad queue set {queue.name} status=online` opens it"))
     if not hour.asked and read.waits:
         last = f"the last one at {hour.last:%Y-%m-%d %H:%M}" if hour.last else "none ever did"
         found.append(("no-pilots", f"jobs wait, and no pilot asked within the hour; {last}", "look at the factory of its pilots"))
-    tried = [lastpilots.tried(each.line, each.queue, read.asked) for each in read.waits]
+    tried = [lastpilots.tried(head.line, head.queue, read.asked) for head, _ in read.waits]
     if tried and read.asked and not any(one.no is None for each in tried for one in each):
         no = lastpilots.main_obstacle([one for each in tried for one in each])
         if no is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_pressed_and_relieved(clock: Clock, load: Load) -> None:
 
 def test_the_database_is_slow(clock: Clock, load: Load) -> None:
     """Calls that wait for the database have lists and getJob put off; reports are kept waiting for it."""
-    load.begin("a call", lambda error: None)
+    load.begin("a call", lambda error: None, load.deadline_s(inf))
     clock.pump([LOOK_S] * int(2 * OLD_S / LOOK_S))
     assert load.level == HIGHEST_FOR_OLD == Urgency.LIST - Urgency.USER
     load.end("a call")
@@ -91,13 +92,17 @@ def test_the_database_is_slow(clock: Clock, load: Load) -> None:
 
 
 def test_no_call_waits_for_ever(clock: Clock, load: Load) -> None:
-    """A call that is not answered in time is told to come again."""
+    """A call that is not answered in time is told to come again; those of one kind, sooner than of another."""
     told: list[Exception] = []
-    load.begin("first", told.append)
+    usual_s, sooner_s = map(load.deadline_s, (inf, 20))
+    load.begin("first", told.append, usual_s)
     clock.advance(30)
-    load.begin("second", told.append)
-    clock.pump([1] * 31)
-    assert [type(error) for error in told] == [AnswerLate]
+    load.begin("second", told.append, usual_s)
+    load.begin("third", told.append, sooner_s)
+    clock.pump([1] * 21)
+    assert [str(error)[:22] for error in told] == ["no answer within 20 s;"]
+    clock.pump([1] * 10)
+    assert [type(error) for error in told] == [AnswerLate] * 2
     assert list(load.waiting) == ["second"]
 
 

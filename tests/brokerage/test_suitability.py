@@ -65,7 +65,7 @@ def test_all_that_is_read_is_told_apart() -> None:
     for queue in (a_queue(), odd):
         for rule in RULES:
             rule.check(job, queue)
-    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided", "pins"} <= {*READ, *PINNED}
+    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "inputFileBytes", "avoided", "pins"} <= {*READ, *PINNED}
 
 
 @ensureDeferred

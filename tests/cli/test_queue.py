@@ -149,6 +149,18 @@ def test_queues_are_imported_and_removed(config: Path, tmp_path: Path) -> None:
         ("remove queue", name), ("import queues", str(file)), ("import queues", str(file))]
 
 
+def test_a_queue_that_would_come_back_is_not_removed(config: Path, tmp_path: Path) -> None:
+    """The daemon follows its source; there is no use in removing what is in there."""
+    file, text = tmp_path / "dump.json", config.read_text()
+    file.write_text(json.dumps({"A": {"status": "offline"}}))
+    assert pandad("queue", "import", file, "--config", config).returncode == 0
+    config.write_text(text.replace('\nsource = ""', f'\nsource = "{file}"'))
+    refused = pandad("queue", "rm", "A", "--config", config)
+    assert (refused.returncode, refused.stderr[:45]) == (1, f"pandad: queue A is in {file}"[:45])
+    assert json.loads(pandad("queue", "sources", "--json", "--config", config).stdout)[0]["source"] == str(file)
+    assert pandad("queue", "diff", "--config", config).stdout == "would be: queues: 1 unchanged\n"
+
+
 def test_a_bad_dump_is_refused_with_every_mistake(config: Path, tmp_path: Path) -> None:
     """Each is a line with queue and key; the exit code says that nothing was taken."""
     file = tmp_path / "dump.json"
@@ -189,13 +201,14 @@ def test_loops_are_listed(config: Path) -> None:
 
 
 def test_why(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is up with a queue: the summary, what is wrong and what to do, what it takes, who asked, what waits, what it refuses."""
+    """What is up with a queue: the summary, what is wrong and what to do, what it takes, who asked, what waits and is refused."""
     at = {"__datetime__": "2025-01-02T03:04:05+00:00"}
     panda.answers["queue/why"] = lambda asked: {
         "queue": "Q", "status": "offline", "reason": "flood", "summary": "Q is offline", "takes": {"maxrss": 2000},
         "problems": [{"code": "queue-closed", "text": "it is offline", "next_step": "open it"}],
         "pilots": [{"window_s": 3600, "asked": 5, "served": 0, "refused": {"memory": 5}, "last": at}],
-        "asked": [{"at": at, "asked": {"memory_mb": 1000}, "jobs": 0, "reasons": [{"criterion": "memory", "have": 1000, "need": 2000}]}],
+        "asked": [{"at": at, "asked": {"memory_mb": 1000}, "jobs": 0,
+                   "reasons": [{"criterion": "memory", "have": 1000, "need": 2000}]}],
         "ends": [], "waits": [{"user": "alice", "jobs": 7, "resource_type": "SCORE", "text": "memory: too little"}],
         "refuses": [{"criterion": "status", "jobs": 3, "text": "the queue is offline", "examples": [1, 2, 3]}]}
     assert main(["queue", "why", "Q"]) == 0

@@ -34,7 +34,7 @@ def test_issuers_come_and_go() -> None:
     loops.follow([stays, comes])
     assert [each.rounds for each in (stays, goes, comes)] == [1, 1, 1]
     clock.pump([1] * (2 * PERIOD_S))
-    assert stays.rounds == comes.rounds > 1 and goes.rounds == 1
+    assert min(stays.rounds, comes.rounds) > 1 and goes.rounds == 1
     before = comes.rounds
     comes.wake()
     clock.advance(1)

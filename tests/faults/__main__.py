@@ -25,11 +25,12 @@ from .diskfull import DiskFull
 from .failover import Failover
 from .handover import Handover
 from .outages import DatabaseStop, Kill9
+from .restarts import Restarts
 from .scenarios import SCENARIOS
 from .stand import entered_by_others
 
 Kind = type[Campaign] | type[CrashPoints]
-CAMPAIGNS: Sequence[Kind] = (Kill9, DatabaseStop, CutReply, CrashPoints, Handover, DiskFull, Failover, ClockJump)
+CAMPAIGNS: Sequence[Kind] = (Kill9, DatabaseStop, CutReply, CrashPoints, Handover, DiskFull, Failover, ClockJump, Restarts)
 # What some need of the machine: each says what is in the way, None if nothing. Asked before anything else runs.
 OBSTACLES: Mapping[Kind, Callable[[], str | None]] = {DiskFull: disks.set_apart, ClockJump: faketime.obstacle}
 NO_LIMIT_MINUTES = 1e6

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import rights
+from . import queues, rights
 from . import scenarios as s
 from .limits import LIMITS
 from .scenarios import SCENARIOS
@@ -19,7 +19,6 @@ from .ways import Scenario
 Covered = Mapping[str, tuple[Scenario, ...] | str]
 
 READS = "reads"
-PERSON = "a person runs it, sees what it says, and can run it again: one transaction, all of it or nothing"
 SAYS = "says what it knows without the database"
 
 ROUTES: Covered = {
@@ -78,7 +77,7 @@ LOOPS: Covered = {
     "caps": (s.held_back,),
     "ageing": (s.aged,),
     "historian": (s.archived,),
-    "queues": "one transaction for each source, all of it or nothing: the next round does it again",
+    "queues": (queues.source_followed,),
     "alive": (s.after_an_outage,),
     "rights": READS,
     "audit": (rights.sealed,),
@@ -93,9 +92,9 @@ NOT_CUT: Mapping[str, str] = {
         "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),
     "fsck_pause": "waits",
+    "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
+    "console_queue_set": "the same statements in one transaction as queue_set, which is cut",
     "notify": "a hint that may get lost: no border",
-    **dict.fromkeys(("queue_import", "queue_rm"), PERSON),
-    **dict.fromkeys(("queue_lapse", "queue_refresh", "source_failed"), "one transaction; the next round does it again"),
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

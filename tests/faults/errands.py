@@ -7,11 +7,13 @@ from typing import Any
 from pandad.api.encode import Envelope
 from pandad.api.v1.pilot import JobUpdates
 from pandad.jobdispatcher.requests import WorkerStatus
+from pandad.spec.act import operator_on
 from pandad.spec.confidential import Confidential
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.spec.site import Queue, QueueStatus, queue_from_description
+from pandad.spec.site import QueueStatus, queue_from_description
 from pandad.taskbuffer import jobs, moves, sites
 from pandad.taskbuffer.store import Transaction
+from pandad.userinterface import queuekeeping
 
 from .lives import ALICE, PILOT, TRIES, Life, Stuck, a_job
 from .stand import QUEUE
@@ -19,7 +21,7 @@ from .world import World
 
 HARVESTER = "faults-harvester"
 NOBODY = 10**12  # a PandaID that is never reached
-OPERATOR = "operator@faults"
+ROOT = operator_on("root", "faults")
 OLD_LINE = """
     INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount, maxwalltime,
                       corecount, jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername, used)
@@ -102,7 +104,8 @@ async def work(life: Life, status: str) -> None:
 
 async def set_queue(life: Life, status: QueueStatus) -> None:
     """As `pandad queue set`."""
-    await life.answered(lambda world: world.store.transact("queue_set", sites.set_status, QUEUE, status, "a fault", OPERATOR))
+    await life.answered(lambda world: world.store.transact(
+        "queue_set", queuekeeping.set_status, QUEUE, status, "a fault", None, ROOT))
 
 
 async def add_queue(life: Life, memory_mb: int) -> None:
@@ -110,18 +113,13 @@ async def add_queue(life: Life, memory_mb: int) -> None:
     old = await life.answered(lambda world: world.store.read("queue", sites.find, QUEUE))
     new = queue_from_description({**old.description, "maxrss": memory_mb})
     idle = queue_from_description({**old.description, "nickname": "IDLE", "status": QueueStatus.OFFLINE.value})
-    await life.answered(lambda world: world.store.transact("queue_add", _put_all, [new, idle]))
+    await life.answered(lambda world: world.store.transact("queue_add", queuekeeping.put, [new, idle], ROOT))
 
 
 async def why_not(life: Life) -> str | None:
     """Why no queue takes the job."""
     ((why,),) = await life.place.observer.rows(WHY_NOT, id=life.job_id)
     return str(why) if why else None
-
-
-async def _put_all(txn: Transaction, queues: list[Queue]) -> None:
-    for queue in queues:
-        await sites.put(txn, queue, OPERATOR)
 
 
 # --- what nobody asks for

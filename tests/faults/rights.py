@@ -8,9 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pandad.api.grants import Banned
 from pandad.api.v1.account import OfMine, Proof
-from pandad.embedded.sandbox import QUEUE, ensure_queue
 from pandad.jobdispatcher import lending
-from pandad.spec.act import operator_on
 from pandad.spec.caller import Identity, Role
 from pandad.spec.confidential import Confidential
 from pandad.spec.errors import NotFound
@@ -23,7 +21,7 @@ from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
 from pandad.userinterface.administration import Whom
 
-from .errands import expect
+from .errands import ROOT, expect
 from .lives import ANCHOR, DAYS, Life
 from .ways import Scenario, cut
 from .world import VAULT, World
@@ -32,7 +30,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ISSUER = "https://iam.test/"
-ROOT = operator_on("root", "faults")
 ACTS = "SELECT act FROM audit WHERE strpos(concat_ws(' ', who, target, why), %(mark)s) > 0 ORDER BY id"
 ACCOUNT = """SELECT a.id, a.roles, (SELECT count(*) FROM account_identity o WHERE o.account = a.id)
              FROM account_identity i JOIN account a ON a.id = i.account WHERE i.subject = %(subject)s"""
@@ -44,7 +41,6 @@ REPAIRS = "SELECT count(*) FROM audit WHERE act = 'fsck --repair'"
 REPAIRED = f"""SELECT (SELECT last_value FROM job_pandaid) > (SELECT max(pandaid) FROM job_ever),
                       (SELECT min(jobdefinitionid) FROM submitter) > 0, ({REPAIRS})"""
 PLACES = "SELECT place FROM audit WHERE who = %(subject)s ORDER BY id"
-NO_QUEUE = "DELETE FROM queue WHERE name = %(name)s RETURNING 1"
 
 
 class Marked:
@@ -270,14 +266,6 @@ async def repaired(life: Life) -> None:
     expect((ahead, known, after > before), (True, True, True), "the next PandaID, the serial, the audit")
 
 
-async def with_a_queue_of_its_own(life: Life) -> None:
-    """A sandbox is started on a database without its queue, and then on one with it."""
-    for _ in range(2):
-        with cut(life):
-            await typed(life, "sandbox_queue", ensure_queue)
-    expect(len(await life.place.observer.rows(NO_QUEUE, name=QUEUE)), 1, "the queue")
-
-
 # --- what becomes of all that
 
 
@@ -293,4 +281,4 @@ async def sealed(life: Life) -> None:
 
 
 RIGHTS: Mapping[Scenario, JobStatus | None] = dict.fromkeys((
-    linked, unlinked, asked_for_codes, joined_by_an_operator, banned, lent, denied, repaired, with_a_queue_of_its_own, sealed))
+    linked, unlinked, asked_for_codes, joined_by_an_operator, banned, lent, denied, repaired, sealed))

@@ -13,6 +13,7 @@ from . import errands
 from .errands import HARVESTER, expect
 from .limits import LIMITS
 from .lives import PILOT, Life
+from .queues import QUEUES
 from .rights import RIGHTS
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
@@ -264,5 +265,6 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     counted: JobStatus.FINISHED,
     **LIMITS,
     **RIGHTS,
+    **QUEUES,
 }
 """Each with the state in which it must end, None where policy decides."""

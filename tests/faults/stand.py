@@ -43,6 +43,8 @@ ca_directory = "$directory/pki/certificates"
 dsn = "$dsn"
 wait_s = 3
 $database
+[console]
+socket = ""
 [identity]
 pilot = ["$pilot"]
 [timeouts]
@@ -60,6 +62,7 @@ alive_s = 0.5
 caps_s = 1
 ageing_s = 1
 historian_s = 1
+queues_s = 0.5
 audit_s = 0.5
 tally_s = 0.5
 traffic_s = 0.5

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 300
-BOUNDS = {"kill9": 2, "dbstop": 3, "cutreply": 150, "handover": 2, "diskfull": 2, "failover": 2, "clock": 1}
+BOUNDS = {"kill9": 2, "dbstop": 3, "cutreply": 150, "handover": 2, "diskfull": 2, "failover": 2, "clock": 1, "restarts": 4}
 
 
 @pytest.mark.parametrize("campaign", sorted(BOUNDS))

@@ -28,6 +28,7 @@ from pandad.config import (
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
 from pandad.daemons.lease import Leases
+from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.rights import RightsReader
 from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
@@ -43,6 +44,7 @@ from pandad.jobdispatcher.jobsecrets import Extra, JobSecrets
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
+from pandad.queuesconfig import QueuesConfig
 from pandad.spec.caller import Caller, Credential, Identity
 from pandad.spec.job import JobSpec
 from pandad.spec.retry import RetryPolicy
@@ -60,6 +62,7 @@ from .stand import ENDPOINT
 
 LEASE_S = 0.02
 VAULT = Vault([bytes(KEY_BYTES)])
+SOURCE = "queues.json"  # in the storage, where there is a source
 NEVER = datetime(2099, 1, 1, tzinfo=UTC)
 OUT_OF_MEMORY, BAD_SITE = 1212, 1099  # pilotErrorCode
 RETRIES = RetryConfig(rules={
@@ -101,7 +104,8 @@ class World:
             "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
-            "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store)}
+            "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),
+            "queues": QueueRefresh(store, clock, QueuesConfig(source=str(storage / SOURCE), refresh_s=0))}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {
             **{name: leases.exclusive(name, 0.0, room.run_once) for name, room in rooms.items()},
             "alive": Alive(store, 1.0).run_once, "traffic": traffic.run_once}

@@ -165,7 +165,8 @@ async def test_pilots_may_say_anything(stage: Stage, monkeypatch: pytest.MonkeyP
 def test_what_was_not_said_is_not_told() -> None:
     """A request shows what the pilot demands, and who and where it is."""
     assert demands_of(a_pilot(memory_mb=5, labels=("user",), owners=frozenset({PILOT}))) == {
-        "queue": QUEUE, "memory_mb": 5, "labels": ["user"], "owners": [str(PILOT)], "node": "node1.test", "holder": PILOT.subject}
+        "queue": QUEUE, "memory_mb": 5, "labels": ["user"], "owners": [[PILOT.anchor, PILOT.subject]], "node": "node1.test",
+        "holder": PILOT.subject}
 
 
 # --- and from where it comes

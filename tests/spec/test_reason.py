@@ -38,6 +38,6 @@ def test_closed() -> None:
 
 def test_the_page_lists_them() -> None:
     """docs/reference/why.md has the table as it is."""
-    rows = [f"| `{reason}` | {', '.join(sorted(meaning.states))} | {meaning.waits_for or '-'} | {meaning.says} | {meaning.helps} |"
-            for reason, meaning in REASONS.items()]
+    rows = [f"| `{reason}` | {', '.join(sorted(m.states))} | {m.waits_for or '-'} | {m.says} | {m.helps} |"
+            for reason, m in REASONS.items()]
     assert "\n".join(rows) in PAGE.read_text("utf-8")

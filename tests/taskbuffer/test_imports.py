@@ -15,12 +15,12 @@ from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, endpoints_in, links_in, queues_in
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
-from pandad.taskbuffer import sites, sources
+from pandad.taskbuffer import moves, sites, sources
 from pandad.taskbuffer.imports import BadDump, Halved, Manner, take_endpoints, take_links, take_queues
 from pandad.taskbuffer.sources import Mark
 from pandad.taskbuffer.store import Store
 
-from .observing import rows
+from .observing import rows, run
 
 SOURCE = "https://cric.example.org/queues.json"
 MANNER = Manner(source=SOURCE, who="alice")
@@ -80,6 +80,19 @@ async def test_what_changes(store: Store) -> None:
     assert str(found.changed[b][1]) == f'country: "{first[b]["country"]}" -> nothing'
 
 
+@pytest.mark.parametrize(("key", "wakes"), [("comment", False), ("maxrss", True), ("status", True)])
+@ensureDeferred
+async def test_what_decides_wakes_the_brokerage(store: Store, key: str, wakes: bool) -> None:
+    """Jobs that no queue took are looked at again at once if a key changed that decides, and not for a new comment."""
+    dump = few(2)
+    await take(store, dump)
+    (panda_id,) = await store.transact("insert", stored, [a_job()])
+    await store.once("defer", moves.defer, [panda_id], JobStatus.DEFINED, 3600)
+    dump[min(dump)][key] = "test" if key == "status" else 4711
+    assert len((await take(store, dump)).changed) == 1
+    assert (await store.once("due", rows, "SELECT count(*) FROM job WHERE nextcheck <= now()"))[0][0] == wakes
+
+
 @ensureDeferred
 async def test_a_queue_that_is_gone_is_offline(store: Store) -> None:
     """It is not removed: its jobs go on, pilots see it offline, and it is there again when the source has it again."""
@@ -89,11 +102,11 @@ async def test_a_queue_that_is_gone_is_offline(store: Store) -> None:
     found = await take(store, {key: value for key, value in dump.items() if key != name})
     assert found.gone == [name] and (await statuses(store))[name] == "offline"
     (standing,) = await store.read("standing", sites.standings, name)
-    assert standing.why == f"not in {SOURCE} any more"
+    assert standing.queue.status_reason == f"not in {SOURCE} any more"
     assert json.loads(await store.read("served", sites.served, name)) == {**dump[name], "status": "offline"}
     assert (await take(store, {key: value for key, value in dump.items() if key != name})).is_empty
     found = await take(store, dump)
-    assert found.back == [name] and (await statuses(store))[name] == "online"
+    assert (found.back, found.changed) == ([name], {}) and (await statuses(store))[name] == "online"
 
 
 @ensureDeferred
@@ -198,6 +211,7 @@ async def test_what_is_here_may_not_be_what_the_source_had(store: Store) -> None
     await store.transact("took", sources.took, "queues", SOURCE, Mark("tag", "date", "digest"))
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark("tag", "date", "digest")
     await take(store, few(2), replace(MANNER, source="/by/hand.json"))
+    await store.transact("confirmed", sources.confirmed, "queues", SOURCE)
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark()
 
 
@@ -235,6 +249,16 @@ async def test_endpoints(store: Store) -> None:
     assert not (await store.read("all", sites.endpoints))[first].writable
     assert await store.read("version", sites.endpoints_version) != version
     assert (await store.transact("take", take_endpoints, endpoints_in(dump), manner)).is_empty
+
+
+@ensureDeferred
+async def test_an_unreadable_endpoint_is_left_out(store: Store) -> None:
+    """What an earlier pandad took and this one cannot read is no reason to have none."""
+    dump = cric.endpoints(2)
+    await store.transact("take", take_endpoints, endpoints_in(dump), MANNER)
+    spoil = "UPDATE endpoint SET description = '{\"detailed_status\": 1}' WHERE name = %(name)s"
+    await store.once("spoil", run, spoil.replace("%(name)s", f"'{min(dump)}'"))
+    assert list(await store.read("all", sites.endpoints)) == [max(dump)]
 
 
 @ensureDeferred

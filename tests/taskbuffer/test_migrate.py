@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -148,6 +149,23 @@ async def test_jobs_that_were_there_are_counted(blank: Store) -> None:
     counted = "SELECT queue, jobstatus, label, resource_type, jobs, cores FROM tally_now ORDER BY jobstatus"
     assert await blank.transact("counted", rows, counted) == [
         ("Q", "defined", "user", "", 10, 20), ("Q", "activated", "user", "", 10, 20)]
+
+
+@ensureDeferred
+async def test_queues_stay_as_they_were(blank: Store) -> None:
+    """Descriptions are kept whole when they become texts; what an operator had set is his word, beside the description's."""
+    known = migrate.known()
+    await upgrade(blank, known[:10])
+    text = '{"nickname": "%s", "status": "test", "odd": [1, 1.50, "ü", null]}'
+    await blank.transact("rows", run, f"""
+        INSERT INTO queue (name, description, status, reason, changedby) VALUES
+            ('A', '{text % "A"}', 'test', NULL, 'root'), ('B', '{text % "B"}', 'offline', 'down', 'alice')""")
+    await upgrade(blank, known[:11])
+    look = "SELECT name, description, status, override, reason, setby, source FROM queue ORDER BY name"
+    found = await blank.read("all", rows, look)
+    assert [(name, json.loads(description)["odd"], *rest) for name, description, *rest in found] == [
+        ("A", [1, 1.5, "ü", None], "test", None, None, None, None),
+        ("B", [1, 1.5, "ü", None], "test", "offline", "down", "alice", None)]
 
 
 @ensureDeferred

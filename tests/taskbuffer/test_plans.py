@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from factories import a_pilot
+from factories import a_line, a_pilot
 from pytest_twisted import blockon, ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -15,7 +16,7 @@ from twisted.internet.defer import Deferred
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, decisions, facts, jobs, moves, worklists
+from pandad.taskbuffer import claims, decisions, demand, facts, jobs, moves, places, worklists
 from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
@@ -229,3 +230,51 @@ async def test_counts(explain: Explain, read: Callable[[Transaction], Awaitable[
     plan = await explain(read)
     assert plan.tables() == {"tally", "tally_delta"}
     assert all(n["Actual Rows"] <= QUEUES * len(set(STATES)) for n in plan.nodes)
+
+
+@ensureDeferred
+async def test_places(explain: Explain) -> None:
+    """How many go before a job is read from one index, and no more than what is counted."""
+    for body, index in ((lambda txn: places.before_in_line(txn, "Q3", 5, 10, 10**9), "job_activated"),
+                        (lambda txn: places.before_defined(txn, 5, 10, 10**9), "job_defined_line"),
+                        (lambda txn: places.before_throttled(txn, 5, 10, 10**9), "job_throttled")):
+        plan = await explain(body)
+        assert (plan.indexes(), plan.whole_tables()) == ({index}, set())
+        assert plan.read(index) <= 2 * places.COUNT_MOST
+
+
+@ensureDeferred
+async def test_first_without_a_queue(explain: Explain) -> None:
+    """The jobs that brokerage takes first are read, and none besides."""
+    plan = await explain(lambda txn: places.first_defined(txn, 200))
+    assert plan.read("job_defined") <= 200
+    assert plan.whole_tables() == set()
+
+
+@ensureDeferred
+async def test_cores_of_an_owner(explain: Explain) -> None:
+    """Only jobs in slots of those lines are counted."""
+    plan = await explain(lambda txn: places.cores_of(txn, [1, 2, 3]))
+    assert (plan.indexes(), plan.whole_tables()) == ({"job_usage"}, set())
+    assert plan.read("job_usage") <= JOBS / 400 * 3
+
+
+@ensureDeferred
+async def test_lines_that_wait(explain: Explain) -> None:
+    """From line to line, of each its head: not what stands behind, at one queue or at all."""
+    plan = await explain(lambda txn: demand.at(txn, "Q3"))
+    assert (plan.indexes(), plan.whole_tables()) == ({"job_activated"}, set())
+    assert plan.read("job_activated") <= 2 * 400 + 10
+    plan = await explain(demand.everywhere)
+    assert (plan.indexes(), plan.whole_tables()) == ({"job_activated"}, set())
+    assert plan.read("job_activated") <= 2 * 400 * QUEUES + 10
+
+
+@ensureDeferred
+async def test_waiting_lines_are_counted_so_far(explain: Explain) -> None:
+    """Of each line no more is read than is counted."""
+    line = a_line(1)
+    heads = [demand.Head("Q3", line, datetime(2026, 1, 1, tzinfo=UTC))]
+    plan = await explain(lambda txn: demand.counts(txn, heads))
+    assert (plan.indexes(), plan.whole_tables()) == ({"job_activated"}, set())
+    assert plan.read("job_activated") <= demand.COUNT_MOST

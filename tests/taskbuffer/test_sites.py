@@ -54,7 +54,7 @@ async def test_put_replaces(store: Store) -> None:
 async def words(store: Store) -> tuple[QueueStatus, QueueStatus, QueueStatus | None, str]:
     """Of QUEUE: the status that counts, the source's, an operator's, and why."""
     (found,) = await store.read("standing", sites.standings, QUEUE)
-    return found.queue.status, found.told, found.override.status if found.override else None, found.why
+    return found.queue.status, found.told, found.override.status if found.override else None, found.queue.status_reason
 
 
 @ensureDeferred
@@ -105,6 +105,23 @@ async def test_a_time_that_is_over_is_refused(store: Store) -> None:
     with pytest.raises(BadRequest, match="until: is over already"):
         await store.transact("set", sites.set_status, QUEUE, QueueStatus.OFFLINE, "", "x", datetime(2020, 1, 1, tzinfo=UTC))
     assert (await words(store))[0] is QueueStatus.ONLINE
+
+
+@ensureDeferred
+async def test_one_unreadable_description_is_no_harm(store: Store) -> None:
+    """What an earlier pandad took and this one cannot read is a queue that is offline and says why; the others stay."""
+    for name in ("BAD", "GOOD"):
+        await store.transact("put", sites.put, a_queue(nickname=name), "root")
+    spoil = "UPDATE queue SET description = jsonb_set(description::jsonb, '{maxrss}', '\"much\"')::text WHERE name = 'BAD'"
+    await store.once("spoil", run, spoil)
+    await store.transact("set", sites.set_status, "BAD", QueueStatus.ONLINE, "", "root")
+    found = await store.read("all", sites.find_all)
+    assert [(q.name, q.status.value, q.problem) for q in found] == [
+        ("BAD", "offline", "maxrss: 'much' is not a whole number"), ("GOOD", "online", None)]
+    (bad, _) = await store.read("standings", sites.standings)
+    assert bad.queue.status_reason == "its description cannot be read: maxrss: 'much' is not a whole number"
+    assert json.loads(await store.read("served", sites.served, "BAD"))["maxrss"] == "much"
+    assert (await store.read("one", sites.find, "BAD")).status is QueueStatus.OFFLINE
 
 
 @ensureDeferred

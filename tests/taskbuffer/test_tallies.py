@@ -108,7 +108,7 @@ async def wander(stage: Stage, dice: Random, ids: Sequence[int]) -> None:
 async def test_any_walk_is_counted(store: Store, seed: int) -> None:
     """Whatever happens to jobs in whatever order, with folding in between, and whatever of it is refused."""
     dice, stage = Random(seed), Stage(store)
-    kinds = [{"coreCount": dice.choice((1, 8, None)), "prodSourceLabel": dice.choice(("user", "managed", None)),
+    kinds = [{"coreCount": dice.choice((1, 8, None, 2**62)), "prodSourceLabel": dice.choice(("user", "managed", None)),
               "jobStatus": dice.choice((S.DEFINED, S.ACTIVATED)), "jediTaskID": dice.choice((None, 10_000_000))}
              for _ in range(40)]
     ids = await stage.jobs(*(a_job(**kind) for kind in kinds))
@@ -118,7 +118,7 @@ async def test_any_walk_is_counted(store: Store, seed: int) -> None:
         await fold(store, dice.randint(1, 100))
     assert await wrong(store) == []
     seen = {(was, became) for was, became in await stage.sql("SELECT DISTINCT fromstatus, tostatus FROM job_event")}
-    assert len(seen) > 15
+    assert len(seen) > 10
 
 
 @ensureDeferred

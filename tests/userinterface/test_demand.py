@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,20 +13,37 @@ from twisted.internet.task import Clock
 
 from pandad.config import SharesConfig
 from pandad.spec.errors import StoreUnavailable
+from pandad.spec.facts import Demand as Activated
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.share import Capped
-from pandad.taskbuffer.demand import COUNT_MOST, Waits
+from pandad.taskbuffer.demand import COUNT_MOST, Head
 from pandad.taskbuffer.store import Store
-from pandad.userinterface.demand import FRESH_S, WINDOW_S, Demand, Demanded, demanded
+from pandad.userinterface.demand import FRESH_S, WINDOW_S, Demand, Demanded, demanded, tight
 
 S = JobStatus
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NO_CAPS, CAPS = SharesConfig(user_cap=0), SharesConfig(user_cap=10, group_caps={"phys": 4})
 
 
-def waits(jobs: int, cores: int = 1, group: str = "", queue: str = QUEUE, resource_type: str = "SCORE") -> Waits:
-    line = a_line(jobs, cores=cores, working_group=group, resource_type=resource_type)
-    return Waits(queue, line, jobs, NOW - timedelta(seconds=60))
+class Waiting:
+    """Lines with so many jobs, and what the counters say of them."""
+
+    def __init__(self) -> None:
+        self.heads: list[Head] = []
+        self.jobs: dict[tuple[str, int], int] = {}
+        self.there: list[Activated] = []
+
+    def add(self, jobs: int, cores: int = 1, group: str = "", queue: str = QUEUE, resource_type: str = "SCORE") -> Waiting:
+        line = a_line(len(self.heads), cores=cores, working_group=group, resource_type=resource_type)
+        self.heads.append(Head(queue, line, NOW - timedelta(seconds=60)))
+        self.jobs[queue, line.id] = min(jobs, COUNT_MOST)
+        self.there.append(Activated(queue, resource_type, "user", jobs, jobs * cores))
+        return self
+
+    def demanded(self, config: SharesConfig, rooms: Mapping[Capped, int]) -> list[Demanded]:
+        held = {(head.queue, head.line.id) for head in tight(self.heads, rooms, self.there, config)}
+        counts = {key: jobs for key, jobs in self.jobs.items() if key in held}
+        return demanded(self.heads, counts, rooms, self.there, config, NOW)
 
 
 def figures(found: Sequence[Demanded]) -> list[tuple[int, int, int]]:
@@ -35,37 +52,35 @@ def figures(found: Sequence[Demanded]) -> list[tuple[int, int, int]]:
 
 def test_without_caps() -> None:
     """Everything that waits is demand, by queue and resource type, with its cores and the longest wait."""
-    found = demanded([waits(3), waits(2, 8, resource_type="MCORE"), waits(4)], {}, NO_CAPS, NOW, {})
+    found = Waiting().add(3).add(2, 8, resource_type="MCORE").add(4).demanded(NO_CAPS, {})
     assert figures(found) == [(7, 7, 7), (2, 2, 16)]
     assert [each.oldest_wait_s for each in found] == [60, 60]
 
 
 def test_caps_hold_back() -> None:
     """What a cap leaves no room for is no demand; the room is there once at each queue, and for all that share it."""
-    used = {Capped(ALICE, 10): 7, Capped("phys", 4): 0}
-    assert figures(demanded([waits(5)], used, CAPS, NOW, {})) == [(5, 3, 3)]
-    assert figures(demanded([waits(5), waits(5, resource_type="X")], used, CAPS, NOW, {})) == [(5, 3, 3), (5, 0, 0)]
-    assert figures(demanded([waits(5), waits(5, queue="B")], used, CAPS, NOW, {})) == [(5, 3, 3), (5, 3, 3)]
-    assert figures(demanded([waits(9, 2, "phys")], {}, CAPS, NOW, {})) == [(9, 2, 4)]
-    assert figures(demanded([waits(5)], {Capped(ALICE, 10): 12}, CAPS, NOW, {})) == [(5, 0, 0)]
+    rooms = {Capped(ALICE, 10): 3, Capped("phys", 4): 4}
+    assert figures(Waiting().add(5).demanded(CAPS, rooms)) == [(5, 3, 3)]
+    assert figures(Waiting().add(5).add(5, resource_type="X").demanded(CAPS, rooms)) == [(5, 3, 3), (5, 0, 0)]
+    assert figures(Waiting().add(5).add(5, queue="B").demanded(CAPS, rooms)) == [(5, 3, 3), (5, 3, 3)]
+    assert figures(Waiting().add(9, 2, "phys").demanded(CAPS, {**rooms, Capped(ALICE, 10): 10})) == [(9, 2, 4)]
+    assert figures(Waiting().add(5).demanded(CAPS, {Capped(ALICE, 10): -2})) == [(5, 0, 0)]
 
 
 def test_long_lines() -> None:
-    """A line is counted so far; the counters know how many there are, and where no cap is in the way all of them are demand."""
-    long = waits(COUNT_MOST, 2)
-    (found,) = demanded([long], {}, NO_CAPS, NOW, {})
-    assert (found.takeable, found.at_least) == (COUNT_MOST, True)
-    (found,) = demanded([long], {}, NO_CAPS, NOW, {(QUEUE, "SCORE"): 100_000})
-    assert (found.activated, found.takeable, found.cores, found.at_least) == (100_000, 100_000, 200_000, False)
-    (found,) = demanded([long], {}, CAPS, NOW, {(QUEUE, "SCORE"): 100_000})
-    assert (found.activated, found.takeable) == (100_000, 5)
+    """Where no cap is in the way the counters say how many there are; a line that one may hold back is counted so far only."""
+    long = Waiting().add(100_000, 2)
+    (found,) = long.demanded(CAPS, {Capped(ALICE, 10): 200_000})
+    assert (found.activated, found.takeable, found.cores, found.approximate) == (100_000, 100_000, 200_000, False)
+    (found,) = long.demanded(CAPS, {Capped(ALICE, 10): 10})
+    assert (found.activated, found.approximate) == (100_000, True)
 
 
 @ensureDeferred
 async def test_published(stage: Stage) -> None:
     """Jobs by queue, resource type, label and state, and the demand for pilots; what is not activated is none."""
-    await stage.jobs(*(a_job(jobStatus=S.ACTIVATED) for _ in range(3)), a_job(jobStatus=S.DEFINED))
     await stage.job(S.RUNNING, coreCount=8, resource_type="MCORE", computingSite=QUEUE)
+    await stage.jobs(*(a_job(jobStatus=S.ACTIVATED) for _ in range(3)), a_job(jobStatus=S.DEFINED))
     published = await Demand(stage.store, Clock(), NO_CAPS).published()
     states = published.states[QUEUE]
     assert sum(n for by_label in states.values() for labels in by_label.values() for n in labels.values()) == 4

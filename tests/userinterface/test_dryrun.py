@@ -54,7 +54,7 @@ async def test_flags_at_submission(stage: Stage) -> None:
     good, *bad = [job.PandaID for job in receipt.jobs]
     assert list(receipt.never) == bad and good
     assert receipt.message == (
-        f"stored, but they will wait in vain unless a queue changes: 2 jobs from {bad[0]} on: none of 1 registered queues can ever "
-        f"take it; nearest {QUEUE}: lowmemory, the job needs 6000 MB of memory, the queue has 4000")
+        f"stored, but they will wait in vain unless a queue changes: 2 jobs from {bad[0]} on: none of 1 registered queues can "
+        f"ever take it; nearest {QUEUE}: lowmemory, the job needs 6000 MB of memory, the queue has 4000")
     said = await Whys(stage.store).explain.job(ALICE_CALLER, bad[0] or 0)
     assert said["PandaID"] == bad[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -40,7 +40,9 @@ MENDED = 2  # jobs of a world of which the nearest queue is mended
 STEPS = 20  # obstacles that one queue can have
 CAPS = {Reason.USER_CAP, Reason.GROUP_CAP}
 _EMPTY = Statement("why.empty", """
-    TRUNCATE job, job_event, job_report, job_decision, submission, queue, line, pilot_request, pilot_last CASCADE""")
+    TRUNCATE job, job_event, job_report, job_decision, decision, submission, queue, line, tally, tally_delta, queue_end,
+             queue_cause, task_usage, pilot_call, pilot_refusal, pilot_last, pilot_request CASCADE""")
+_ORDER = Statement("why.order", "SELECT pandaid FROM job ORDER BY line, currentpriority DESC, pandaid")
 _DUE = Statement("why.due", "UPDATE job SET nextcheck = now()")
 
 
@@ -74,7 +76,7 @@ class World:
         self._alone = self._random.random() < 0.2
         self._config = BrokerageConfig(
             weight=self._random.choice(["generic", "analysis", "production"]), waiting_limit=2 if self._alone else 0,
-            batch=1 if self._alone else JOBS)
+            batch=1 if self._alone else 1000)
         self._whys = Whys(store, shares, self._config)
         self._traffic = Traffic(store, self._clock, "why")
         self._dispatcher = Dispatcher(store, self._clock, shares)
@@ -113,21 +115,21 @@ class World:
         self._tally.flagged += len(flagged)
         for description in self._descriptions:
             await self._put({**description, "status": "online"})
-        advice = await Whys(self._store).sources.advisor.consider(specs)
+        unlimited = Whys(self._store, brokerage=BrokerageConfig(waiting_limit=0))
+        advice = await unlimited.sources.advisor.consider(specs)
         for job, each in zip(specs, advice, strict=True):
-            lacks_data = any(v.no is not None and v.no.criterion == "non_local" for v in each.verdicts)
+            lacks_data = any(v.stored.get("criterion") == "non_local" for v in each.verdicts)
             if (each.chosen is None) != (job.PandaID in flagged) and not lacks_data:
                 raise Disagreement(f"job {job.PandaID} flagged {job.PandaID in flagged}, and {each.reason}: {job}")
         for description in self._descriptions:
             await self._put(description)
-        self._priorities = {job.PandaID or 0: job.currentPriority for job in specs}
-        return list(self._priorities)
+        return [job.PandaID or 0 for job in specs]
 
     async def _broker(self, ids: Sequence[int]) -> None:
         """Each job goes where `why` says that it can go, and to none only if it says that none can take it."""
         await self._store.once("why_due", _run, _DUE)
-        urgent = sorted(ids, key=lambda i: (-self._priorities[i], i))
-        for some in ([i] for i in urgent) if self._alone else [urgent]:
+        in_order = [row[0] for row in await self._store.once("why_order", _many, _ORDER)]
+        for some in ([i] for i in in_order) if self._alone else [list(ids)]:
             said = {i: await self._why(i, now=True) for i in some}
             await self._round("brokerage")
             for panda_id in some:
@@ -148,7 +150,7 @@ class World:
         self._sensible(stored)
 
     async def _mend(self, ids: Sequence[int]) -> None:
-        """Of jobs that went nowhere: with obstacle after obstacle out of its way, as `why` names them, the nearest queue takes it."""
+        """With obstacle after obstacle out of the way of a job that went nowhere, as `why` names them, a queue takes it."""
         homeless = [i for i in ids if (await self._look(i)).jobStatus is S.DEFINED]
         for panda_id in homeless[:MENDED]:
             seen: list[str] = []
@@ -189,7 +191,8 @@ class World:
         self._clock.advance(60)
         self._traffic.asked(capability(caller, request), 0, lambda pilot: [])
         await self._traffic.run_once()
-        waiting = [i for i in ids if (job := await self._look(i)).jobStatus is S.ACTIVATED and job.computingSite == request.site_name]
+        there = [await self._look(i) for i in ids]
+        waiting = [job.PandaID or 0 for job in there if (job.jobStatus, job.computingSite) == (S.ACTIVATED, request.site_name)]
         said = {i: await self._why(i) for i in waiting}
         got = {job.PandaID for job in await self._dispatcher.acquire(caller, request)}
         missed: list[tuple[int, Mapping[str, Any]]] = []
@@ -209,7 +212,8 @@ class World:
         self._tally.handed += len(got)
         return self._random.choice(missed) if missed else None
 
-    async def _widen(self, ids: Sequence[int], caller: Caller, request: AcquireJobs, panda_id: int, verdict: Mapping[str, Any]) -> None:
+    async def _widen(self, ids: Sequence[int], caller: Caller, request: AcquireJobs, panda_id: int,
+                     verdict: Mapping[str, Any]) -> None:
         """The job that it did not get goes to the same pilot when what `why` names is mended, one thing after the other."""
         for _ in range(STEPS):
             mend = wider(caller, request, verdict)
@@ -276,13 +280,17 @@ async def _run(txn: Transaction, statement: Statement) -> None:
     await txn.run(statement)
 
 
-async def compare(store: Store, cases: int, seed: int) -> Tally:
-    """Worlds until there were so many cases.
+async def _many(txn: Transaction, statement: Statement) -> list[Any]:
+    return await txn.many(statement)
+
+
+async def compare(store: Store, cases: int, seed: int, stopped: Callable[[], bool] = lambda: False) -> Tally:
+    """Worlds until there were so many cases, or somebody wants the end.
 
     :raise Disagreement: with the number of the world, from which it can be made again.
     """
     tally, number = Tally(), 0
-    while tally.cases < cases:
+    while tally.cases < cases and not stopped():
         try:
             await World(store, seed * 1_000_003 + number, tally).run()
         except Disagreement as problem:

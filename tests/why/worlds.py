@@ -16,6 +16,7 @@ from pandad.spec.job import JobSpec
 DISK = "TEST_DISK"
 USERS = ("alice", "bob", "carol")
 PILOT = a_caller("pilot", Role.PILOT)
+HARDWARE = [{"type": "cpu", "arch": ["x86_64"], "instr": ["avx2"]}, {"type": "gpu", "vendor": ["nvidia"]}]
 PLATFORMS = ("", "x86_64-el9-gcc13-opt", "aarch64-el9-gcc13-opt", "x86_64-el9-gcc13-opt@el9#x86_64-*-avx2&nvidia")
 MEMORIES_MB, DISKS_MB, TIMES_S = (0, 1000, 2000, 4000, 8000), (0, 5000, 20_000), (0, 600, 3600, 86_400)
 
@@ -34,7 +35,7 @@ def a_description(random: Random, number: int) -> dict[str, Any]:
         "mintime": 0 if often else choice(TIMES_S[:3]), "corecount": choice([1, 8]),
         "cmtconfig": "" if often else choice(PLATFORMS[:3]),
         "releases": [] if often else choice([["AUTO"], ["Rel-1"], ["Rel-1", "Rel-2"]]),
-        "architectures": [] if often else [{"type": "cpu", "arch": ["x86_64"], "instr": ["avx2"]}, {"type": "gpu", "vendor": ["nvidia"]}],
+        "architectures": [] if often else HARDWARE,
         "astorages": {} if random.random() < 0.1 else {"pr": [DISK], "pw": [DISK]}}
 
 
@@ -79,11 +80,14 @@ def a_request(random: Random, queues: int) -> tuple[Caller, AcquireJobs]:
         prod_user_id=maybe(f"{'/DC=org/DC=test/CN='}{choice(USERS)}", 0.1))
 
 
-# What to change in a queue's description for a refusal by that criterion to go.
+# What of a queue's description the criterion is about.
+KEYS = {"lowmemory": "maxrss", "highmemory": "minrss", "disk": "maxwdir", "maxinputsize": "maxinputsize", "cpucore": "corecount",
+        "shortwalltime": "maxtime", "longwalltime": "mintime", "type": "type", "status": "status"}
+
+
 def mended(description: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
     """The queue without that obstacle, and otherwise as it is."""
-    key = {"lowmemory": "maxrss", "highmemory": "minrss", "disk": "maxwdir", "maxinputsize": "maxinputsize", "cpucore": "corecount",
-           "shortwalltime": "maxtime", "longwalltime": "mintime", "type": "type", "status": "status"}.get(verdict["criterion"])
+    key = KEYS.get(verdict["criterion"])
     changed = dict(description)
     if verdict["criterion"] == "cpucore":
         changed["capability"] = ""
@@ -113,7 +117,9 @@ def wider(caller: Caller, request: AcquireJobs, verdict: Mapping[str, Any]) -> t
     if criterion == "owner":
         return PILOT, request
     if criterion == "prodSourceLabel":
-        return (PILOT, replace(request, prod_source_label=verdict["need"])) if request.prod_source_label != verdict["need"] else None
+        label = verdict["need"]
+        return (PILOT, replace(request, prod_source_label=label)) if request.prod_source_label != label else None
     # A need of nothing cannot be asked for: who asks for no group in particular takes jobs of any, and of none.
     need = verdict["need"] if criterion in ("memory", "disk", "cpucore", "remaining_time", "resource_type") else None
-    return caller, replace(request, **{SAID[criterion]: need})
+    changed: Any = {SAID[criterion]: need}
+    return caller, replace(request, **changed)

@@ -27,6 +27,7 @@ class Tokens:
     :param now_s: the wall clock, seconds since 1970.
     :raise AuthConfigError: the folder of the auth_config files, or one of them, cannot be used.
     :raise FetchFailed: the file of authorities cannot be used.
+    ``problem``: what is wrong with the auth_config files now; "" if nothing.
     ``changed``: called when there are other sources than before; the one who makes their loops sets it.
     """
 
@@ -37,7 +38,7 @@ class Tokens:
         self._fetch: Fetch | None = None
         self.sources: Sequence[KeySource] = ()
         self.changed: Callable[[], None] = lambda: None
-        self._problem = ""
+        self.problem = ""
         self._files = self._read()
         accepted = self._accepted(self._files)
         self.sources = self._sources(accepted)
@@ -54,7 +55,7 @@ class Tokens:
         except (AuthConfigError, FetchFailed) as error:
             self._complain(str(error))
             return False
-        self._problem = ""
+        self.problem = ""
         metrics.count("tokens.reloaded")
         if files != self._files:
             self._files, self.sources = files, sources
@@ -66,9 +67,9 @@ class Tokens:
 
     def _complain(self, problem: str) -> None:
         metrics.count("tokens.reload_failed")
-        if problem != self._problem:
+        if problem != self.problem:
             self.log.error("the auth_config files of before stay in force, they cannot be read again: {why}", why=problem)
-        self._problem = problem
+        self.problem = problem
 
     def _read(self) -> Files:
         directory = self._config.auth_config_directory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pandad.api.access import DEBUG, KILL, OWN, PUBLIC, READ
 from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
-from pandad.api.route import ANY, GET, MIB, Route
+from pandad.api.route import ANY, GET, MIB, WATCHED_S, Route
 from pandad.api.v1.pilot import JobIds
 from pandad.spec import pilotcommand
 from pandad.spec.caller import Caller
@@ -99,7 +99,7 @@ class Job:
         """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
         return await self._jobs.describe(caller, asked.job_ids)
 
-    @Route("/api/v1/job/get_status", GET, access=PUBLIC, passive=True, takes=JobIds)
+    @Route("/api/v1/job/get_status", GET, access=PUBLIC, passive=True, takes=JobIds, answer_s=WATCHED_S)
     async def get_status(self, caller: Caller, asked: JobIds) -> list[dict[str, str]]:
         """State and command by PandaID, in the order asked."""
         return [_status(state) for state in await self._dispatcher.statuses(asked.job_ids)]

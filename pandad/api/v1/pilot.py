@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
+from pandad.api.coerce import MAX_DEPTH
 from pandad.api.decode import decoder_for
 from pandad.api.encode import Envelope
 from pandad.api.errors import guarded, refusal
 from pandad.api.jobdefinition import job_definition
 from pandad.api.load import Urgency
-from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, Route
+from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, WATCHED_S, Route
 from pandad.jobdispatcher.guards import is_last_word
 from pandad.jobdispatcher.jobsecrets import may_have_secrets
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pandad.jobdispatcher.jobsecrets import JobSecrets
     from pandad.taskbuffer.jobs import JobState
 
+MANY_JOBS = 1_000  # in one call; Harvester sends 100
 NO_JOBS = "no jobs in PanDA"  # pilots look for these words
 
 
@@ -67,14 +69,14 @@ class Pilot:
         return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
 
     @Route("/api/v1/pilot/update_job", access=REPORT, takes=JobUpdate, forgiving=True,
-           body_limit_bytes=16 * MIB, urgency=urgency_of)
+           body_limit_bytes=16 * MIB, json_depth=MAX_DEPTH, urgency=urgency_of)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
         command = await self._heartbeat.update(caller, update)
         return {"StatusCode": 0, "command": command, **await self._secrets.of_update(command)}
 
     @Route("/api/v1/pilot/update_jobs_bulk", access=REPORT, takes=JobUpdates, body_limit_bytes=64 * MIB,
-           urgency=Urgency.FINAL)
+           json_depth=MAX_DEPTH, items=MANY_JOBS, urgency=Urgency.FINAL)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
         """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""
         rows = [guarded(self._row(caller, row), refusal, "update_jobs_bulk") for row in updates.job_list]
@@ -83,7 +85,7 @@ class Pilot:
     async def _row(self, caller: Caller, row: dict[str, Any]) -> Envelope:
         return Envelope(True, "", await self.update_job(caller, decoder_for(JobUpdate, forgiving=True)(row)))
 
-    @Route("/api/v1/pilot/get_job_status", GET, access=PUBLIC, passive=True, takes=JobIds)
+    @Route("/api/v1/pilot/get_job_status", GET, access=PUBLIC, passive=True, takes=JobIds, answer_s=WATCHED_S)
     async def get_job_status(self, caller: Caller, asked: JobIds) -> list[dict[str, Any]]:
         """States by PandaID, in the order asked."""
         states = await self._dispatcher.statuses(asked.job_ids)

@@ -30,7 +30,7 @@ class TlsWatch:
         self, clock: IReactorTime, now: Callable[[], datetime], tls: GridContextFactory, period_s: float, warn_days: int
     ) -> None:
         self._clock, self._now, self._tls, self._period_s, self._warn_days = clock, now, tls, period_s, warn_days
-        self._good_at, self._problem = clock.seconds(), ""
+        self._good_at, self.problem = clock.seconds(), ""
         self._warned_at: float | None = None
 
     async def run_once(self) -> bool:
@@ -39,11 +39,11 @@ class TlsWatch:
             self._tls.reload()
             found = list(endings(self._tls.files, self._warn_days))
         except TlsConfigError as error:
-            self._problem = str(error)
+            self.problem = str(error)
             metrics.count("tls.reload_failed")
-            self.log.error("the TLS files cannot be read again, those of before stay in force: {problem}", problem=self._problem)
+            self.log.error("the TLS files cannot be read again, those of before stay in force: {problem}", problem=self.problem)
             return False
-        self._good_at, self._problem = self._clock.seconds(), ""
+        self._good_at, self.problem = self._clock.seconds(), ""
         metrics.count("tls.reloaded")
         self._measure(found)
         if self._warned_at is None or self._clock.seconds() - self._warned_at >= WARNING_PERIOD_S:
@@ -53,9 +53,9 @@ class TlsWatch:
     def complaint(self) -> str | None:
         """What is wrong for so long that it will not mend itself, None if nothing."""
         late_s = self._clock.seconds() - self._good_at
-        if not self._problem or late_s < LATE_PERIODS * self._period_s:
+        if not self.problem or late_s < LATE_PERIODS * self._period_s:
             return None
-        return f"the TLS files could not be read again for {late_s:.0f} s: {self._problem}"
+        return f"the TLS files could not be read again for {late_s:.0f} s: {self.problem}"
 
     def _measure(self, found: list[Ending]) -> None:
         now = self._now()

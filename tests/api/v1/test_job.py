@@ -118,11 +118,12 @@ def test_kill_refused(api: Any, alice: str) -> None:
 def test_hopeless_jobs(api: Any, alice: str) -> None:
     """Jobs that no queue can ever take are stored as any; the message and a list beside the data say which, and what is missing;
     the data has the form that clients know."""
-    api.jobs.never = Never("SITE_A", "lowmemory", 4000, 6000, "the job needs 6000 MB of memory, the queue has 4000", ("lowmemory",), 3)
+    text = "the job needs 6000 MB of memory, the queue has 4000"
+    api.jobs.never = Never("SITE_A", "lowmemory", 4000, 6000, text, ("lowmemory",), 3)
     got = api.active.post("/api/v1/job/submit", json={"jobs": [job_state(), job_state()]}, dn=alice).json
     assert got["success"] and [row[0] for row in got["data"]] == [101, 102]
     assert got["message"].startswith("stored, but they will wait in vain unless a queue changes: 2 jobs from 101 on: none of 3 ")
-    assert got["message"].endswith("nearest SITE_A: lowmemory, the job needs 6000 MB of memory, the queue has 4000")
+    assert got["message"].endswith(f"nearest SITE_A: lowmemory, {text}")
     assert [(w["PandaID"], w["reason"], w["nearest"], w["criterion"], w["have"], w["need"]) for w in got["warnings"]] == [
         (number, "no-queue-ever", "SITE_A", "lowmemory", 4000, 6000) for number in (101, 102)]
 

@@ -27,7 +27,7 @@ def test_demand(api: Any, port: str) -> None:
     (row,) = getattr(api, port).get("/api/v1/statistics/demand").json["data"]
     assert row["queue"] == "Q"
     assert row["demand"] == {"SCORE": {
-        "activated": 3, "takeable": 2, "held_by_caps": 1, "cores": 2, "oldest_wait_s": 60, "at_least": False}}
+        "activated": 3, "takeable": 2, "held_by_caps": 1, "cores": 2, "oldest_wait_s": 60, "approximate": False}}
     assert (row["running"], row["pilots"]["unserved"]) == (1, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pandad.cli.output import cell, facts, table
+from pandad.tables import cell, facts, table
 
 Answer = Mapping[str, Any]
 SHOWN = 10  # queues; --json has all
