@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from pandad import metrics
-from pandad.brokerage.brake import BrakeLimits, Verdict, judge, suspects
+from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, judge, suspects
 from pandad.config import BrokerageConfig
 from pandad.taskbuffer import brakes, facts
 from pandad.taskbuffer.store import Store, Transaction
@@ -31,8 +31,10 @@ class Braking:
         tested = await brakes.probes(txn)
         spared = braked.keys() | await brakes.released(txn, window_s)
         found = suspects(await facts.ends(txn, window_s), spared, self._limits)
+        before = await brakes.last_levels(txn)
         for queue, why in found.items():
-            await brakes.put(txn, queue, why, 0, self._limits.pause_after(0))
+            level = before.get(queue, -1) + 1
+            await brakes.put(txn, queue, why, level, self._limits.pause_after(level))
             self._tell(txn, queue, f"braked: {why}")
         for queue, brake in braked.items():
             verdict = judge(tested.get(queue, ()), self._probes)
@@ -44,7 +46,7 @@ class Braking:
                 await brakes.test_anew(txn, queue)
             if verdict is not Verdict.WAIT:
                 self._tell(txn, queue, f"its test jobs are over: {verdict.value}")
-        await brakes.forget(txn, window_s)
+        await brakes.forget(txn, MEMORY_S)
         if found or braked:
             txn.hint("brokerage")
 

@@ -22,6 +22,8 @@ _FIND_ALL = sql("brakes.find_all", """
 _RELEASED = sql("brakes.released", """
     SELECT queue FROM queue_brake WHERE released > now() - make_interval(secs => %(window_s)s)""")
 
+_LAST_LEVELS = sql("brakes.last_levels", "SELECT queue, level FROM queue_brake WHERE released IS NOT NULL")
+
 _PROBES = sql("brakes.probes", f"""
     SELECT b.queue, p.pandaid, coalesce(j.produsername, ''),
            extract(epoch FROM coalesce(e.failed, now()) - e.begun)::float, e.failed IS NOT NULL, e.finished, e.gone
@@ -63,6 +65,11 @@ async def find_all(txn: Transaction) -> dict[str, Brake]:
 async def released(txn: Transaction, window_s: float) -> set[str]:
     """Queues that were released not longer ago than that."""
     return {queue for (queue,) in await txn.many(_RELEASED, window_s=window_s)}
+
+
+async def last_levels(txn: Transaction) -> dict[str, int]:
+    """Of queues whose release is not forgotten, how often their test jobs had failed in a row before."""
+    return dict(await txn.many(_LAST_LEVELS))
 
 
 async def probes(txn: Transaction) -> dict[str, list[Probe]]:

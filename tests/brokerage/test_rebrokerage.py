@@ -230,3 +230,7 @@ async def test_the_life_of_a_brake(stage: Stage) -> None:
     assert await stage.store.read("test", brakes.released, 60.0) == {QUEUE}
     await braking.run_once()  # what braked it before is not held against it
     assert await stage.store.read("test", brakes.find_all) == {}
+
+    await stage.sql("UPDATE queue_brake SET released = released - interval '1 hour' RETURNING 1")
+    await braking.run_once()  # but if it eats jobs again, the pause goes on where it was
+    assert [b.level for b in (await stage.store.read("test", brakes.find_all)).values()] == [2]

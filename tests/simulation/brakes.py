@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pandad.brokerage.brake import BrakeLimits, Verdict, judge, suspects
+from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, judge, suspects
 from pandad.config import BrokerageConfig
 from pandad.spec.facts import Brake, Ends, Probe
 
@@ -50,7 +50,7 @@ class Brakes:
         self._wanted = config.brake_probes
         self._limits = BrakeLimits(config.brake_failures, config.brake_s)
         self._braked: dict[str, _Braked] = {}
-        self._released: dict[str, float] = {}
+        self._released: dict[str, tuple[float, int]] = {}  # when, and the level until then
         self.times = 0  # a queue was braked
 
     def known(self, now: float) -> dict[str, Brake]:
@@ -79,20 +79,22 @@ class Brakes:
     def judge(self, ends: Mapping[str, Ends], now: float) -> None:
         """As the daemon's loop does."""
         window_s = self._limits.pause_s
-        self._released = {queue: at for queue, at in self._released.items() if at > now - window_s}
-        found = suspects(ends, self._braked.keys() | self._released.keys(), self._limits)
+        self._released = {queue: (at, level) for queue, (at, level) in self._released.items() if at > now - MEMORY_S}
+        spared = {queue for queue, (at, _) in self._released.items() if at > now - window_s}
+        found = suspects(ends, self._braked.keys() | spared, self._limits)
         for queue, each in list(self._braked.items()):
             verdict = judge([test.probe(now) for test in each.tests.values()], self._wanted)
             if verdict is Verdict.GOOD:
                 del self._braked[queue]
-                self._released[queue] = now
+                self._released[queue] = now, each.level
             elif verdict is Verdict.BAD:
                 level = each.level + 1
                 self._braked[queue] = _Braked(each.since, each.why, level, now + self._limits.pause_after(level))
             elif verdict is Verdict.VOID:
                 each.tests.clear()
         for queue, why in found.items():
-            self._braked[queue] = _Braked(now, why, 0, now + self._limits.pause_after(0))
+            level = self._released.pop(queue, (now, -1))[1] + 1
+            self._braked[queue] = _Braked(now, why, level, now + self._limits.pause_after(level))
             self.times += 1
 
 
