@@ -18,7 +18,7 @@ SHARE = 0.5  # of the jobs begun at a queue, that fail fast
 TIMES_ELSEWHERE = 3.0  # the share at a queue in the middle of the others
 SEEN = 5  # jobs begun at a queue, from which its share counts for comparison
 MOST_DOUBLINGS = 4  # the test jobs cost little: the longest pause is sixteen times the first
-MEMORY_S = 24 * 3600  # a queue that is braked again so soon after its release goes on where it was: one of its nodes may be broken
+MEMORY_S = 24 * 3600  # a queue that is braked again so soon goes on where it was: one of its nodes may be broken
 
 
 @dataclass(frozen=True, slots=True)

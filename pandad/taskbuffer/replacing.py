@@ -39,7 +39,8 @@ _WAITED = sql("replacing.waited", f"""
     SELECT j.statechangetime, extract(epoch FROM now() - j.statechangetime)::float, {BROKERED_COLUMNS} FROM job j
     WHERE j.jobstatus = %(status)s::job_status AND NOT ({_PINNED})
       AND j.statechangetime < now() - make_interval(secs => CASE
-          WHEN coalesce(j.prodsourcelabel, '') IN ({listed(ANALYSIS_LABELS)}) THEN %(analysis_s)s::float ELSE %(production_s)s::float END)
+          WHEN coalesce(j.prodsourcelabel, '') IN ({listed(ANALYSIS_LABELS)}) THEN %(analysis_s)s::float
+          ELSE %(production_s)s::float END)
       AND j.statechangetime < now() - make_interval(secs => least(%(analysis_s)s::float, %(production_s)s::float))
       AND j.statechangetime >= coalesce(%(since)s::timestamptz, '-infinity')
       AND (j.statechangetime, j.pandaid) > (coalesce(%(since)s::timestamptz, '-infinity'), %(after)s::bigint)
