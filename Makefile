@@ -3,13 +3,17 @@
 VENV := .venv
 EXTRAS := test
 
-.PHONY: demo test lint bench faults clean
+.PHONY: demo test test-rucio lint bench faults clean
 
 demo: $(VENV)/ready
 	$(VENV)/bin/pandad demo --cache $(VENV)/pilot
 
 test: $(VENV)/ready lint
 	$(VENV)/bin/python -m pytest
+
+# The tests that need a real Rucio, which is installed in .rucio; where it cannot be had they are skipped and say so.
+test-rucio: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -m rucio -rs --rucio .rucio tests/contracts tests/embedded
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check pandad tests twisted setup.py
@@ -32,4 +36,4 @@ $(VENV)/bench: $(VENV)/ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .rucio build *.egg-info

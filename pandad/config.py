@@ -13,6 +13,7 @@ from types import MappingProxyType
 from pandad import configchecks
 from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
 from pandad.consoleconfig import ConsoleConfig
+from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
 from pandad.queuesconfig import QueuesConfig
@@ -183,28 +184,6 @@ class UserInterfaceConfig:
         600,
         low=0,
         high=DAY_S,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataServiceConfig:
-    """Input and output data."""
-
-    backend: str = setting(
-        "What keeps the data; local is folders that this host sees", "local", choices=("local",)
-    )
-    batch: int = setting("Jobs in one round", 200, low=1, high=100_000)
-    missing_retry_s: int = setting("How often a missing input is looked for again", 30, low=1, high=DAY_S)
-    give_up_s: int = setting(
-        "A reported job fails whose output storage still does not answer after this",
-        DAY_S,
-        low=1,
-        high=365 * DAY_S,
-    )
-    endpoints: Mapping[str, Path] = setting(
-        'Storage endpoints of the local backend: NAME = "/folder"',
-        lambda: MappingProxyType({}),
-        on_disk=configchecks.directory,
     )
 
 
@@ -380,6 +359,8 @@ def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
             reader.complain(("tokens", "issuers", name), issuer.refusal)
     if config is not None and config.console.refusal is not None:
         reader.complain(("console",), config.console.refusal)
+    if config is not None and (refusal := config.dataservice.refusal) is not None:
+        reader.complain(("dataservice", "rucio"), refusal)
     if config is None or reader.problems:
         raise ConfigError(*sorted(reader.problems, key=_place))
     return config

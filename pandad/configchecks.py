@@ -162,8 +162,8 @@ def loopback(value: str) -> str | None:
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _url(value: str) -> str | None:
-    """Something to fetch keys from: nobody on the way may be able to change them."""
+def _url(value: str, danger: str = "over http anybody on the way could send keys of his own") -> str | None:
+    """Something to fetch keys from, or to send secrets to: nobody on the way may be able to change or read them."""
     try:
         parts = urlsplit(value)
         host = parts.hostname or ""
@@ -174,7 +174,7 @@ def _url(value: str) -> str | None:
     if not (host and safe and plain) or parts.scheme not in ("https", "http"):
         return f'is {value!r}; write an address such as "https://iam.example.org/"'
     if parts.scheme == "http" and host not in LOOPBACK:
-        return f"is {value!r}; write https: over http anybody on the way could send keys of his own"
+        return f"is {value!r}; write https: {danger}"
     return None
 
 
@@ -194,6 +194,22 @@ def place(value: str) -> str | None:
     if "://" in value:
         return _url(value)
     return None if not value or value.startswith("/") else f'is {value!r}; write an address, or a path from / on'
+
+
+def service(value: str) -> str | None:
+    """The address of a service that gets credentials of ours; "" is none."""
+    refusal = _url(value, "over http anybody on the way could read the credentials") if value else None
+    return refusal or (f"is {value!r}; write it without a question mark" if "?" in value else None)
+
+
+def readable(path: Path) -> str | None:
+    """A file, or a folder, that this user can read."""
+    return directory(path) if path.is_dir() else file(path)
+
+
+def header(value: str) -> str | None:
+    """What goes into a line of an HTTP head."""
+    return None if re.fullmatch(r"[ -~]*", value) else f"is {ascii(value)}; write letters and digits without accents"
 
 
 def fqan(value: str) -> str | None:

@@ -33,6 +33,11 @@ _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _SUFFIXES = frozenset({".pem", ".0", ".crt"})  # of authorities in a folder, of which the grid has each twice
 
 
+# A connection that is given up while it is being made says so in a way of its own.
+_FAILURES = (WaitTimeout, CancelledError, ConnectingCancelledError, ConnectError, DNSLookupError, ResponseFailed,
+             ResponseNeverReceived, SSL.Error)
+
+
 class DownloadFailed(Exception):
     """An address did not give what it should; str() says why."""
 
@@ -77,7 +82,7 @@ class Downloader:
             return await Deferred.fromCoroutine(self._get(address, etag, modified)).addTimeout(self._timeout_s, self._reactor)
         except _TooLong:
             raise DownloadFailed(f"{address} answers with more than {self._most_bytes} bytes") from None
-        except (WaitTimeout, ConnectError, DNSLookupError, ResponseFailed, ResponseNeverReceived, SSL.Error) as error:
+        except _FAILURES as error:
             if _was_given_up(error):
                 raise DownloadFailed(f"{address} did not answer within {self._timeout_s:g} s") from None
             raise DownloadFailed(f"{address} cannot be reached ({_reason(error)})") from None

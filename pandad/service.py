@@ -74,9 +74,12 @@ from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
-from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.rucio.trust import CredentialUnusable
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -112,6 +115,7 @@ READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up e
 # A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
 BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig], IDDM]] = {
     "local": lambda reactor, config: LocalDDM(reactor, config.endpoints),
+    "rucio": lambda reactor, config: RucioDDM(Session(reactor, config.rucio, time.time)),
 }
 
 
@@ -146,8 +150,8 @@ def makeService(options: Options) -> MultiService:
     reactor.seconds = time.monotonic
     try:
         pandad = Pandad(reactor, options.config, lambda: load(options["config"]))
-    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, vault.KeyFileError, systemd.WrongSocket,
-            HostKeyError) as error:
+    except (TlsConfigError, AuthConfigError, FetchFailed, SourceUnusable, CredentialUnusable, vault.KeyFileError,
+            systemd.WrongSocket, HostKeyError) as error:
         raise UsageError(str(error)) from None
     _spare_the_collector()
     return pandad
@@ -188,6 +192,7 @@ class Pandad(MultiService):
         self._keys.setServiceParent(self)
         self._tokens.changed = self._follow_issuers
         self._follow_issuers()
+        self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         tls = config.tls
         self._tls = GridContextFactory(
@@ -234,7 +239,7 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
-            Health(self._checks, metrics.text),
+            Health(self._checks, metrics.text, self._notes),
         )
         return *handlers, OpenApi(handlers)
 
@@ -265,7 +270,7 @@ class Pandad(MultiService):
             caps=Caps(store, config.shares).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
-            queues=QueueRefresh(store, self._reactor, config.queues).run_once,
+            queues=self._queue_refresh.run_once,
             rights=self._rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tally=Tally(store).run_once,
@@ -289,6 +294,8 @@ class Pandad(MultiService):
         self._load.start()
         for loop in (self._tls_loop, self._issuers_loop):
             loop.setServiceParent(self)
+        if isinstance(self._ddm, Refreshed):
+            Loop(self._reactor, "endpoints", self._ddm.period_s, self._ddm.run_once).setServiceParent(self)
         self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
@@ -301,6 +308,9 @@ class Pandad(MultiService):
         self._stopping = True
         systemd.tell("STOPPING=1")
         self._load.stop()
+        self._queue_refresh.stop()
+        if isinstance(self._ddm, Refreshed):
+            self._ddm.give_up()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self._door)
@@ -361,6 +371,11 @@ class Pandad(MultiService):
 
     async def _complaints(self) -> Sequence[str]:
         return [sentence for check in self._checks() if (sentence := await asked(check)) is not None]
+
+    def _notes(self) -> Sequence[str]:
+        """What an operator should know, and what is no reason to send requests elsewhere."""
+        note = self._ddm.complaint() if isinstance(self._ddm, Refreshed) else None
+        return () if note is None else (note,)
 
     async def _database_complaint(self) -> str | None:
         try:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import codewatch
 import pytest
+import ruciostand
 import secretwatch
 from pytest_twisted import async_yield_fixture, blockon
+from ruciostand import rucio as rucio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
@@ -108,6 +110,16 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
     made = make_sandbox_pki(tmp_path_factory.mktemp("pki"))
     secretwatch.know(made.host_key, *made.directory.glob("*.proxy"), *made.directory.glob("*.cred"))
     return made
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of ours."""
+    ruciostand.add_option(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Which tests run."""
+    ruciostand.deselect(config, items)
 
 
 sys.addaudithook(codewatch.hook)

@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig", "tokenconfig",
-    "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download"})
+    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
+    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -88,6 +88,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/pki.py": "so are those that the sandbox makes",
     "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
+    "embedded/rucio/agent.py": "a process of its own",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }

@@ -26,10 +26,12 @@ class Health:
 
     :param checks: each gives None if all is well, else a sentence for the operator.
     :param metrics: the numbers in Prometheus' text format.
+    :param notes: what else the operator should know: sentences that do not make it not ready.
     """
 
-    def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str]) -> None:
-        self._checks, self._metrics = checks, metrics
+    def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str],
+                 notes: Callable[[], Sequence[str]] = tuple) -> None:
+        self._checks, self._notes, self._metrics = checks, notes, metrics
 
     @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def healthz(self, caller: Caller) -> str:
@@ -45,7 +47,7 @@ class Health:
         sentences = [sentence for check in self._checks() if (sentence := await asked(check))]
         if sentences:
             raise NotReady(sentences)
-        return "ok\n"
+        return "".join(f"{line}\n" for line in ("ok", *self._notes()))
 
     @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
     async def metrics(self, caller: Caller) -> str:

@@ -3,127 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from operator import attrgetter
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.datarules import DATA_RULES, DataLimits
+from pandad.brokerage.decision import Decision as Decision
+from pandad.brokerage.decision import Verdict as Verdict
+from pandad.brokerage.decision import Verdicts
 from pandad.brokerage.inputs import Inputs, Work
+from pandad.brokerage.known import PASSED_USAGE, Known
 from pandad.brokerage.loads import PINNED_RULES, Limits, overload
-from pandad.brokerage.rules import RULES, TEST_LABELS, refusal
+from pandad.brokerage.rules import READ, TEST_LABELS
+from pandad.brokerage.siterules import URGENT
 from pandad.brokerage.snapshot import Snapshot
-from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.brokerage.weights import GENERIC, TOP_PRIORITY, Weight
-from pandad.spec.facts import Usage
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
-from pandad.taskbuffer.decisions import Shared
 
-WEIGHT_DIGITS = 6
-LISTED = 3  # queues in a reason, those that come nearest; the rest is counted
-KNOWN_MOST = 5000  # kinds of jobs
-PASSED_FIT = len(RULES)
-PASSED_USAGE = PASSED_FIT + len(USAGE_RULES)
+_read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One queue's answer: the rule it fails, or its weight."""
-
-    queue: str
-    no: No | None
-    weight: float = 0.0
-
-    @cached_property
-    def stored(self) -> dict[str, object]:
-        """As it is stored and shown."""
-        if self.no is None:
-            return {"queue": self.queue, "verdict": "ok", "weight": round(self.weight, WEIGHT_DIGITS), "text": "can take the job"}
-        return {"queue": self.queue, "verdict": "no", **self.no.stored}
-
-
-class Verdicts:
-    """The answers of all queues to jobs that are alike, as they were for the first of them. Those after it find the queues a
-    little fuller, and are not told so one by one."""
-
-    def __init__(self, queues: Sequence[Queue], nos: Sequence[No | None], weights: Sequence[float]) -> None:
-        self._queues, self._nos, self._weights = queues, nos, weights
-
-    @cached_property
-    def each(self) -> tuple[Verdict, ...]:
-        """By queue, in the order of their names."""
-        return tuple(Verdict(queue.name, no, weight)
-                     for queue, no, weight in zip(self._queues, self._nos, self._weights, strict=True))
-
-    @cached_property
-    def able(self) -> int:
-        """How many can take the job."""
-        return self._nos.count(None)
-
-    @cached_property
-    def shared(self) -> Shared:
-        """As they are stored: with each reason the queues that it keeps from the job."""
-        able: dict[str, float] = {}
-        refused: dict[int, tuple[No, list[str]]] = {}
-        for queue, no, weight in zip(self._queues, self._nos, self._weights, strict=True):
-            if no is None:
-                able[queue.name] = round(weight, WEIGHT_DIGITS)
-            elif id(no) in refused:
-                refused[id(no)][1].append(queue.name)
-            else:
-                refused[id(no)] = (no, [queue.name])
-        return Shared.of(able, [(no.stored, names) for no, names in refused.values()])
-
-    def of(self, queue: str | None) -> Verdict | None:
-        """One queue's answer."""
-        return next((verdict for verdict in self.each if verdict.queue == queue), None)
-
-    @cached_property
-    def refusals(self) -> str:
-        """The nearest queues and what they lack, for a person."""
-        refused = [(queue.name, no) for queue, no in zip(self._queues, self._nos, strict=True) if no is not None]
-        nearest = sorted(refused, key=lambda pair: -pair[1].passed)
-        more = f"; and {len(nearest) - LISTED} more" if len(nearest) > LISTED else ""
-        return "; ".join(f"{queue}: {no.text}" for queue, no in nearest[:LISTED]) + more
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Where a job goes; ``chosen`` is None when no queue takes it.
-
-    :param weight: of the chosen one, at this job's turn. :param before: how many jobs alike had their turn since the verdicts.
-    """
-
-    job: JobSpec
-    chosen: Queue | None
-    shared: Verdicts
-    weight: float = 0.0
-    before: int = 0
-
-    @property
-    def queue(self) -> str | None:
-        """The name of the chosen one."""
-        return self.chosen.name if self.chosen is not None else None
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """The answers of all queues."""
-        return self.shared.each
-
-    @property
-    def reason(self) -> str:
-        """One line for a person."""
-        if self.chosen is not None:
-            after = f", after {self.before} jobs alike" if self.before else ""
-            return f"best of {self.shared.able} queues that can take it{after}"
-        if not self.verdicts:
-            return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned:
-            own = self.shared.of(self.job.computingSite)
-            return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
-        return f"no queue takes it: {self.shared.refusals}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,39 +40,6 @@ def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = Policy(
     round_ = Round(snapshot, policy)
     for job in jobs:
         yield round_.decide(job)
-
-
-@dataclass(frozen=True, slots=True)
-class _Able:
-    """What keeps queues from jobs whose descriptions, and tasks, are alike; and the places of those that nothing keeps."""
-
-    nos: list[No | None]
-    places: list[int]
-
-
-class Known:
-    """What the rules of the descriptions said, for as long as the queues are described as they are."""
-
-    def __init__(self) -> None:
-        self.able: dict[tuple[object, ...], _Able] = {}
-        self._queues: Sequence[Queue] = ()
-        self._same: dict[No, No] = {}
-
-    def hold_for(self, queues: Sequence[Queue]) -> None:
-        """Forget what was said of others."""
-        is_same = len(queues) == len(self._queues) and all(
-            queue is was or (queue.status is was.status and queue.description == was.description)
-            for queue, was in zip(queues, self._queues, strict=True))
-        if not is_same or len(self.able) > KNOWN_MOST:
-            self.able.clear()
-            self._same.clear()
-        self._queues = queues
-
-    def find_able(self, work: Work, queues: Sequence[Queue]) -> _Able:
-        """What keeps each queue from such jobs."""
-        nos = [refusal(work.job, queue) or _of_usage(work.usage, queue) for queue in queues]
-        return _Able([self._same.setdefault(no, no) if no is not None else None for no in nos],
-                     [place for place, no in enumerate(nos) if no is None])
 
 
 @dataclass(slots=True)
@@ -213,10 +80,15 @@ class Round:
         self._given: Counter[int] = Counter()
         self._kinds: dict[tuple[object, ...], _Kind] = {}
         self._known = known or Known()
+        self._last: tuple[JobSpec, _Kind] | None = None
         self._known.hold_for(snapshot.queues)
         queues = snapshot.queues
         self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
         self._least_disk = min((q.maxwdir_mb for q in queues if q.maxwdir_mb), default=None)
+        self._closed = {name for name, endpoint in snapshot.endpoints.items() if not endpoint.readable}
+        self._testers = {place: set(snapshot.brakes[queue.name].owners) for place, queue in enumerate(queues)
+                         if queue.name in snapshot.brakes}
+        self._by_priority = any(share.priorities for queue in queues for share in queue.fairshare.shares)
         self._nos: list[No | None] = [None] * len(queues)
         self._pinned_nos: list[No | None] = [None] * len(queues)
         self._weights = [0.0] * len(queues)
@@ -234,9 +106,9 @@ class Round:
 
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
-        kind = self._kind(job)
-        field = self._field(kind, self._now_nos(job))
-        told = self._told(kind, self._now_nos(job), field)
+        kind, nos = self._kind(job), self._now_nos(job)
+        field = self._field(kind, nos)
+        told = self._told(kind, nos, field)
         if not field.places:
             kind.refused += 1
             return Decision(job, None, told)
@@ -244,6 +116,9 @@ class Round:
         decision = Decision(job, field.queues[best], told, field.weights[best], kind.before)
         kind.before += 1
         self._give(field.places[best], 1)
+        if field.places[best] in self._testers:
+            self._testers[field.places[best]].add(job.prodUserName or "")
+            self._state += 1
         return decision
 
     def better(self, job: JobSpec, gain: float, besides: Collection[str] = ()) -> Decision | None:
@@ -252,8 +127,8 @@ class Round:
 
         :param besides: queues that it must not go to. :param gain: infinite: only if its own cannot take it.
         """
-        kind = self._kind(job)
-        field = self._field(kind, self._now_nos(job))
+        kind, nos = self._kind(job), self._now_nos(job)
+        field = self._field(kind, nos)
         own = next((at for at, queue in enumerate(field.queues) if queue.name == job.computingSite), None)
         able = [at for at, queue in enumerate(field.queues) if at != own and queue.name not in besides]
         if not able:
@@ -262,7 +137,7 @@ class Round:
         best = able[self._policy.weight.pick(kind.work, [field.queues[at] for at in able], weights)]
         if own is not None and field.weights[best] <= gain * field.weights[own]:
             return None
-        told = self._told(kind, self._now_nos(job), field)
+        told = self._told(kind, nos, field)
         self._give(field.places[best], 1)
         if own is not None:
             self._give(field.places[own], -1)
@@ -279,13 +154,21 @@ class Round:
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
-        if not job.is_pinned:
-            return self._nos
-        return [None] * len(self._nos) if job.prodSourceLabel in TEST_LABELS else self._pinned_nos
+        is_free = not job.is_pinned or job.is_limited
+        if not is_free and job.prodSourceLabel in TEST_LABELS:
+            return [None] * len(self._nos)
+        nos = self._nos if is_free else self._pinned_nos
+        owner = job.prodUserName or ""
+        held = [place for place, owners in self._testers.items() if owner in owners and nos[place] is None]
+        if held:
+            nos = list(nos)
+            for place in held:
+                nos[place] = No("badsite", 1, 1, f"it is braked, and a test job of {owner} is there already", PASSED_DATA)
+        return nos
 
     def _open(self, kind: _Kind, nos: list[No | None]) -> tuple[list[int], list[Queue], list[float]]:
         """Those that can take it: places, queues, factors. Doubtful ones only if there is no other."""
-        if not self._refusing:
+        if not self._refusing and not self._testers:
             return kind.able, kind.queues, kind.factors
         able = [number for number, place in enumerate(kind.able) if nos[place] is None]
         if not able:
@@ -297,7 +180,7 @@ class Round:
 
     def _told(self, kind: _Kind, nos: list[No | None], field: _Field) -> Verdicts:
         if kind.verdicts is None or kind.at != self._state:
-            told = [no or now for no, now in zip(kind.nos, nos, strict=True)] if self._refusing else list(kind.nos)
+            told = [no or now for no, now in zip(kind.nos, nos, strict=True)]
             heavy = [0.0] * len(told)
             for place, weight in zip(field.places, field.weights, strict=True):
                 told[place], heavy[place] = None, weight
@@ -320,9 +203,15 @@ class Round:
         self._pinned_nos[place] = replace(pinned, passed=PASSED_DATA) if pinned is not None else None
 
     def _kind(self, job: JobSpec) -> _Kind:
+        if self._last is None or self._last[0] is not job:
+            self._last = job, self._find_kind(job)
+        return self._last[1]
+
+    def _find_kind(self, job: JobSpec) -> _Kind:
         work = self._snapshot.work(job)
         fits = (*self._fit_key(job), work.usage)
-        key = (fits, work.inputs, len(job.inputs), job.currentPriority >= TOP_PRIORITY)
+        owner = job.prodUserName if self._testers else None
+        key = (fits, work.inputs, len(job.inputs), job.currentPriority >= TOP_PRIORITY, owner)
         kind = self._kinds.get(key)
         if kind is None:
             self._kinds[key] = kind = self._new_kind(fits, work)
@@ -350,7 +239,7 @@ class Round:
         """What each endpoint means for jobs with this input. Those that have none of it are alike, but for the way to them."""
         known = {*self._snapshot.read_from, None}
         if not self._snapshot.links:
-            known &= {*inputs.sources, *inputs.silent}
+            known &= {*inputs.sources, *inputs.silent, *self._closed}
         alike = self._of_data(inputs, None)
         return defaultdict(lambda: alike, {endpoint: self._of_data(inputs, endpoint) for endpoint in known})
 
@@ -371,15 +260,6 @@ class Round:
             input_mb = 0
         if self._least_disk is None or disk_mb <= self._least_disk:
             disk_mb = 0
-        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), job.prodSourceLabel, job.minRamCount, disk_mb,
-                input_mb, job.coreCount, job.maxWalltime, job.maxCpuCount, job.cmtConfig, job.AtlasRelease, job.homepackage,
-                bool(job.container_name), bool(job.inputs), bool(job.outputs))
-
-
-def _of_usage(usage: Usage | None, queue: Queue) -> No | None:
-    for passed, rule in enumerate(USAGE_RULES if usage is not None else (), PASSED_FIT):
-        assert usage is not None
-        no = rule.check(usage, queue)
-        if no is not None:
-            return replace(no, passed=passed)
-    return None
+        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
+                job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
+                *_read(job))

@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from pandad.brokerage.broker import Decision, Known, Round
+from pandad import log
+from pandad.brokerage import logline
+from pandad.brokerage.broker import Decision, Round
+from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
 from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
 from pandad.config import BrokerageConfig
-from pandad.spec.job import JobSpec
+from pandad.spec.job import NOTHING_BUT, JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import brakes, decisions, moves, worklists
 from pandad.taskbuffer.decisions import NewDecision
@@ -35,6 +39,8 @@ class Cycle:
     Of each line, jobs alike of one owner, it takes the first ones, and goes on with the lines whose jobs were placed: so it does
     not matter how many wait behind those for which there is no room.
     """
+
+    log = Logger()
 
     def __init__(self, store: Store, config: BrokerageConfig, clock: IReactorTime, data: Locator) -> None:
         self._store, self._batch, self._clock = store, config.batch, clock
@@ -59,10 +65,14 @@ class Cycle:
         taken = decided = 0
         while lines and taken < self._batch:
             jobs = by_turns(lines)[:self._batch - taken]
-            round_.learn(await self._look.jobs(snapshot, jobs))
-            made = await self._place(round_, jobs, snapshot.brakes.keys())
-            taken, decided = taken + len(jobs), decided + len(made)
-            placed = {_id(d.job) for d in made if d.chosen is not None}
+            placed: set[int] = set()
+            for start in range(0, len(jobs), PAGE):
+                page = jobs[start:start + PAGE]
+                round_.learn(await self._look.jobs(snapshot, page))
+                made = await self._place(round_, page, snapshot.brakes.keys())
+                decided += len(made)
+                placed |= {_id(d.job) for d in made if d.chosen is not None}
+            taken += len(jobs)
             lines, each = await self._behind(lines, placed, each, self._batch - taken)
         return decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
 
@@ -99,10 +109,18 @@ class Cycle:
         for job in jobs:
             if round_.refused(job) < EXPLAINED:
                 made.append(round_.decide(job))
+                if log.chosen.level == "debug":
+                    self._tell(made[-1])
             await pace.rest()
-        for start in range(0, len(made), PAGE):
-            await self._store.transact("brokerage_write", _write, made[start:start + PAGE], braked)
+        if made:
+            await self._store.transact("brokerage_write", _write, made, braked)
         return made
+
+
+    def _tell(self, decision: Decision) -> None:
+        """All queues to the first of jobs alike, to the others where they go."""
+        for line in logline.lines(decision, whole=not decision.before):
+            self.log.debug("{line}", line=line)
 
 
 def by_turns(lines: Lines) -> list[JobSpec]:
@@ -155,8 +173,12 @@ async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> lis
 
 
 def _placed(decision: Decision) -> moves.Change:
-    return moves.Change(_id(decision.job), {"computingSite": decision.queue, "brokerageErrorDiag": None},
-                        why=f"{decision.queue}: {decision.reason}")
+    """A job that was pinned to several queues remembers them as its limits: its one queue is no pin."""
+    job = decision.job
+    values: dict[str, object] = {"computingSite": decision.queue, "brokerageErrorDiag": None}
+    if job.is_limited:
+        values |= {"relocationFlag": 0, "avoided": [*job.avoided, *(NOTHING_BUT + name for name in job.pins)]}
+    return moves.Change(_id(job), values, why=f"{decision.queue}: {decision.reason}")
 
 
 def _id(job: JobSpec) -> int:

@@ -63,20 +63,29 @@ def missing_files(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limi
     return No("io", limits.missing_files, lack.files, text)
 
 
-@criterion("network", "backlog or distance of the best link to the queue", "what a link may have")
-def network(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
-    """A queue that lacks input, when every link to it from where that is, is blocked or has too much to move already."""
+@criterion("links_full", "files that wait on the best link to the queue's endpoint", "most_backlog_files")
+def links_full(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue that lacks input, when each link to it from where that is has too much to move already."""
     if not inputs.lack(endpoint).files:
         return None
     link = cheapest(snapshot.links, inputs.sources, endpoint)
-    if link is None:
+    if link is None or link.blocked:
         return None
-    if link.blocked:
-        return No("network", "blocked", "a link", f"the links to {endpoint} from where its input is are blocked")
     if not limits.backlog_files or link.backlog_files <= limits.backlog_files:
         return None
     text = f"{link.backlog_files} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
-    return No("network", link.backlog_files, limits.backlog_files, text)
+    return No("links_full", link.backlog_files, limits.backlog_files, text)
+
+
+@criterion("link_unusable", "links to the queue's endpoint", "one that is not blocked")
+def link_unusable(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
+    """A queue that lacks input, when all links to it from where that is are blocked."""
+    if not inputs.lack(endpoint).files:
+        return None
+    link = cheapest(snapshot.links, inputs.sources, endpoint)
+    if link is None or not link.blocked:
+        return None
+    return No("link_unusable", "blocked", "a link", f"the links to {endpoint} from where its input is are blocked")
 
 
 @criterion("blacklist", "state of the endpoint where the queue's jobs read from", "readable")
@@ -88,4 +97,4 @@ def blacklist(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: 
     return No("blacklist", "closed for reading", "readable", f"{endpoint} is closed for reading")
 
 
-DATA_RULES: Sequence[DataRule] = (blacklist, non_local, missing_bytes, missing_files, network)
+DATA_RULES: Sequence[DataRule] = (blacklist, non_local, missing_bytes, missing_files, link_unusable, links_full)

@@ -57,7 +57,7 @@ class Look:
 
     async def jobs(self, snapshot: Snapshot, jobs: Collection[JobSpec]) -> Snapshot:
         """And what is known of these jobs: a catalogue that is down leaves it open where their input is."""
-        names = sorted({FileName.of(file) for job in jobs for file in job.inputs}, key=str)
+        names = list({FileName.of(file) for job in jobs for file in job.inputs})
         tasks = {job.jediTaskID for job in jobs if job.jediTaskID}
         where = await self._locate(names)
         sources = {endpoint for copies in where.copies.values() for endpoint in copies} if where is not None else set()

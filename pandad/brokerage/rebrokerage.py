@@ -100,7 +100,7 @@ async def _read(txn: Transaction, status: JobStatus, analysis_s: float, producti
 async def _leave(txn: Transaction, away: Collection[str], queues: Mapping[str, Queue]) -> int:
     """Jobs of queues that are offline wait for brokerage again; how many there were. What is pinned stays, and says so."""
     found = await replacing.at(txn, away, PAGE, pinned=False)
-    await _unbroker(txn, {each: f"{LEFT}{each.queue}: it is offline" for each in found}, queues, keep_pin=False)
+    await _unbroker(txn, {each: f"{LEFT}{each.queue}: it is offline" for each in found}, queues)
     stay = await replacing.stuck(txn, away, PAGE)
     notes = [Change(each.panda_id, why=f"it is pinned to {each.queue}, which is offline") for each in stay]
     if notes:
@@ -112,14 +112,15 @@ async def _leave_braked(txn: Transaction, braked: Collection[str], queues: Mappi
     """So do those of queues that are braked, but for the test jobs, even what is pinned: it waits there without being eaten."""
     tests = [probe.panda_id for probes in (await brakes.probes(txn)).values() for probe in probes if not probe.has_failed]
     found = await replacing.at(txn, braked, PAGE, pinned=True, besides=tests)
-    await _unbroker(txn, {each: f"{LEFT}{each.queue}: it is braked" for each in found}, queues, keep_pin=True)
+    await _unbroker(txn, {each: f"{LEFT}{each.queue}: it is braked" for each in found}, queues)
     return len(found)
 
 
-async def _unbroker(txn: Transaction, whys: Mapping[Placed, str], queues: Mapping[str, Queue], *, keep_pin: bool) -> None:
+async def _unbroker(txn: Transaction, whys: Mapping[Placed, str], queues: Mapping[str, Queue]) -> None:
+    """Let them wait for brokerage; one that is pinned keeps its pin."""
     if not whys:
         return
-    changes = [Change(each.panda_id, {} if keep_pin else {"computingSite": None}, why=why) for each, why in whys.items()]
+    changes = [Change(each.panda_id, {} if each.is_pinned else {"computingSite": None}, why=why) for each, why in whys.items()]
     moved = await moves.move(txn, Event.UNBROKERED, changes, actor=Actor.BROKERAGE, who=WHO)
     ids = {each.panda_id for each in moved}
     await replacing.unplace(txn, [(each.panda_id, _endpoint(queues, each.queue)) for each in whys if each.panda_id in ids])

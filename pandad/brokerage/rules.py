@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
-from pandad.spec.job import JobSpec
+from pandad.brokerage.siterules import SITE_RULES
+from pandad.spec.job import NOTHING_BUT, JobSpec
 from pandad.spec.platform import Platform
 from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 
@@ -24,10 +26,10 @@ TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "r
 
 @criterion("pinned", "the queue", "the queue that the submitter chose")
 def pinned(job: JobSpec, queue: Queue) -> No | None:
-    """A job that names its queue goes nowhere else."""
-    if job.is_pinned and job.computingSite != queue.name:
-        return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
-    return None
+    """A job that names its queue, or queues, by names or patterns with commas between, goes nowhere else."""
+    if not job.is_pinned or any(fnmatchcase(queue.name, name) for name in job.pins):
+        return None
+    return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
 
 
 @criterion("status", "status of the queue", "online")
@@ -39,7 +41,8 @@ def status(job: JobSpec, queue: Queue) -> No | None:
         return None
     if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
         return None
-    return No("status", queue.status.value, "online", f"the queue is {queue.status}")
+    why = f" ({queue.status_reason})" if queue.status_reason else ""
+    return No("status", queue.status.value, "online", f"the queue is {queue.status}{why}")
 
 
 @criterion("type", "type of the queue", "type of the job")
@@ -144,15 +147,22 @@ def storage(job: JobSpec, queue: Queue) -> No | None:
 @criterion("excluded", "the queue", "queues to avoid")
 def excluded(job: JobSpec, queue: Queue) -> No | None:
     """The job does not come back to a queue that a retry rule made it avoid."""
-    if queue.name in job.avoided:
-        return No("excluded", queue.name, f"not {', '.join(job.avoided)}", "the job failed there and is to avoid it")
+    if any(fnmatchcase(queue.name, name) for name in job.avoided):
+        listed = ", ".join(name for name in job.avoided if not name.startswith(NOTHING_BUT))
+        return No("excluded", queue.name, f"not {listed}", "the job failed there and is to avoid it")
     return None
 
 
 # The last is the rule that says most of a queue which would fit otherwise.
 RULES: Sequence[FitRule] = (
     pinned, status, kind_of_work, memory, least_memory, disk, input_size, cores, walltime, least_walltime, platform, architecture,
-    software, storage, excluded)
+    software, storage, *SITE_RULES, excluded)
+
+# All that they read of a job, besides its files, what it avoids and where it is pinned: jobs alike in this get the same answers.
+READ = (
+    "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount", "maxWalltime", "maxCpuCount", "cmtConfig",
+    "AtlasRelease", "homepackage", "container_name", "cloud", "processingType", "workingGroup", "resource_type", "diskIO",
+    "ipConnectivity", "transferType", "eventService", "currentPriority")
 
 
 def refusal(job: JobSpec, queue: Queue) -> No | None:

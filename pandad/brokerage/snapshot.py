@@ -67,11 +67,12 @@ class Snapshot:
     def load(self, queue: str, newly_assigned: int) -> Load:
         """What a queue has to do.
 
-        :param newly_assigned: jobs that this round has given the queue already.
+        :param newly_assigned: jobs that this round has given the queue already; less than 0: that it took away.
         """
+        assigned = self.count(queue, JobStatus.ASSIGNED, JobStatus.WAITING) + newly_assigned
         return Load(
-            assigned=self.count(queue, JobStatus.ASSIGNED, JobStatus.WAITING) + newly_assigned,
-            activated=self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING),
+            assigned=max(assigned, 0),
+            activated=max(self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING) + min(assigned, 0), 0),
             running=self.count(queue, JobStatus.RUNNING),
             transferring=self.count(queue, JobStatus.TRANSFERRING))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from math import inf
+from operator import attrgetter
 
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.brokerage.criterion import No
-from pandad.brokerage.rules import RULES
+from pandad.brokerage.pace import Pace
+from pandad.brokerage.rules import READ, RULES
 from pandad.spec.criterion import Kind, Never, kind_of
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
@@ -19,9 +20,9 @@ from pandad.taskbuffer.store import Store
 FRESH_S = 5.0  # the queues are read again after this
 KEPT = 10_000  # kinds of jobs whose answer is known
 
-# All that the rules read of a job: jobs alike in this get the same answer.
-READ = ("relocationFlag", "computingSite", "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount",
-        "maxWalltime", "maxCpuCount", "cmtConfig", "AtlasRelease", "homepackage", "container_name")
+# All that the rules read of a job, apart from its files: jobs alike in this get the same answer.
+PINNED = ("relocationFlag", "computingSite")
+_READ = attrgetter(*PINNED, *(name for name in READ if name != "inputFileBytes"))  # that counts by the MB
 
 
 class Suitability:
@@ -40,7 +41,11 @@ class Suitability:
         """
         if self._clock.seconds() >= self._until:
             await self._read()
-        return [self._of(job) for job in jobs]
+        pace, found = Pace(self._clock), []
+        for job in jobs:
+            found.append(self._of(job))
+            await pace.rest()
+        return found
 
     async def _read(self) -> None:
         queues = await self._store.read("suitability", sites.find_all)
@@ -49,7 +54,7 @@ class Suitability:
         self._queues, self._until = queues, self._clock.seconds() + FRESH_S
 
     def _of(self, job: JobSpec) -> Never | None:
-        needs = (*(getattr(job, name) for name in READ), bool(job.inputs), bool(job.outputs))
+        needs = (*_READ(job), (job.inputFileBytes or 0) // 2**20, frozenset(file.type for file in job.Files))
         if needs not in self._known:
             self._known[needs] = never(job, self._queues)
         return self._known[needs]
@@ -59,7 +64,7 @@ def never(job: JobSpec, queues: Sequence[Queue]) -> Never | None:
     """See Suitability.never. Pure."""
     nearest: tuple[tuple[int, float], Queue, list[No]] | None = None
     for queue in queues:
-        lacks = lacking(job, queue)
+        lacks = lacking(job, queue, len(nearest[2]) if nearest is not None else len(RULES))
         if not lacks:
             return None
         distance = (len(lacks), sum(map(shortfall, lacks)))
@@ -73,12 +78,16 @@ def never(job: JobSpec, queues: Sequence[Queue]) -> Never | None:
     return Never(queue.name, first.criterion, first.have, first.need, first.text, lacking_all, len(queues))
 
 
-def lacking(job: JobSpec, queue: Queue) -> list[No]:
-    """All that the queue, as it is described, has not for the job."""
-    if job.avoided:
-        job = replace(job, avoided=[])
-    answers: Iterable[No | None] = (rule(job, queue) for rule in RULES)
-    return [no for no in answers if no is not None and kind_of(no.criterion) is Kind.NEEDS]
+def lacking(job: JobSpec, queue: Queue, most: int) -> list[No]:
+    """What the queue, as it is described, has not for the job; when it is more than so much, the rest is not looked for."""
+    found: list[No] = []
+    for rule in RULES:
+        no = rule.check(job, queue)
+        if no is not None and kind_of(no.criterion) is Kind.NEEDS:
+            found.append(no)
+            if len(found) > most:
+                break
+    return found
 
 
 def shortfall(no: No) -> float:

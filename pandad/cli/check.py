@@ -22,6 +22,9 @@ from pandad.api.x509.vomsdir import read_vomsdir
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, in_reactor
 from pandad.config import Config, ConfigError, DatabaseConfig, ServerConfig, load, sample
+from pandad.dataservice.rucio.login import ends_at, text_of
+from pandad.dataservice.rucio.trust import CredentialUnusable, authorities, shown
+from pandad.dataserviceconfig import OIDC, USERPASS, X509_PROXY, RucioConfig
 from pandad.queuesconfig import QueuesConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.spec.principal import principal_of
@@ -218,7 +221,10 @@ def secrets(config: Config) -> Finding:
 
 
 def endpoints(config: Config) -> Iterator[Finding]:
-    """Whether the folders of the local data service can be read."""
+    """Whether the folders of the local data service can be read, or what Rucio is asked with."""
+    if config.dataservice.backend == "rucio":
+        yield rucio(config.dataservice.rucio)
+        return
     if not config.dataservice.endpoints:
         yield Finding(Level.WARNING, "endpoints", "there are none: only jobs without files can run")
     for name, folder in config.dataservice.endpoints.items():
@@ -226,6 +232,24 @@ def endpoints(config: Config) -> Iterator[Finding]:
             yield Finding(Level.OK, f"endpoint {name}", f"{folder} can be read")
         else:
             yield Finding(Level.ERROR, f"endpoint {name}", f"{folder} is no folder that this user may read")
+
+
+def rucio(config: RucioConfig) -> Finding:
+    """Whether the files that prove who we are, and who Rucio is, hold what they should. It is not asked."""
+    try:
+        if config.ca is not None:
+            authorities(config.ca)
+        if config.auth_type == X509_PROXY and config.proxy_file is not None:
+            shown(config.proxy_file)
+        if config.auth_type == USERPASS and config.password_file is not None:
+            text_of(config.password_file)
+        if config.auth_type == OIDC and config.token_file is not None:
+            ends_at(text_of(config.token_file))
+    except CredentialUnusable as e:
+        return Finding(Level.ERROR, "rucio", str(e))
+    if config.url.startswith("http:"):
+        return Finding(Level.WARNING, "rucio", f"{config.url} is without https: who is on this host can read our credentials")
+    return Finding(Level.OK, "rucio", f"{config.url} as {config.account}, by {config.auth_type}")
 
 
 def database(config: DatabaseConfig) -> Finding:

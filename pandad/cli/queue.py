@@ -16,6 +16,7 @@ from pandad.cli.client import connect
 from pandad.cli.output import add_json, facts, show, table
 from pandad.cli.store import add_config, as_operator, on_store
 from pandad.cli.user import moment
+from pandad.config import load
 from pandad.settings import nearest
 from pandad.spec.dump import completed
 from pandad.spec.errors import BadRequest
@@ -110,7 +111,8 @@ def _set(args: argparse.Namespace) -> int:
 
 
 def _rm(args: argparse.Namespace) -> int:
-    on_store(args.config, lambda store: store.transact("queue_rm", queuekeeping.remove, args.name, as_operator()))
+    followed = load(args.config, on_this_host=False).queues.source
+    on_store(args.config, lambda store: store.transact("queue_rm", queuekeeping.remove, args.name, as_operator(), followed))
     show(args, {"removed": args.name}, f"{args.name} is removed")
     return 0
 
@@ -205,7 +207,7 @@ def row_of(found: Standing, jobs: int | None) -> dict[str, Any]:
     return {
         **short_row(found.queue),
         "source_status": found.told.value,
-        "reason": found.why or None,
+        "reason": found.queue.status_reason or None,
         "set_by": word and word.set_by,
         "set_at": word and word.set_at,
         "until": word and word.until,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pandad.daemons.queuesource import QueueSource, SourceUnusable
+from pandad.download import Answer
 from pandad.queuesconfig import QueuesConfig
 from pandad.spec.difference import Difference
 from pandad.taskbuffer import sites, sources
@@ -17,7 +19,7 @@ from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "refresh"
 MOST_LINES = 100  # of one difference in the log
-MOST_DETAILED = 50  # queues in it whose keys are told: comparing those of a whole grid takes longer than a pilot should wait for
+MOST_DETAILED = 50  # things in it of which it says what changed: comparing a whole grid takes longer than a pilot should wait
 MOST_PROBLEMS, LONGEST_PROBLEM = 20, 500  # lines, and characters of each
 
 
@@ -31,6 +33,14 @@ class QueueRefresh:
 
     def __init__(self, store: Store, reactor: Any, config: QueuesConfig) -> None:
         self._store, self._config, self._source = store, config, QueueSource(reactor, config)
+        self._fetching: Deferred[Answer] | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Give up what is being fetched: a process that ends does not wait for a slow source, and the next one asks anew."""
+        self._stopping = True
+        if self._fetching is not None:
+            self._fetching.cancel()
 
     async def run_once(self) -> bool:
         """End what is over, then ask; a source that fails is no failure of the round."""
@@ -38,27 +48,40 @@ class QueueRefresh:
             self.log.info("queue {queue}: the time of {word} is over; it is {status}", queue=queue, word=word, status=status)
         for kind, address in self._config.addresses.items():
             mark = await self._store.read("source_due", sources.due, kind, address, self._config.refresh_s)
-            if mark is not None:
+            if mark is not None and not self._stopping:
                 await self._refresh(kind, address, mark)
         return False
 
     async def _refresh(self, kind: str, address: str, mark: Mark) -> None:
         try:
-            answer = await self._source.fetch(address, mark)
-            now = mark if answer.content is None else Mark(answer.etag, answer.modified, sha256(answer.content).hexdigest())
-            dump = (None if answer.content is None or now.digest == mark.digest
-                    else await self._source.read(kind, answer.content, address))
-            found = await self._store.transact("queue_refresh", self._take, kind, address, dump, now)
+            answer = await self._fetched(address, mark)
+            content = answer.content
+            digest = mark.digest if content is None else sha256(content).hexdigest()
+            dump = None if content is None or digest == mark.digest else await self._source.read(kind, content, address)
+            found = await self._store.transact(
+                "queue_refresh", self._take, kind, address, dump, Mark(answer.etag, answer.modified, digest))
         except (SourceUnusable, BadDump, Halved) as error:
+            if self._stopping:
+                return
             problem = shortened(str(error))
             await self._store.transact("source_failed", sources.failed, kind, address, problem)
             self.log.warn("{kind} stay as they are: {problem}", kind=kind, problem=problem)
         else:
             self._tell(kind, address, found)
 
+    async def _fetched(self, address: str, mark: Mark) -> Answer:
+        self._fetching = Deferred.fromCoroutine(self._source.fetch(address, mark))
+        try:
+            return await self._fetching
+        finally:
+            self._fetching = None
+
     async def _take(self, txn: Transaction, kind: str, address: str, dump: Any, mark: Mark) -> Difference:
+        if dump is None:
+            await sources.confirmed(txn, kind, address)
+            return Difference()
         manner = Manner(source=address, who=WHO, skip_bad=self._config.skip_bad, guarded=True, detailed=MOST_DETAILED)
-        found = Difference() if dump is None else await take(txn, kind, dump, manner)
+        found = await take(txn, kind, dump, manner)
         await sources.took(txn, kind, address, mark)
         return found
 

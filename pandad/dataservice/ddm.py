@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pandad.spec.errors import PandadError, Unavailable
 from pandad.spec.facts import Space, Whereabouts
@@ -25,8 +25,54 @@ class DDMUnavailable(Unavailable):
     """The system did not answer; asking again later is right."""
 
 
-class UnknownEndpoint(PandadError):
-    """There is no such storage endpoint; asking again will not help."""
+class DDMRefused(PandadError):
+    """The system will not do this; asking again will not help."""
+
+
+class UnknownEndpoint(DDMRefused):
+    """There is no such storage endpoint."""
+
+
+class UnknownData(DDMRefused):
+    """There is no such file, dataset, scope or rule."""
+
+
+class FileDiffers(DDMRefused):
+    """A file of that name is known, with another size or checksum."""
+
+
+class DatasetClosed(DDMRefused):
+    """It takes no more files."""
+
+
+class NotAllowed(DDMRefused):
+    """The account of pandad may not do this."""
+
+
+class NoQuota(DDMRefused):
+    """There is no room left for the account of pandad."""
+
+
+@runtime_checkable
+class Refreshed(Protocol):
+    """A data management system that has to look up now and then what it is asked for all the time.
+
+    ``period_s``: how often `run_once` is to run.
+    """
+
+    period_s: float
+
+    async def run_once(self) -> bool:
+        """Loop body."""
+        ...
+
+    def complaint(self) -> str | None:
+        """What is wrong between pandad and the system, None if nothing: a sentence for the operator."""
+        ...
+
+    def give_up(self) -> None:
+        """The daemon stops: who waits for the system hears DDMUnavailable at once."""
+        ...
 
 
 class IDDM(Protocol):

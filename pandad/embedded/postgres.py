@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from signal import SIGINT, SIGQUIT
 from typing import Any, Literal
+from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -90,6 +91,10 @@ class EmbeddedPostgres:
     def dsn_of(self, database: str) -> str:
         host = _quoted(str(self._planned.socket))
         return f"host={host} port={layouts.PORT} user={USER} dbname={_quoted(database)}"
+
+    def url_of(self, database: str, scheme: str) -> str:
+        """The same as a URL, for programs that want one."""
+        return f"{scheme}://{USER}@/{database}?host={quote(str(self._planned.socket))}&port={layouts.PORT}"
 
     @property
     def pid(self) -> int | None:

@@ -65,7 +65,21 @@ REMEDIES: Mapping[str, Remedy] = {
     "non_local": Remedy(Kind.LOAD, "wait until a queue that has all of its input takes it", "bring its input to {queue}"),
     "io": Remedy(Kind.LOAD, "wait until more of its input is at {queue}",
                  "raise the limits on missing input in [brokerage], or bring the input to {queue}"),
-    "network": Remedy(Kind.LOAD, "wait until the links to {queue} have less to move", "open or widen the links to {queue}"),
+    "links_full": Remedy(Kind.LOAD, "wait until the links to {queue} have less to move", "widen the links to {queue}"),
+    "link_unusable": Remedy(Kind.STATUS, "wait until a link to {queue} is open again", "open a link to {queue}"),
+    "network": Remedy(Kind.NEEDS, "ask for less network (ipConnectivity) than {need}",
+                      "set wnconnectivity of {queue} to {need}, if its nodes reach that"),
+    "notincluded": Remedy(Kind.NEEDS, "submit it again with other queues, or without a limit to some"),
+    "cloudmismatch": Remedy(Kind.NEEDS, "submit it for the cloud {have}, or for none (cloud)"),
+    "zeroshare": Remedy(Kind.NEEDS, "submit it as other work (processingType, workingGroup)",
+                        "give it a share in fairsharepolicy of {queue}, which says {have}"),
+    "resource_type": Remedy(Kind.NEEDS, "ask for cores and memory of a resource type that {queue} takes: {have}",
+                            "raise the limit on {need} in resource_type_limits of {queue}"),
+    "opportunistic": Remedy(Kind.NEEDS, "lower its priority below 800", "set pledgedcpu of {queue}"),
+    "diskIO": _less("diskIO", "maxdiskio", " kB/s for each core"),
+    "remoteio": Remedy(Kind.NEEDS, "have it copy its input (transferType)", "set direct_access_lan of {queue}"),
+    "es": Remedy(Kind.NEEDS, "submit it as an event service job (eventService)", "set jobseed of {queue} to std"),
+    "full_chain": Remedy(Kind.NEEDS, "choose another queue", "set bareNucleus in catchall of {queue} to allow"),
     "blacklist": Remedy(Kind.STATUS, "wait until the storage of {queue} is {need} again", "open the endpoint of {queue} again"),
     "nopilot": Remedy(Kind.LOAD, "wait until pilots of {queue} ask for jobs", "start pilots at {queue}"),
     "badsite": Remedy(Kind.STATUS, "wait until jobs run well at {queue} again", "mend {queue}: jobs fail there fast"),
@@ -98,7 +112,7 @@ PILOT_REMEDIES: Mapping[str, Remedy] = {
 _SAID: Sequence[tuple[str, str, Remedy]] = (
     ("disk", " free", Remedy(Kind.LOAD, "wait until there is room where {queue} writes to",
                              "free space where {queue} writes to, or lower [brokerage] least_free_gb")),
-    ("lowmemory", "its task used", Remedy(
+    ("lowmemory", "of its task used", Remedy(
         Kind.NEEDS, "use less memory in each job of the task: those that are through used {need} MB",
         "raise maxrss of {queue} from {have} to {need}")))
 

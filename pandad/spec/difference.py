@@ -25,7 +25,7 @@ class KeyChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By name.
+    """By name. ``changed``: without keys where only their order did, or where they were not compared.
 
     :param gone: not in their source any more; queues are offline from now on. :param back: were gone, and are there again.
     :param removed: gone, and taken out. :param unread: what the source has and could not be read: left as it is.
@@ -63,7 +63,7 @@ class Difference:
         yield from (f"+ {name}" for name in self.added)
         for name, changes in self.changed.items():
             more = f"; and {len(changes) - MOST_KEYS} keys more" if len(changes) > MOST_KEYS else ""
-            yield f"~ {name}: {'; '.join(map(str, changes[:MOST_KEYS]))}{more}"
+            yield f"~ {name}: {'; '.join(map(str, changes[:MOST_KEYS]))}{more}" if changes else f"~ {name}"
         yield from (f"< {name}: is there again" for name in self.back)
         yield from (f"> {name}: is not there any more" for name in self.gone)
         yield from (f"- {name}" for name in self.removed)

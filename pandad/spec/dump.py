@@ -161,7 +161,7 @@ def links_in(data: object) -> Links:
     mistakes = []
     for source, destination, value in _pairs(data):
         try:
-            if not source or not destination:
+            if not (source and destination and (source + destination).isprintable()):
                 raise BadRequest("", "names no two places; write {from: {to: {\"distance\": 3}}}")
             found[source, destination] = _link(value)
         except BadRequest as error:

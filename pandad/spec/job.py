@@ -13,6 +13,8 @@ from pandad.spec.attribute import attributes_of, limited
 from pandad.spec.file import FileSpec
 from pandad.spec.jobstatus import JobStatus
 
+NOTHING_BUT = "!"  # before a queue in ``avoided``: none but those that are so marked
+
 
 @dataclass(slots=True, kw_only=True)
 class JobSpec:
@@ -146,12 +148,22 @@ class JobSpec:
     outputFileType: str | None = limited(32)  # type of the output files
 
     Files: list[FileSpec] = field(default_factory=list)
-    avoided: list[str] = field(default_factory=list)  # pandad's own: queues that it must not go to, after failures there
+    avoided: list[str] = field(default_factory=list)  # pandad's own: queues, or patterns, that it must not go to; see NOTHING_BUT
 
     @property
     def is_pinned(self) -> bool:
         """Whether the submitter chose the queue (PanDA: relocationFlag)."""
         return self.relocationFlag == 1 and self.computingSite is not None
+
+    @property
+    def pins(self) -> list[str]:
+        """The queues that a pinned job may go to: names, or patterns."""
+        return [name for name in (self.computingSite or "").split(",") if name] if self.relocationFlag == 1 else []
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it is pinned to more than one queue, perhaps."""
+        return self.is_pinned and (len(self.pins) > 1 or any(sign in self.pins[0] for sign in "*?["))
 
     @property
     def inputs(self) -> list[FileSpec]:

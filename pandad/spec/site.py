@@ -118,6 +118,7 @@ class Queue:
     :param transferring_limit: jobs whose outputs are on their way.
     :param endpoints_in: where inputs may be read over the LAN, the best first. :param endpoints_out: the same for outputs.
     :param endpoints_wan: elsewhere, from where inputs may be read over the WAN.
+    :param status_reason: why the status is another than the description's, "" if it is that.
     :param problem: why the description could not be read, None if it could: then nothing but the name is known, and the queue is
         offline, whatever anybody says.
     """
@@ -168,6 +169,7 @@ class Queue:
     vo: str
     catchall: Mapping[str, str]
     description: Mapping[str, Any]
+    status_reason: str = ""
     problem: str | None = None
 
     @property
@@ -232,7 +234,8 @@ def stored_queue(description: Mapping[str, Any], name: str) -> Queue:
         return queue_from_description(description, name)
     except BadRequest as error:
         known = queue_from_description({"nickname": "X", "status": QueueStatus.OFFLINE})
-        return replace(known, name=name, site=name, description=description, problem=str(error))
+        reason = f"its description cannot be read: {error}"
+        return replace(known, name=name, site=name, description=description, status_reason=reason, problem=str(error))
 
 
 def status_in(description: Mapping[str, Any]) -> QueueStatus:

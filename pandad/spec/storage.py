@@ -85,8 +85,10 @@ def endpoint_from_description(description: Mapping[str, Any], name: str) -> Endp
     :raise BadRequest: names the key that is wrong.
     """
     told = description.get("name") or name
-    if told != name or not name.strip():
+    if told != name:
         raise BadRequest("name", f"{told!r} stands under the name {name!r}; make them equal")
+    if name != name.strip() or not name.isprintable() or not name:
+        raise BadRequest("name", f"{name!r} is no name; write a text such as MY_DISK")
     type_, state = str(description.get("type") or ""), str(description.get("state") or ACTIVE)
     is_tape = _flag(description["is_tape"]) if description.get("is_tape") not in (None, "") else "TAPE" in type_
     return Endpoint(

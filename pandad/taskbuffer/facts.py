@@ -31,7 +31,7 @@ _DEMAND = sql("facts.demand", _OF_STATE.format(JobStatus.ACTIVATED))
 _UNPLACED = sql("facts.unplaced", _OF_STATE.format(JobStatus.DEFINED))
 
 # From the beginning of the bucket in which the window begins.
-_SINCE = f"bucket > now() - make_interval(secs => %(window_s)s + {BUCKET_S})"
+_SINCE = f"bucket > now() - make_interval(secs => %(window_s)s + {BUCKET_S}) AND (%(of)s::text IS NULL OR queue = %(of)s::text)"
 
 _ENDS = sql("facts.ends", f"""
     WITH cause AS (
@@ -49,7 +49,8 @@ _PILOTS = sql("facts.pilots", f"""
             SELECT queue, criterion, {_sums("calls")} FROM pilot_refusal WHERE {_SINCE} GROUP BY 1, 2) c GROUP BY queue),
     call AS (SELECT queue, {_sums("asked", "served", "heard")} FROM pilot_call WHERE {_SINCE} GROUP BY queue)
     SELECT queue, coalesce(c.asked, 0), coalesce(c.served, 0), coalesce(r.refused, '{{}}'), l.asked, coalesce(c.heard, 0), l.heard
-    FROM pilot_last l FULL JOIN call c USING (queue) LEFT JOIN refusal r USING (queue)""", planned_each_time=True)
+    FROM pilot_last l FULL JOIN call c USING (queue) LEFT JOIN refusal r USING (queue)
+    WHERE %(of)s::text IS NULL OR queue = %(of)s::text""", planned_each_time=True)
 
 _ASKED = sql("facts.asked", """
     SELECT (r.entry ->> 'at')::timestamptz, r.entry -> 'demands', (r.entry ->> 'jobs')::bigint, r.entry -> 'refusals'
@@ -84,14 +85,20 @@ async def unplaced(txn: Transaction) -> list[Demand]:
     return [Demand(*row) for row in await txn.many(_UNPLACED)]
 
 
-async def ends(txn: Transaction, window_s: int) -> dict[str, Ends]:
-    """How attempts began and ended at each queue of which something is known."""
-    return {queue: Ends(window_s, *rest) for queue, *rest in await txn.many(_ENDS, window_s=window_s)}
+async def ends(txn: Transaction, window_s: int, of: str | None = None) -> dict[str, Ends]:
+    """How attempts began and ended at each queue of which something is known.
+
+    :param of: this queue only; for a window of days.
+    """
+    return {queue: Ends(window_s, *rest) for queue, *rest in await txn.many(_ENDS, window_s=window_s, of=of)}
 
 
-async def pilots(txn: Transaction, window_s: int) -> dict[str, Pilots]:
-    """What pilots did at each queue at which one ever was; under UNKNOWN_QUEUE at all that do not exist."""
-    return {queue: Pilots(window_s, *rest) for queue, *rest in await txn.many(_PILOTS, window_s=window_s)}
+async def pilots(txn: Transaction, window_s: int, of: str | None = None) -> dict[str, Pilots]:
+    """What pilots did at each queue at which one ever was; under UNKNOWN_QUEUE at all that do not exist.
+
+    :param of: this queue only; for a window of days.
+    """
+    return {queue: Pilots(window_s, *rest) for queue, *rest in await txn.many(_PILOTS, window_s=window_s, of=of)}
 
 
 async def asked(txn: Transaction, queue: str, limit: int) -> list[Asked]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pandad.spec.difference import Difference, KeyChange, key_changes
-from pandad.spec.dump import Dump, Links, Mistake, Pair
+from pandad.spec.dump import Dump, Links, Mistake
 from pandad.spec.errors import PandadError
-from pandad.spec.facts import Link
 from pandad.spec.site import KEYS, Queue
 from pandad.spec.storage import Endpoint
 from pandad.taskbuffer import sites, sources
 from pandad.taskbuffer.pool import Row
-from pandad.taskbuffer.statement import ddl, sql
+from pandad.taskbuffer.statement import as_json, ddl, sql
 from pandad.taskbuffer.store import Transaction
 
 ORIGIN = "(imported from)"  # no key of CRIC's
@@ -40,20 +39,38 @@ _REMOVE_QUEUES = sql("imports.remove_queues", "DELETE FROM queue WHERE name = AN
 
 _ENDPOINTS = sql("imports.endpoints", "SELECT name, description, source FROM endpoint ORDER BY name")
 
+# Not now(): who waited for the lock may have begun before the one who had it, and the newest time is the version of them all.
 _PUT_ENDPOINTS = sql("imports.put_endpoints", """
-    INSERT INTO endpoint (name, description, source)
-    SELECT name, description, %(source)s FROM unnest(%(names)s::text[], %(texts)s::text[]) AS d(name, description)
-    ON CONFLICT (name) DO UPDATE SET description = EXCLUDED.description, source = EXCLUDED.source, changed = now()""")
+    INSERT INTO endpoint (name, description, source, changed)
+    SELECT name, description, %(source)s, clock_timestamp()
+    FROM unnest(%(names)s::text[], %(texts)s::text[]) AS d(name, description)
+    ON CONFLICT (name) DO UPDATE
+    SET description = EXCLUDED.description, source = EXCLUDED.source, changed = EXCLUDED.changed""")
 
 _REMOVE_ENDPOINTS = sql("imports.remove_endpoints", "DELETE FROM endpoint WHERE name = ANY (%(names)s::text[])")
 
-_LINKS = sql("imports.links", "SELECT src, dst, distance, source FROM link ORDER BY src, dst")
+# A grid's links are tens of thousands: they go there as one text, and only what differs comes back.
+_TOLD = "jsonb_to_recordset(%(links)s::jsonb) AS t(src text, dst text, distance integer)"
 
-_PUT_LINKS = sql("imports.put_links", """
-    INSERT INTO link (src, dst, distance, source)
-    SELECT src, dst, distance, %(source)s
-    FROM unnest(%(src)s::text[], %(dst)s::text[], %(distances)s::integer[]) AS d(src, dst, distance)
-    ON CONFLICT (src, dst) DO UPDATE SET distance = EXCLUDED.distance, source = EXCLUDED.source""")
+_KNOWN_LINKS = sql("imports.known_links", "SELECT count(*) FROM link WHERE source = %(source)s")
+
+_LINKS = sql("imports.links", f"""
+    SELECT t.src, t.dst, NULL, t.distance, NULL FROM {_TOLD}
+    WHERE NOT EXISTS (SELECT FROM link l WHERE l.src = t.src AND l.dst = t.dst)
+    UNION ALL
+    SELECT t.src, t.dst, l.distance, t.distance, l.source FROM {_TOLD} JOIN link l ON l.src = t.src AND l.dst = t.dst
+    WHERE l.distance IS DISTINCT FROM t.distance OR l.source <> %(source)s
+    ORDER BY 1, 2""", planned_each_time=True)
+
+_GONE_LINKS = sql("imports.gone_links", f"""
+    SELECT l.src, l.dst FROM link l
+    WHERE l.source = %(source)s AND NOT EXISTS (SELECT FROM {_TOLD} WHERE l.src = t.src AND l.dst = t.dst)
+    ORDER BY 1, 2""", planned_each_time=True)
+
+_PUT_LINKS = sql("imports.put_links", f"""
+    INSERT INTO link AS l (src, dst, distance, source) SELECT t.src, t.dst, t.distance, %(source)s FROM {_TOLD}
+    ON CONFLICT (src, dst) DO UPDATE SET distance = EXCLUDED.distance, source = EXCLUDED.source
+    WHERE l.distance IS DISTINCT FROM EXCLUDED.distance OR l.source <> EXCLUDED.source""", planned_each_time=True)
 
 _REMOVE_LINKS = sql("imports.remove_links", """
     DELETE FROM link l USING unnest(%(src)s::text[], %(dst)s::text[]) AS d(src, dst) WHERE l.src = d.src AND l.dst = d.dst""")
@@ -84,7 +101,7 @@ class Manner:
     :param source: where it is from; what came from there before and is not in it now is gone. :param who: takes it.
     :param skip_bad: leave what is wrong in it as it is here; else nothing is taken. :param prune: remove the queues that are gone
         and have no jobs. :param guarded: refuse it if most of what came from there before is missing. :param dry: only say what
-        would change. :param detailed: of so many queues say which keys changed; None: of all.
+        would change. :param detailed: of so many things say what changed in them; None: of all.
     """
 
     source: str
@@ -95,18 +112,17 @@ class Manner:
     dry: bool = False
     detailed: int | None = None
 
-    def check(self, kind: str, names: Collection[object], mistakes: Sequence[Mistake], known: Collection[object]) -> None:
-        """Whether a dump with these names can be taken, of which this source had `known` before.
+    def check(self, kind: str, count: int, mistakes: Sequence[Mistake], known: int, left: int) -> None:
+        """Whether a dump of so many can be taken, of which this source had `known` before, and has `left` of those.
 
         :raise BadDump, Halved: it cannot.
         """
         if mistakes and not self.skip_bad:
             raise BadDump(self.source, mistakes)
-        if not names:
+        if not count:
             raise BadDump(self.source, [*mistakes, Mistake("", "", f"has no {kind}")])
-        left = len(set(names) & set(known))
-        if self.guarded and left * 2 < len(known):
-            raise Halved(self.source, kind, len(known), left)
+        if self.guarded and left * 2 < known:
+            raise Halved(self.source, kind, known, left)
 
 
 async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Difference:
@@ -116,13 +132,13 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
     """
     await txn.run(_LOCK[sources.QUEUES])
     here = {row[0]: row for row in await txn.many(_QUEUES)}
-    ours = [name for name, (_, _, _, source, gone) in here.items() if source == manner.source and not gone]
-    manner.check(sources.QUEUES, dump.things, dump.mistakes, ours)
+    ours = {name for name, (_, _, _, source, gone) in here.items() if source == manner.source and not gone}
+    manner.check(sources.QUEUES, len(dump.things), dump.mistakes, len(ours), len(dump.things.keys() & ours))
     found = _queue_difference(dump, here, manner)
     if manner.prune:
         found = await _pruned(txn, found, [n for n, row in here.items() if row[3] == manner.source and n not in dump.names])
     if not manner.dry and not found.is_empty:
-        await _put_queues(txn, dump, [*found.added, *found.changed, *found.back], manner)
+        await _put_queues(txn, dump, sorted({*found.added, *found.changed, *found.back}), manner)
         await txn.run(_GONE_QUEUES, names=list(found.gone), who=manner.who)
         await txn.run(_REMOVE_QUEUES, names=list(found.removed))
         await sources.forget(txn, sources.QUEUES)
@@ -132,18 +148,18 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
 
 
 def _queue_difference(dump: Dump[Queue], here: Mapping[str, Row], manner: Manner) -> Difference:
+    both = sorted(dump.things.keys() & here.keys())
     changed: dict[str, Sequence[KeyChange]] = {}
-    for name in dump.things.keys() & here.keys():
-        _, text, status, source, gone = here[name]
-        if gone or (text, status, source) != (dump.texts[name], dump.things[name].status, manner.source):
+    for name in both:
+        _, text, status, source, _ = here[name]
+        if (text, status, source) != (dump.texts[name], dump.things[name].status, manner.source):
             full = manner.detailed is None or len(changed) < manner.detailed
             changed[name] = [*(_changes(text, dump.texts[name]) if full else ()), *_moved(source, manner.source)]
-    back = sorted(name for name in changed if here[name][4])
-    gone_now = [name for name, (_, _, _, source, gone) in here.items()
-                if source == manner.source and not gone and name not in dump.names]
+    back = [name for name in both if here[name][4]]
+    gone = [name for name, row in here.items() if row[3] == manner.source and not row[4] and name not in dump.names]
     return Difference(
-        added=sorted(dump.things.keys() - here.keys()), changed=dict(sorted(changed.items())), gone=gone_now, back=back,
-        unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(dump.things.keys() & here.keys()) - len(changed))
+        added=sorted(dump.things.keys() - here.keys()), changed=changed, gone=gone, back=back,
+        unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(both) - len({*changed, *back}))
 
 
 def _decides(found: Difference) -> bool:
@@ -159,7 +175,6 @@ async def _pruned(txn: Transaction, found: Difference, candidates: Sequence[str]
 
 
 async def _put_queues(txn: Transaction, dump: Dump[Queue], names: Sequence[str], manner: Manner) -> None:
-    names = sorted(set(names))
     await txn.run(_PUT_QUEUES, names=names, texts=[dump.texts[name] for name in names], source=manner.source, who=manner.who,
                   statuses=[dump.things[name].status.value for name in names])
 
@@ -171,13 +186,13 @@ async def take_endpoints(txn: Transaction, dump: Dump[Endpoint], manner: Manner)
     """
     await txn.run(_LOCK[sources.ENDPOINTS])
     here = {name: (text, source) for name, text, source in await txn.many(_ENDPOINTS)}
-    ours = [name for name, (_, source) in here.items() if source == manner.source]
-    manner.check(sources.ENDPOINTS, dump.things, dump.mistakes, ours)
+    ours = {name for name, (_, source) in here.items() if source == manner.source}
+    manner.check(sources.ENDPOINTS, len(dump.things), dump.mistakes, len(ours), len(dump.things.keys() & ours))
     both = dump.things.keys() & here.keys()
     changed = {name: [*_changes(here[name][0], dump.texts[name]), *_moved(here[name][1], manner.source)]
                for name in sorted(both) if here[name] != (dump.texts[name], manner.source)}
     found = Difference(
-        added=sorted(dump.things.keys() - here.keys()), changed=changed, removed=[n for n in ours if n not in dump.names],
+        added=sorted(dump.things.keys() - here.keys()), changed=changed, removed=sorted(ours - dump.names),
         unread=sorted({mistake.name for mistake in dump.mistakes}), same=len(both) - len(changed))
     if not manner.dry and not found.is_empty:
         names = [*found.added, *found.changed]
@@ -193,26 +208,25 @@ async def take_links(txn: Transaction, told: Links, manner: Manner) -> Differenc
     :raise BadDump, Halved: nothing was changed.
     """
     await txn.run(_LOCK[sources.LINKS])
-    here = {(src, dst): (distance, source) for src, dst, distance, source in await txn.many(_LINKS)}
-    ours = [pair for pair, (_, source) in here.items() if source == manner.source]
-    manner.check(sources.LINKS, told.links, told.mistakes, ours)
-    added = sorted(told.links.keys() - here.keys())
-    changed = {pair: [*_further(here[pair][0], link), *_moved(here[pair][1], manner.source)]
-               for pair, link in sorted(told.links.items()) if pair in here and here[pair] != (link.distance, manner.source)}
+    text = as_json({"src": src, "dst": dst, "distance": link.distance} for (src, dst), link in told.links.items())
     kept = {mistake.name for mistake in told.mistakes}
-    removed = [pair for pair in ours if pair not in told.links and _spelt(pair) not in kept]
-    if not manner.dry and (added or changed or removed):
-        await _put_links(txn, {pair: told.links[pair] for pair in (*added, *changed)}, removed, manner.source)
+    missing = await txn.many(_GONE_LINKS, links=text, source=manner.source)
+    gone = [(src, dst) for src, dst in missing if _spelt(src, dst) not in kept]
+    (known,) = await txn.one(_KNOWN_LINKS, source=manner.source)
+    manner.check(sources.LINKS, len(told.links), told.mistakes, known, known - len(gone))
+    rows = await txn.many(_LINKS, links=text, source=manner.source)
+    added = [_spelt(src, dst) for src, dst, _, _, source in rows if source is None]
+    changed: dict[str, Sequence[KeyChange]] = {}
+    for src, dst, old, new, source in rows:
+        if source is not None:
+            full = manner.detailed is None or len(changed) < manner.detailed
+            changed[_spelt(src, dst)] = [*_further(old, new), *_moved(source, manner.source)] if full else ()
+    if not manner.dry and (rows or gone):
+        await txn.run(_PUT_LINKS, links=text, source=manner.source)
+        await txn.run(_REMOVE_LINKS, src=[src for src, _ in gone], dst=[dst for _, dst in gone])
         await sources.forget(txn, sources.LINKS)
-    return Difference(
-        added=[_spelt(pair) for pair in added], changed={_spelt(pair): changes for pair, changes in changed.items()},
-        removed=[_spelt(pair) for pair in removed], unread=sorted(kept), same=len(told.links) - len(added) - len(changed))
-
-
-async def _put_links(txn: Transaction, put: Mapping[Pair, Link], removed: Sequence[Pair], source: str) -> None:
-    await txn.run(_PUT_LINKS, src=[src for src, _ in put], dst=[dst for _, dst in put], source=source,
-                  distances=[link.distance for link in put.values()])
-    await txn.run(_REMOVE_LINKS, src=[src for src, _ in removed], dst=[dst for _, dst in removed])
+    return Difference(added=added, changed=changed, removed=[_spelt(*pair) for pair in gone], unread=sorted(kept),
+                      same=len(told.links) - len(rows))
 
 
 def _changes(old: str, new: str) -> list[KeyChange]:
@@ -223,13 +237,13 @@ def _moved(old: str | None, new: str) -> list[KeyChange]:
     return [] if old == new else [KeyChange(ORIGIN, json.dumps(old or "by hand"), json.dumps(new))]
 
 
-def _further(old: int | None, link: Link) -> list[KeyChange]:
-    words = [json.dumps("blocked" if distance is None else distance) for distance in (old, link.distance)]
+def _further(old: int | None, new: int | None) -> list[KeyChange]:
+    words = [json.dumps("blocked" if distance is None else distance) for distance in (old, new)]
     return [] if words[0] == words[1] else [KeyChange("distance", words[0], words[1])]
 
 
-def _spelt(pair: Pair) -> str:
-    return f"{pair[0]} to {pair[1]}"
+def _spelt(src: str, dst: str) -> str:
+    return f"{src} to {dst}"
 
 
 Taken = Dump[Queue] | Dump[Endpoint] | Links

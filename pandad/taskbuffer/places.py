@@ -48,8 +48,8 @@ _BEFORE_IN_LINE = sql("places.before_in_line", _BETTER.format(most=COUNT_MOST, w
 _BEFORE_THROTTLED = sql("places.before_throttled", _BETTER.format(most=COUNT_MOST, where=(
     f"jobstatus = '{JobStatus.THROTTLED}' AND line = %(line)s::bigint")))
 
-_BEFORE_DEFINED = sql("places.before_defined", _BETTER.format(
-    most=COUNT_MOST, where=f"jobstatus = '{JobStatus.DEFINED}'"))
+_BEFORE_DEFINED = sql("places.before_defined", _BETTER.format(most=COUNT_MOST, where=(
+    f"jobstatus = '{JobStatus.DEFINED}' AND line = %(line)s::bigint")))
 
 _CORES = sql("places.cores", f"""
     SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
@@ -80,9 +80,9 @@ async def before_throttled(txn: Transaction, line: int, priority: int, panda_id:
     return _counted(await txn.many(_BEFORE_THROTTLED, line=line, priority=priority, panda_id=panda_id))
 
 
-async def before_defined(txn: Transaction, priority: int, panda_id: int) -> Count:
-    """Defined jobs that brokerage looks at before this one, if all are due."""
-    return _counted(await txn.many(_BEFORE_DEFINED, priority=priority, panda_id=panda_id))
+async def before_defined(txn: Transaction, line: int, priority: int, panda_id: int) -> Count:
+    """Defined jobs of the same line that brokerage looks at before this one, if all are due."""
+    return _counted(await txn.many(_BEFORE_DEFINED, line=line, priority=priority, panda_id=panda_id))
 
 
 async def cores_of(txn: Transaction, line_ids: Sequence[int]) -> int:

@@ -1,33 +1,49 @@
-"""A queue with all that operators and sources said of it, for those who ask why."""
+"""A queue with all that operators, sources and the brake say of it, for those who ask why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pandad.spec.errors import NotFound
+from pandad.spec.facts import Brake
 from pandad.spec.site import Queue
-from pandad.taskbuffer import sites
-from pandad.taskbuffer.statement import sql
+from pandad.taskbuffer import brakes, sites
+from pandad.taskbuffer.sites import Standing
 from pandad.taskbuffer.store import Transaction
-
-_WORDS = sql("queuenotes.words", "SELECT to_jsonb(q) - 'description' - 'digest' FROM queue q WHERE name = %(name)s::text")
-
-BY_WHOM = frozenset({"changedby", "setby"})  # who said it
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """``words``: every column beside the description, times as ISO texts; the status in force is the queue's own."""
+    """``brake``: None if it is not braked."""
 
-    queue: Queue
-    words: Mapping[str, Any]
+    standing: Standing
+    brake: Brake | None
+
+    @property
+    def queue(self) -> Queue:
+        """With the status in force."""
+        return self.standing.queue
+
+    @property
+    def reason(self) -> str:
+        """Why the status is not simply its source's; "" if it is that."""
+        if self.standing.override is not None:
+            return self.standing.override.reason
+        return f"not in {self.standing.source} any more" if self.standing.gone is not None else ""
 
     def shown(self, whole: bool) -> dict[str, Any]:
-        """queue, status, and the words that say something. ``whole``: with who said them."""
-        said = {key: value for key, value in self.words.items() if value is not None and (whole or key not in BY_WHOM)}
-        return {**said, "queue": self.queue.name, "status": self.queue.status.value}
+        """queue, status, and where they are so source_status, reason, until, gone, brake. ``whole``: and who said so."""
+        word, brake = self.standing.override, self.brake
+        said = {
+            "queue": self.queue.name, "status": self.queue.status.value, "source_status": self.standing.told.value,
+            "reason": self.reason, "until": word.until if word else None, "gone": self.standing.gone,
+            "set_by": word.set_by if word and whole else None, "brake": _brake(brake) if brake else None}
+        return {key: value for key, value in said.items() if value}
+
+
+def _brake(brake: Brake) -> dict[str, Any]:
+    return {"since": brake.since, "why": brake.why, "until": brake.until, "tests": len(brake.probes)}
 
 
 async def find(txn: Transaction, name: str) -> Noted:
@@ -35,13 +51,13 @@ async def find(txn: Transaction, name: str) -> Noted:
 
     :raise NotFound: there is no such queue.
     """
-    row = await txn.maybe(_WORDS, name=name)
-    return Noted(await sites.find(txn, name), row[0] if row else {})
+    found = await maybe(txn, name)
+    if found is None:
+        raise NotFound("queue", name)
+    return found
 
 
 async def maybe(txn: Transaction, name: str | None) -> Noted | None:
     """The same, None if there is no such queue."""
-    try:
-        return await find(txn, name) if name is not None else None
-    except NotFound:
-        return None
+    standings = await sites.standings(txn, name) if name is not None else []
+    return Noted(standings[0], (await brakes.find_all(txn)).get(standings[0].queue.name)) if standings else None

@@ -23,13 +23,13 @@ _PLACED = listed(PLACED)
 _PINNED = "j.relocationflag = 1"
 
 _AT = sql("replacing.at", f"""
-    SELECT j.pandaid, j.computingsite FROM job j
+    SELECT j.pandaid, j.computingsite, {_PINNED} FROM job j
     WHERE j.computingsite = ANY (%(queues)s::text[]) AND j.jobstatus IN ({_PLACED})
       AND (%(pinned)s::boolean OR NOT ({_PINNED})) AND j.pandaid <> ALL (%(besides)s::bigint[])
     LIMIT %(limit)s""", planned_each_time=True)
 
 _STUCK = sql("replacing.stuck", f"""
-    SELECT j.pandaid, j.computingsite FROM job j
+    SELECT j.pandaid, j.computingsite, true FROM job j
     WHERE j.computingsite = ANY (%(queues)s::text[]) AND j.jobstatus IN ({_PLACED}) AND {_PINNED}
       AND NOT EXISTS (SELECT FROM job_event e WHERE e.pandaid = j.pandaid AND e.event = '{NOT_MOVED}'
                                                       AND e.at > j.statechangetime)
@@ -66,6 +66,7 @@ class Placed:
 
     panda_id: int
     queue: str
+    is_pinned: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ does not have the queue any more. `effective` is what becomes of them, evaluated
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pandad.spec.dump import text_of
@@ -25,9 +27,16 @@ from pandad.taskbuffer.store import Transaction
 
 def effective(queue: str) -> str:
     """The status of a row of the table queue, in SQL; ``queue``: the row's name there."""
-    return (f"CASE WHEN {queue}.override IS NOT NULL AND coalesce({queue}.until > now(), true) THEN {queue}.override"
-            f" WHEN {queue}.gone IS NOT NULL THEN '{QueueStatus.OFFLINE}' ELSE {queue}.status END")
+    return _of_who_counts(queue, f"{queue}.override", f"'{QueueStatus.OFFLINE}'", f"{queue}.status")
 
+
+def _of_who_counts(queue: str, operator: str, gone: str, source: str) -> str:
+    return (f"CASE WHEN {queue}.override IS NOT NULL AND coalesce({queue}.until > now(), true) THEN {operator}"
+            f" WHEN {queue}.gone IS NOT NULL THEN {gone} ELSE {source} END")
+
+
+_REASON = _of_who_counts("q", "q.reason", "concat('not in ', q.source, ' any more')", "''")
+_STATUS = f"{effective('q')}, {_REASON}"
 
 _PUT = sql("sites.put", """
     INSERT INTO queue (name, description, status, changedby) VALUES (%(name)s, %(description)s, %(status)s, %(who)s)
@@ -47,19 +56,19 @@ _LAPSE = sql("sites.lapse", f"""
     UPDATE queue q SET override = NULL, reason = NULL, setby = NULL, setat = NULL, until = NULL
     FROM over WHERE q.name = over.name RETURNING q.name, over.override, {effective("q")}""")
 
-_FIND_ALL = sql("sites.find_all", f"SELECT name, digest, {effective('q')} FROM queue q ORDER BY name")
+_FIND_ALL = sql("sites.find_all", f"SELECT name, digest, {_STATUS} FROM queue q ORDER BY name")
 
 _TEXTS = sql("sites.texts", "SELECT name, digest, description FROM queue WHERE digest = ANY (%(digests)s::text[])")
 
-_FIND = sql("sites.find", f"SELECT name, description, {effective('q')} FROM queue q WHERE name = %(name)s")
+_FIND = sql("sites.find", f"SELECT description, {_STATUS} FROM queue q WHERE name = %(name)s")
 
 _SERVED = sql("sites.served", f"SELECT description, status, {effective('q')} FROM queue q WHERE name = %(name)s")
 
 _SERVED_ALL = sql("sites.served_all", f"SELECT name, description, status, {effective('q')} FROM queue q ORDER BY name")
 
 _STANDINGS = sql("sites.standings", f"""
-    SELECT name, description, {effective("q")}, status, source, gone, changedby, changed, coalesce(until > now(), true),
-           override, reason, setby, setat, until
+    SELECT name, description, {_STATUS}, status, source, gone, changedby, changed,
+           CASE WHEN coalesce(until > now(), true) THEN override END, reason, setby, setat, until
     FROM queue q WHERE name = coalesce(%(name)s, name) ORDER BY name""")
 
 _REMOVE = sql("sites.remove", "DELETE FROM queue WHERE name = %(name)s")
@@ -93,7 +102,7 @@ _LINKS = sql("sites.links", """
 # What was read of a text is right for ever, whatever database it came from.
 _queues: dict[tuple[str, str], Queue] = {}
 _endpoints: dict[tuple[str, str], Endpoint] = {}
-REMEMBERED = 5000
+REMEMBERED, PORTION = 5000, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +132,6 @@ class Standing:
     changed_by: str
     changed: datetime
     override: Override | None
-
-    @property
-    def why(self) -> str:
-        """The reason for a status that is not simply the source's, "" for that one."""
-        if self.queue.problem is not None:
-            return f"its description cannot be read: {self.queue.problem}"
-        if self.override is not None:
-            return self.override.reason
-        return f"not in {self.source} any more" if self.gone is not None else ""
 
 
 class QueueInUse(Conflict):
@@ -210,17 +210,18 @@ async def find(txn: Transaction, name: str) -> Queue:
     row = await txn.maybe(_FIND, name=name)
     if row is None:
         raise NotFound("queue", name)
-    _, text, status = row
-    return _with(stored_queue(json.loads(text), name), status)
+    text, *word = row
+    return _with(stored_queue(json.loads(text), name), *word)
 
 
 async def find_all(txn: Transaction) -> list[Queue]:
     """All queues, by name. Only descriptions that this process has not read yet are read."""
     rows = await txn.many(_FIND_ALL)
-    unread = {digest for name, digest, _ in rows if (name, digest) not in _queues}
-    for name, digest, text in await txn.many(_TEXTS, digests=list(unread)) if unread else ():
-        _remember(_queues, (name, digest), stored_queue(json.loads(text), name))
-    return [_with(_queues[name, digest], status) for name, digest, status in rows if (name, digest) in _queues]
+    unread = {digest for name, digest, *_ in rows if (name, digest) not in _queues}
+    for some in _portions(unread):
+        for name, digest, text in await txn.many(_TEXTS, digests=some):
+            _remember(_queues, (name, digest), stored_queue(json.loads(text), name))
+    return [_with(_queues[name, digest], *word) for name, digest, *word in rows if (name, digest) in _queues]
 
 
 async def standings(txn: Transaction, name: str | None = None) -> list[Standing]:
@@ -250,11 +251,13 @@ async def jobs_at(txn: Transaction, names: Collection[str]) -> dict[str, int]:
 
 
 async def endpoints(txn: Transaction) -> dict[str, Endpoint]:
-    """The imported storage endpoints."""
+    """The imported storage endpoints, but for one whose description an earlier pandad took and this one cannot read."""
     rows = await txn.many(_ENDPOINTS)
     unread = {digest for name, digest in rows if (name, digest) not in _endpoints}
-    for name, digest, text in await txn.many(_ENDPOINT_TEXTS, digests=list(unread)) if unread else ():
-        _remember(_endpoints, (name, digest), endpoint_from_description(json.loads(text), name))
+    for some in _portions(unread):
+        for name, digest, text in await txn.many(_ENDPOINT_TEXTS, digests=some):
+            with suppress(BadRequest):
+                _remember(_endpoints, (name, digest), endpoint_from_description(json.loads(text), name))
     return {name: _endpoints[name, digest] for name, digest in rows if (name, digest) in _endpoints}
 
 
@@ -283,22 +286,31 @@ async def changed(txn: Transaction) -> None:
     txn.hint("brokerage")
 
 
-def _standing(name: str, text: str, status: str, told: str, *rest: Any) -> Standing:
-    source, gone, changed_by, changed_at, lasts, override, *word = rest
-    queue = _with(stored_queue(json.loads(text), name), status)
+def _standing(name: str, text: str, status: str, reason: str, told: str, *rest: Any) -> Standing:
+    source, gone, changed_by, changed_at, override, *word = rest
+    queue = _with(stored_queue(json.loads(text), name), status, reason)
     return Standing(queue, QueueStatus(told), source, gone, changed_by, changed_at,
-                    Override(QueueStatus(override), *word) if override is not None and lasts else None)
+                    Override(QueueStatus(override), *word) if override is not None else None)
 
 
-def _with(queue: Queue, status: str) -> Queue:
+def _with(queue: Queue, status: str, reason: str) -> Queue:
     """The queue as it is while another word than its description's counts."""
-    if queue.status == status or queue.problem is not None:
+    if queue.problem is not None or (queue.status == status and not reason):
         return queue
-    return replace(queue, status=QueueStatus(status), description={**queue.description, "status": status})
+    if queue.status == status:
+        return replace(queue, status_reason=reason)
+    return replace(queue, status=QueueStatus(status), status_reason=reason, description={**queue.description, "status": status})
 
 
 def _served(text: str, told: str, status: str) -> str:
     return text if status == told else text_of({**json.loads(text), "status": status})
+
+
+def _portions(digests: Collection[str]) -> Iterator[list[str]]:
+    """Reading hundreds of descriptions at once would have pilots wait."""
+    waiting = iter(digests)
+    while some := list(islice(waiting, PORTION)):
+        yield some
 
 
 def _remember(known: dict[tuple[str, str], Any], key: tuple[str, str], read: object) -> None:

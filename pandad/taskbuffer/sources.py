@@ -20,6 +20,9 @@ _TOOK = sql("sources.took", """
     ON CONFLICT (kind) DO UPDATE SET address = EXCLUDED.address, etag = EXCLUDED.etag, modified = EXCLUDED.modified,
         digest = EXCLUDED.digest, tried = now(), took = now(), problem = NULL""")
 
+_CONFIRMED = sql("sources.confirmed", """
+    UPDATE source SET tried = now(), took = now(), problem = NULL WHERE kind = %(kind)s AND address = %(address)s""")
+
 _FAILED = sql("sources.failed", """
     INSERT INTO source AS s (kind, address, problem) VALUES (%(kind)s, %(address)s, %(problem)s)
     ON CONFLICT (kind) DO UPDATE SET address = EXCLUDED.address, tried = now(), problem = EXCLUDED.problem,
@@ -69,6 +72,11 @@ async def due(txn: Transaction, kind: str, address: str, refresh_s: float) -> Ma
 async def took(txn: Transaction, kind: str, address: str, mark: Mark) -> None:
     """The source was right, and what it has is here."""
     await txn.run(_TOOK, kind=kind, address=address, etag=mark.etag, modified=mark.modified, digest=mark.digest)
+
+
+async def confirmed(txn: Transaction, kind: str, address: str) -> None:
+    """The source has nothing new. Its mark stays what it is: somebody may have changed meanwhile what is here."""
+    await txn.run(_CONFIRMED, kind=kind, address=address)
 
 
 async def failed(txn: Transaction, kind: str, address: str, problem: str) -> None:

@@ -88,13 +88,16 @@ _FOLD = sql("tallies.fold", f"""
         ON CONFLICT (jeditaskid, quantity, bucket) DO UPDATE SET jobs = u.jobs + EXCLUDED.jobs, used = EXCLUDED.used)
     SELECT count(*) FROM gone""", planned_each_time=True)
 
+# Each start of a process is another process: of those that are no more the last requests of a queue are kept, and no others.
 _DROP = sql("tallies.drop", f"""
     WITH empty AS (DELETE FROM tally WHERE jobs = 0 AND cores = 0),
     ends AS (DELETE FROM queue_end WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     causes AS (DELETE FROM queue_cause WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     calls AS (DELETE FROM pilot_call WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     refusals AS (DELETE FROM pilot_refusal WHERE bucket < now() - interval '{KEPT_DAYS} days'),
-    requests AS (DELETE FROM pilot_request WHERE at < now() - interval '{KEPT_DAYS} days'),
+    requests AS (
+        DELETE FROM pilot_request p WHERE at < now() - interval '{KEPT_DAYS} days' OR at < now() - interval '1 hour' AND EXISTS (
+            SELECT FROM pilot_request newer WHERE newer.queue = p.queue AND newer.at > p.at)),
     last AS (DELETE FROM pilot_last l WHERE queue <> '' AND NOT EXISTS (SELECT FROM queue q WHERE q.name = l.queue)),
     used AS (DELETE FROM task_usage WHERE used < current_date - {USAGE_KEPT_DAYS})
     SELECT""")

@@ -23,7 +23,8 @@ BROKERED_BY = (
     "PandaID", "AtlasRelease", "homepackage", "prodSourceLabel", "currentPriority", "maxCpuCount", "maxDiskCount",
     "ipConnectivity", "minRamCount", "brokerageErrorDiag", "computingSite", "cloud", "transferType", "cmtConfig",
     "relocationFlag", "VO", "workingGroup", "processingType", "specialHandling", "coreCount", "inputFileBytes", "jediTaskID",
-    "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName")
+    "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName",
+    "eventService")
 _BROKERED_FILE = ("lfn", "type", "scope", "fsize", "dataset", "prodDBlockToken", "destinationSE")
 
 BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,

@@ -44,7 +44,8 @@ class CapUse:
 class Known:
     """What was found out about one job; what its state has no use for is left out.
 
-    :param verdicts: of every queue, when it was decided last, or now. :param never: that no queue can take it at any time.
+    :param verdicts: of every queue, when it was decided last, or, if fresh, now.
+    :param never: that no queue can take it at any time.
     :param pulse: how the loop that should move it does. :param pilots: the last of its queue, against its line; None: not known.
     :param asked_at: when one of them asked last. :param absent: what of its input is not where it should be.
     """
@@ -53,6 +54,7 @@ class Known:
     now: datetime
     verdicts: Sequence[Verdict] = ()
     decided: bool = False
+    fresh: bool = False
     never: Never | None = None
     pulse: Pulse | None = None
     line: Line | None = None
@@ -91,10 +93,8 @@ def _always(reason: Reason) -> Callable[[Known], Cause]:
 
 
 def _defined(known: Known) -> Cause:
-    if not known.decided:
-        return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE)
     if able(known.verdicts):
-        return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE, "; by its last verdicts a queue can take it")
+        return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE, f"; {len(able(known.verdicts))} queues can take it")
     if not known.verdicts:
         return Cause(R.NO_QUEUE)
     if known.job.is_pinned:

@@ -80,7 +80,7 @@ class Explain:
     async def job(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]:
         """Everything on one job; docs/reference/why.md says what is in it.
 
-        :param now: the verdicts of this moment in place of those of the last decision.
+        :param now: the verdicts of this moment in place of those of the last decision; of a job without one they are that anyway.
         :raise NotFound: there is no such job.
         """
         identity_of(caller)
@@ -88,7 +88,8 @@ class Explain:
         known = await self._ask(read.known, now)
         cause = cause_of(known)
         return {
-            **_head(known.job, cause, read.events), "decided_at": known.now if now else read.decided_at, "fresh": now,
+            **_head(known.job, cause, read.events),
+            "decided_at": known.now if known.fresh else read.decided_at, "fresh": known.fresh,
             "queues": list(known.verdicts), "funnel": funnel(known.verdicts), "nearest": nearest_of(known.verdicts)[:ASKED_MOST],
             "never": known.never, "order": _order(known), "caps": [_cap(use) for use in known.caps],
             "pilots": lastpilots.rows(known.pilots or (), caller), "asked_at": known.asked_at,
@@ -97,12 +98,11 @@ class Explain:
             "limits": self._limits(known.job), "loop": known.pulse}
 
     async def _read(self, txn: Transaction, panda_id: int) -> _Read:
-        (job,), (state,) = await jobs.find(txn, [panda_id]), await jobs.states(txn, [panda_id])
-        if job is None or state is None:
+        (job,) = await jobs.find(txn, [panda_id])
+        if job is None:
             raise NotFound("job", panda_id)
         decision, (at, pulses) = await decisions.find(txn, panda_id), await loops.pulses(txn)
-        reported = job.jobStatus is not S.HOLDING or state.reported is not None
-        name = MOVED_BY.get(job.jobStatus) if reported else None
+        name = MOVED_BY.get(job.jobStatus) if job.jobStatus is not S.HOLDING or await _has_reported(txn, panda_id) else None
         pulse = (pulses.get(name) or loops.Pulse(name, None, 0, None)) if name is not None else None
         known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
                       stalled_s=self._stalled_s)
@@ -114,11 +114,11 @@ class Explain:
         """Its place, its caps and its queue's pilots, as far as the state has such."""
         job = known.job
         assert job.PandaID is not None
-        if job.jobStatus is S.DEFINED:
-            return replace(known, ahead=await places.before_defined(txn, job.currentPriority, job.PandaID))
-        line = await places.line_of(txn, job.PandaID) if job.jobStatus in (S.ACTIVATED, S.THROTTLED) else None
+        line = await places.line_of(txn, job.PandaID) if job.jobStatus in (S.DEFINED, S.ACTIVATED, S.THROTTLED) else None
         if line is None:
             return known
+        if job.jobStatus is S.DEFINED:
+            return replace(known, ahead=await places.before_defined(txn, line.id, job.currentPriority, job.PandaID))
         caps = [CapUse(cap, await places.cores_of(txn, await (
             lines.of_group(txn, cap.who) if isinstance(cap.who, str) else lines.of_owner(txn, cap.who))))
             for cap in caps_of(line, self._shares.user_cap, self._shares.group_caps)]
@@ -133,9 +133,9 @@ class Explain:
     async def _ask(self, known: Known, now: bool) -> Known:
         """What the other rooms say."""
         job = known.job
-        if now and job.jobStatus not in FINAL:
+        if now and job.jobStatus not in FINAL or job.jobStatus is S.DEFINED and not known.decided:
             (advice,) = await self._sources.advisor.consider([job])
-            known = replace(known, verdicts=[v.stored for v in advice.verdicts], decided=True)
+            known = replace(known, verdicts=[v.stored for v in advice.verdicts], decided=True, fresh=True)
         if job.jobStatus is S.DEFINED and known.decided and not able(known.verdicts):
             (never,) = await self._sources.suitability.never([job])
             known = replace(known, never=never)
@@ -160,6 +160,12 @@ class Explain:
                 found.append({"setting": row.setting, "limit_s": limit_s, "then": row.event or KILL,
                               "at": since + timedelta(seconds=limit_s)})
         return found
+
+
+async def _has_reported(txn: Transaction, panda_id: int) -> bool:
+    """Whether the pilot of a job in holding is through with it."""
+    (state,) = await jobs.states(txn, [panda_id])
+    return state is not None and state.reported is not None
 
 
 def _head(job: JobSpec, cause: Cause, events: Sequence[JobEvent]) -> dict[str, Any]:

@@ -35,11 +35,15 @@ async def set_status(txn: Transaction, name: str, status: QueueStatus | None, re
     return found
 
 
-async def remove(txn: Transaction, name: str, by: Doer) -> None:
+async def remove(txn: Transaction, name: str, by: Doer, followed: str = "") -> None:
     """Take a queue out.
 
-    :raise NotFound: there is no such queue. :raise QueueInUse: it takes work, or there are jobs.
+    :param followed: the source that the daemon follows: what is there would come back.
+    :raise NotFound: there is no such queue. :raise QueueInUse: it takes work, or there are jobs, or it would come back.
     """
+    for found in await sites.standings(txn, name):
+        if found.source is not None and found.source == followed and found.gone is None:
+            raise sites.QueueInUse(name, f"is in {followed}, which the daemon follows; leave it offline")
     await sites.remove(txn, name)
     await audit.note(txn, by("remove queue", name))
 

@@ -68,8 +68,8 @@ class QueueWhy:
 
 async def _read(txn: Transaction, name: str) -> _Read:
     noted = await queuenotes.find(txn, name)
-    pilots = [(await facts.pilots(txn, window_s)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
-    ends = [(await facts.ends(txn, window_s)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
+    pilots = [(await facts.pilots(txn, window_s, name)).get(name, Pilots(window_s)) for window_s in WINDOWS_S]
+    ends = [(await facts.ends(txn, window_s, name)).get(name, Ends(window_s)) for window_s in WINDOWS_S]
     heads = await demand.at(txn, name)
     counts = await demand.counts(txn, heads)
     return _Read(noted, (await facts.counts(txn)).get(name, {}), pilots, ends, await facts.asked(txn, name, ASKED_MOST),
@@ -129,8 +129,11 @@ def _problems(read: _Read) -> list[dict[str, str]]:
     found = []
     hour, ends = read.pilots[0], read.ends[0]
     queue = read.noted.queue
+    brake, reason = read.noted.brake, read.noted.reason
+    if brake is not None:
+        text = f"it is braked since {brake.since:%Y-%m-%d %H:%M}: {brake.why}; it gets {len(brake.probes)} test jobs"
+        found.append(("braked", text, "mend what makes its jobs fail; it is released when test jobs run well"))
     if queue.status is not QueueStatus.ONLINE:
-        reason = read.noted.words.get("reason")
         found.append(("queue-closed", f"it is {queue.status}" + (f": {reason}" if reason else ""),
                       f"`pandad queue set {queue.name} status=online` opens it"))
     if not hour.asked and read.waits:

@@ -379,6 +379,7 @@ class Api:
     handlers: list[object]
     trf: Path
     cache: Path
+    notes: list[str]
 
 
 class DescriptionsStandIn:
@@ -404,7 +405,7 @@ class DescriptionsStandIn:
 def standing(directory: Path) -> Api:
     """Both ports, over stand-ins, with empty directories."""
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
-    jobs, checks = JobsStandIn(), list[Any]()
+    jobs, checks, notes = JobsStandIn(), list[Any](), list[str]()
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
     lending: Any = LendingStandIn()
     accounts: Any = AccountsStandIn()
@@ -417,13 +418,13 @@ def standing(directory: Path) -> Api:
         Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(DescriptionsStandIn(), cache, trf),
-        Health(lambda: checks, lambda: "pandad_jobs 5\n"),
+        Health(lambda: checks, lambda: "pandad_jobs 5\n", lambda: notes),
     ]
     handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        lending, accounts, why, demand, handlers, trf, cache)
+        lending, accounts, why, demand, handlers, trf, cache, notes)
 
 
 @pytest.fixture

@@ -22,6 +22,13 @@ def test_ready(api: Any) -> None:
     assert (got.status, got.text) == (200, "ok\n")
 
 
+def test_what_is_worth_knowing(api: Any) -> None:
+    """Trouble outside that keeps nobody from working here is told, and does not make it not ready."""
+    api.notes.append("Rucio did not answer for 12 s")
+    got = api.passive.get("/readyz")
+    assert (got.status, got.text) == (200, "ok\nRucio did not answer for 12 s\n")
+
+
 def test_not_ready(api: Any) -> None:
     """Not ready is a 503 with all that is missing, whether the checks had to wait or not."""
     api.checks.extend([database_is_gone, lambda: None, lambda: "the loops have not started"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
-from tests.benchmarks.measures import calls, cycles, handshakes, postgres, queues, submissions, surroundings
+from tests.benchmarks.measures import brokerage, calls, cycles, handshakes, postgres, queues, submissions, surroundings, whys
 from tests.benchmarks.stand import HTTP, HTTPS, HTTPS_NEW, HTTPS_RESUMED, Stand, Transport
 
 Step = tuple[str, Callable[[Stand], None]]
@@ -38,11 +38,13 @@ def steps(full: bool) -> list[Step]:
         ("snapshot", cycles.old_snapshot),
         ("two-daemons", cycles.two_daemons),
         ("profile", cycles.profile),
+        ("brokerage-round", _away(brokerage.brokerage_round)),
         ("pgbench", _away(postgres.statements)),
         ("procrastinate", _away(lambda stand: queues.queue(stand, "procrastinate"))),
         ("pgqueuer", _away(lambda stand: queues.queue(stand, "pgqueuer"))),
         *_cycles("100k", full),
         *(_cycles("1m", full) if full else ()),
+        *((("why-1m", lambda stand: whys.whys(stand, DEPTHS["1m"])),) if full else ()),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from pandad.embedded.sandbox import QUEUE
 from tests.benchmarks import messages
 from tests.benchmarks.engine import PAUSE, READY, Run, Script
 from tests.benchmarks.load import Load
@@ -84,6 +85,19 @@ def reads(run: Run, calls: Calls, load: Load, number: int) -> Script:
             run.done()
 
 
+def whys(run: Run, calls: Calls, load: Load, number: int) -> Script:
+    """Why one job after the other is where it is, and now and then why its queue has what it has."""
+    ids = load.ids[number::load.clients] or load.ids
+    asking = [("why", calls.get(f"job/why?job_id={panda_id}")) for panda_id in ids]
+    asking[::10] = [("queue_why", calls.get(f"queue/why?queue={QUEUE}"))] * len(asking[::10])
+    yield READY
+    for call, request in itertools.cycle(asking):
+        if not run.goes_on():
+            return
+        if _noted(run, call, (yield call, request)):
+            run.done()
+
+
 def alive(run: Run, calls: Calls, load: Load, number: int) -> Script:
     """The web server alone: no database, no identity."""
     asking = calls.get("system/is_alive")
@@ -112,7 +126,7 @@ def submissions(run: Run, calls: Calls, load: Load, number: int) -> Script:
 
 
 SCRIPTS: Mapping[str, Callable[[Run, Calls, Load, int], Script]] = {
-    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "alive": alive, "who_am_i": who_am_i,
+    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "whys": whys, "alive": alive, "who_am_i": who_am_i,
     "submissions": submissions}
 
 

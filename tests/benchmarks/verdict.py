@@ -13,7 +13,7 @@ Line = dict[str, Any]
 
 def emit_verdicts(report: Report) -> None:
     """One line for each aim that something was measured for. Nothing fails: the machine may be busy."""
-    for of, figure, comparison, aim in (*_of_cycles(report), *_of_queues(report), *_of_shares(report)):
+    for of, figure, comparison, aim in (*_of_cycles(report), *_of_queues(report), *_of_shares(report), *_of_whys(report)):
         met = figure <= aim if comparison == "at most" else figure >= aim
         report.emit("verdict", of=of, figure=round(figure, 3), aim=f"{comparison} {aim:g}", met=met)
 
@@ -50,6 +50,11 @@ def _of_shares(report: Report) -> Iterator[tuple[str, float, str, float]]:
                 where = line.get("beside") or f"{line['waiting']} waiting"
                 yield f"rate, share of the empty one, {where}", line["cycles_per_s"] / empty["cycles_per_s"], "at least", aim
                 yield f"1/CPU, share of the empty one, {where}", _cpu_ms(empty) / _cpu_ms(line), "at least", aim
+
+
+def _of_whys(report: Report) -> Iterator[tuple[str, float, str, float]]:
+    for line in report.found("whys"):
+        yield f"why p99 ms, {line['waiting']} waiting, {line['clients']} clients", line["why_p99_ms"], "at most", 200
 
 
 def _share_aimed_at(line: Line) -> float | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from factories import QUEUE, a_job
+from factories import QUEUE, a_file, a_job
 from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pandad.brokerage.cycle import Cycle
+from pandad.brokerage.cycle import EXPLAINED, Cycle
 from pandad.config import BrokerageConfig
+from pandad.spec.facts import Whereabouts
+from pandad.spec.file import FileName
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import QueueStatus
 from pandad.taskbuffer import decisions, sites
@@ -21,8 +25,8 @@ from pandad.taskbuffer.store import Store
 WORDS = "no queue takes it: TEST_QUEUE: the queue is offline"
 
 
-def on(store: Store, batch: int = 100, ddm: FakeDDM | None = None) -> Cycle:
-    return Cycle(store, BrokerageConfig(batch=batch), Clock(), ddm or FakeDDM("TEST_DISK"))
+def on(store: Store, batch: int = 100, **but: Any) -> Cycle:
+    return Cycle(store, BrokerageConfig(batch=batch, **but), Clock(), FakeDDM("TEST_DISK"))
 
 
 def rounds(stage: Stage, batch: int = 100) -> Cycle:
@@ -141,6 +145,89 @@ async def test_the_most_urgent_first(stage: Stage) -> None:
     assert [await stage.status(i) for i in (high, middle, low)] == [JobStatus.ASSIGNED, JobStatus.ASSIGNED, JobStatus.DEFINED]
     assert not await rounds(stage, batch=2).run_once()
     assert await stage.status(low) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_room_is_shared_by_turns(stage: Stage) -> None:
+    """Who submitted many jobs first does not keep out who comes after: of the room that there is each owner gets as much."""
+    for name in ("A", "B"):
+        await stage.queue(nickname=name)
+    many = await stage.jobs(*(a_job(prodUserName="alice") for _ in range(12)))
+    few = await stage.jobs(*(a_job(prodUserName="bob", currentPriority=900) for _ in range(3)))
+    await on(stage.store, waiting_limit=3).run_once()
+    placed = {panda_id for panda_id in (*many, *few) if await stage.status(panda_id) is JobStatus.ASSIGNED}
+    assert placed == {*many[:3], *few}
+
+
+@ensureDeferred
+async def test_jobs_behind_those_without_room_are_not_touched(stage: Stage) -> None:
+    """Of many jobs alike that no queue has room for some are told so; the others are left alone, and find room in their turn."""
+    for name in ("A", "B"):
+        await stage.queue(nickname=name)
+    ids = await stage.jobs(*(a_job() for _ in range(EXPLAINED + 8)))
+    cycle = on(stage.store, waiting_limit=2)
+    await cycle.run_once()
+    states = [await stage.look(panda_id) for panda_id in ids]
+    assert [job.jobStatus for job in states] == [JobStatus.ASSIGNED] * 4 + [JobStatus.DEFINED] * (len(ids) - 4)
+    assert "2 jobs wait there already, 2 may" in (states[4].brokerageErrorDiag or "")
+    assert states[-1].brokerageErrorDiag is None and await stage.events(ids[-1]) == []
+    await stage.sql("UPDATE job SET jobstatus = 'closed', endtime = now() WHERE jobstatus = 'assigned' RETURNING 1")
+    await stage.sql("DELETE FROM tally_delta WHERE jobstatus = 'assigned' RETURNING 1")
+    await stage.due()
+    await cycle.run_once()
+    assert [await stage.status(panda_id) for panda_id in ids[4:8]] == [JobStatus.ASSIGNED] * 4
+
+
+@ensureDeferred
+async def test_one_queue_for_a_job_has_no_cap(stage: Stage) -> None:
+    """A job that only one queue can ever take goes there however many wait: no other could begin it sooner."""
+    await stage.queue()
+    await stage.queue(nickname="SMALL", maxrss=100)
+    ids = await stage.jobs(*(a_job(minRamCount=2000) for _ in range(5)))
+    await on(stage.store, waiting_limit=2).run_once()
+    assert {await stage.status(panda_id) for panda_id in ids} == {JobStatus.ASSIGNED}
+
+
+@ensureDeferred
+async def test_more_lines_than_a_round(stage: Stage) -> None:
+    """However many kinds of jobs wait, round after round gets to all of them, wherever the one before stopped."""
+    await stage.queue()
+    ids = await stage.jobs(*(a_job(minRamCount=number) for number in range(30)))
+    cycle = rounds(stage, batch=7)
+    for _ in range(6):
+        await cycle.run_once()
+    assert {await stage.status(panda_id) for panda_id in ids} == {JobStatus.ASSIGNED}
+
+
+@ensureDeferred
+async def test_pinned_to_several(stage: Stage) -> None:
+    """A job that names several queues goes to one of them, and is limited to them from then on."""
+    for name in ("A", "BEE", "C"):
+        await stage.queue(nickname=name)
+    await stage.job(JobStatus.ACTIVATED, computingSite="A")
+    panda_id = await stage.job(computingSite="A,B*", relocationFlag=1)
+    await rounds(stage).run_once()
+    job = await stage.look(panda_id)
+    assert (job.computingSite, job.relocationFlag, job.avoided) == ("BEE", 0, ["!A", "!B*"])
+
+
+@ensureDeferred
+async def test_a_data_service_that_does_not_answer(stage: Stage) -> None:
+    """Brokerage goes on without it after its patience: the job is placed as if its input were everywhere."""
+    class Silent(FakeDDM):
+        async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+            clock.callLater(0, clock.advance, 11)
+            await Deferred()
+            raise AssertionError
+
+    clock = Clock()
+    await stage.queue()
+    panda_id = await stage.job(Files=[a_file(type="input")])
+    round_ = Deferred.fromCoroutine(Cycle(stage.store, BrokerageConfig(), clock, Silent("TEST_DISK")).run_once())
+    while not round_.called:
+        clock.advance(1)
+        await stage.sql("SELECT 1")
+    assert await stage.status(panda_id) is JobStatus.ASSIGNED
 
 
 @ensureDeferred

@@ -11,8 +11,8 @@ from pytest_twisted import ensureDeferred
 from stages import Stage
 from twisted.internet.task import Clock
 
-from pandad.brokerage.rules import RULES
-from pandad.brokerage.suitability import FRESH_S, READ, Suitability, never
+from pandad.brokerage.rules import READ, RULES
+from pandad.brokerage.suitability import FRESH_S, PINNED, Suitability, never
 from pandad.spec.job import JobSpec
 
 
@@ -61,11 +61,11 @@ def test_all_that_is_read_is_told_apart() -> None:
     plain = a_job(cmtConfig="x#y&z", AtlasRelease="r", minRamCount=1, maxWalltime=1, Files=[a_file(), a_file(type="input")])
     for each in fields(JobSpec):
         setattr(job, each.name, getattr(plain, each.name))
-    picky = a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")
-    for queue in (a_queue(), picky):
+    odd = a_queue(cmtconfig="a", releases=["s"], architectures=[{"type": "gpu"}], astorages={}, type="production")
+    for queue in (a_queue(), odd):
         for rule in RULES:
             rule.check(job, queue)
-    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "avoided"} <= set(READ)
+    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "inputFileBytes", "avoided", "pins"} <= {*READ, *PINNED}
 
 
 @ensureDeferred

@@ -16,6 +16,7 @@ import pytest
 
 from pandad.cli.check import Level, endpoints, identities, ports, secrets, tls, tokens, voms
 from pandad.config import Config, DatabaseConfig, DataServiceConfig, IdentityConfig, SecretsConfig, ServerConfig, TlsConfig
+from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.pki import SandboxPki, make_sandbox_pki
 from pandad.embedded.proxies import pem_of, write_private
 from pandad.embedded.tokens import auth_config
@@ -159,6 +160,23 @@ def test_keys_of_secrets(good: Config, tmp_path: Path, text: str | None, level: 
     if text is not None:
         file.write_text(text)
     assert secrets(replace(good, secrets=SecretsConfig(key_file=file if text is not None else None))).level is level
+
+
+def test_rucio(good: Config, tmp_path: Path, pki: SandboxPki) -> None:
+    """What cannot be used to log in, or to know the server by, is an error; credentials that can be overheard are a warning."""
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+
+    def found(**settings: Any) -> Level:
+        config = RucioConfig(**{"url": "https://rucio.example.org", "username": "panda", "password_file": secret, **settings})
+        (finding,) = endpoints(replace(good, dataservice=DataServiceConfig(backend="rucio", rucio=config)))
+        return finding.level
+
+    assert found() is found(ca=pki.ca_directory) is found(ca=pki.ca_file) is Level.OK
+    assert found(auth_type="x509_proxy", proxy_file=pki.directory / "alice.proxy") is Level.OK
+    assert found(url="http://localhost:1") is Level.WARNING
+    assert found(ca=secret) is found(auth_type="x509_proxy", proxy_file=secret) is Level.ERROR
+    assert found(auth_type="oidc", token_file=secret) is found(password_file=tmp_path / "none") is Level.ERROR
 
 
 def test_token_issuers(tmp_path: Path) -> None:

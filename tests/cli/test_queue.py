@@ -149,6 +149,18 @@ def test_queues_are_imported_and_removed(config: Path, tmp_path: Path) -> None:
         ("remove queue", name), ("import queues", str(file)), ("import queues", str(file))]
 
 
+def test_a_queue_that_would_come_back_is_not_removed(config: Path, tmp_path: Path) -> None:
+    """The daemon follows its source; there is no use in removing what is in there."""
+    file, text = tmp_path / "dump.json", config.read_text()
+    file.write_text(json.dumps({"A": {"status": "offline"}}))
+    assert pandad("queue", "import", file, "--config", config).returncode == 0
+    config.write_text(text.replace('\nsource = ""', f'\nsource = "{file}"'))
+    refused = pandad("queue", "rm", "A", "--config", config)
+    assert (refused.returncode, refused.stderr[:45]) == (1, f"pandad: queue A is in {file}"[:45])
+    assert json.loads(pandad("queue", "sources", "--json", "--config", config).stdout)[0]["source"] == str(file)
+    assert pandad("queue", "diff", "--config", config).stdout == "would be: queues: 1 unchanged\n"
+
+
 def test_a_bad_dump_is_refused_with_every_mistake(config: Path, tmp_path: Path) -> None:
     """Each is a line with queue and key; the exit code says that nothing was taken."""
     file = tmp_path / "dump.json"

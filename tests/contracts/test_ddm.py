@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
+from rucioworlds import RUCIOS
 from twisted.internet import reactor
 
 from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName, UnknownEndpoint
@@ -34,11 +36,15 @@ class World(Protocol):
     def repair(self, endpoint: str) -> None:
         """It answers again, with its files."""
 
+    def close(self) -> None:
+        """The test is over."""
+
 
 class LocalWorld:
     """Folders."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        place: Path = request.getfixturevalue("tmp_path")
         self._places = {name: place / name for name in (DISK, TAPE)}
         for directory in self._places.values():
             directory.mkdir()
@@ -56,11 +62,14 @@ class LocalWorld:
     def repair(self, endpoint: str) -> None:
         self._places[endpoint].with_suffix(".unmounted").rename(self._places[endpoint])
 
+    def close(self) -> None:
+        pass
+
 
 class FakeWorld:
     """Dictionaries."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, request: pytest.FixtureRequest) -> None:
         self.ddm = FakeDDM(DISK, TAPE)
         self.put = self.ddm.put
 
@@ -70,15 +79,19 @@ class FakeWorld:
     def repair(self, endpoint: str) -> None:
         self.ddm.out.remove(endpoint)
 
+    def close(self) -> None:
+        pass
 
-WORLDS = [LocalWorld, FakeWorld]
+
+WORLDS = [LocalWorld, FakeWorld, *RUCIOS]
 
 
 @pytest.fixture(params=WORLDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Each implementation in its turn."""
-    made: World = request.param(tmp_path)
-    return made
+    made: World = request.param(request)
+    yield made
+    made.close()
 
 
 CONTENTS = [b"", b"x", b"some events\n", bytes(READ_BYTES), b"abc" * READ_BYTES]
@@ -178,10 +191,10 @@ async def test_files_are_located(world: World) -> None:
     """Every endpoint that has a file is told, with the size there; a file that is nowhere, or can be nowhere, is left out."""
     twice, once = NAME, FileName("user.alice", "more.root")
     world.put(DISK, twice, b"1234")
-    world.put(TAPE, twice, b"12")
+    world.put(TAPE, twice, b"1234")
     world.put(TAPE, once, b"")
     found = await world.ddm.locate([twice, once, FileName("user.bob", "events.root"), *STRANGE])
-    assert found.copies == {twice: {DISK: 4, TAPE: 2}, once: {TAPE: 0}}
+    assert found.copies == {twice: {DISK: 4, TAPE: 4}, once: {TAPE: 0}}
     assert not found.silent
     assert not (await world.ddm.locate([])).copies
 

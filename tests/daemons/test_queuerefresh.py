@@ -16,6 +16,9 @@ import pytest
 from factories import a_job, a_queue, stored
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs, formatEvent
 
 from pandad.daemons.queuerefresh import MOST_LINES, MOST_PROBLEMS, QueueRefresh, shortened
@@ -222,6 +225,23 @@ async def test_words_end(store: Store) -> None:
     while not lines:
         lines = await told(body)
     assert lines == ["queue Q: the time of offline is over; it is online"]
+
+
+@ensureDeferred
+async def test_a_process_that_ends_waits_for_no_source(store: Store) -> None:
+    """What is being fetched is given up at once, nothing is noted, and the next process asks anew."""
+    silent = Factory.forProtocol(Protocol)
+    clock: Any = reactor
+    port = clock.listenTCP(0, silent, interface="127.0.0.1")
+    address = f"http://127.0.0.1:{port.getHost().port}/x"
+    body = refresh(store, address, timeout_s=600.0)
+    round_: Deferred[bool] = Deferred.fromCoroutine(body.run_once())
+    while body._fetching is None:
+        await deferLater(clock, 0)
+    body.stop()
+    assert await round_ is False
+    assert await store.read("states", sources.find_all) == [] and await body.run_once() is False
+    await port.stopListening()
 
 
 def test_many_problems() -> None:

@@ -65,7 +65,6 @@ async def lead(place: Place, case: Case) -> tuple[Verdict, list[str], bool]:
         stuck = str(error)
     await life.clear_others()
     verdict = judge(life.history, await place.observer.stored(after))
-    verdict.lost.extend(f"miscounted: {found}" for found in await place.observer.miscounted())
     status = await life.status() if life.job_id else None
     flaws = [f"{case}: {text}" for text in await life.flaws()]
     await life.end()

@@ -62,6 +62,7 @@ alive_s = 0.5
 caps_s = 1
 ageing_s = 1
 historian_s = 1
+queues_s = 0.5
 audit_s = 0.5
 tally_s = 0.5
 traffic_s = 0.5

@@ -19,9 +19,6 @@ EVENTS = """SELECT pandaid, event, fromstatus, tostatus, attemptnr, actor FROM j
 REPORTS = "SELECT pandaid, attemptnr, outcome FROM job_report_ever WHERE pandaid > %(after)s"
 HIGHEST = "SELECT coalesce(max(pandaid), 0) FROM job_ever"
 HOLDERS = "SELECT name, holder, term FROM loop WHERE leaseuntil > now()"
-MISCOUNTED = """SELECT queue, jobstatus, n.jobs AS counted, s.jobs AS there
-                FROM tally_scan s FULL JOIN tally_now n USING (queue, jobstatus, label, resource_type)
-                WHERE (s.jobs, s.cores) IS DISTINCT FROM (n.jobs, n.cores)"""
 BACK_S = """SELECT coalesce(max(extract(epoch FROM b.at - a.at)), 0)
             FROM job_event_ever a JOIN job_event_ever b USING (pandaid)
             WHERE pandaid > %(after)s AND a.event = 'claimed' AND b.event = 'sent lease expired'
@@ -53,10 +50,6 @@ class Observer:
     async def back_s(self, after: int) -> float:
         """The longest that a job whose pilot never spoke was out of the queue."""
         return float((await self.rows(BACK_S, after=after))[0][0])
-
-    async def miscounted(self) -> list[str]:
-        """Where the counters of live jobs are not what a scan gives."""
-        return [str(row) for row in await self.rows(MISCOUNTED)]
 
     async def stored(self, after: int) -> Stored:
         """All about the jobs after that PandaID."""

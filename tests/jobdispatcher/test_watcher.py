@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import PILOT, a_file, a_job
+from factories import PILOT, QUEUE, a_file, a_job
 from pytest_twisted import ensureDeferred
 from stages import PATHS, PILOT_CALLER, Stage
 from twisted.internet.defer import Deferred
@@ -25,7 +25,7 @@ from pandad.spec.errors import StoreUnavailable
 from pandad.spec.jobstatus import IN_SLOT, LIVE, Actor, Event, JobStatus
 from pandad.spec.retry import RetryPolicy
 from pandad.spec.timeouts import TIMEOUTS, Since, Timeout
-from pandad.taskbuffer import moves, outages, workers
+from pandad.taskbuffer import facts, moves, outages, tallies, workers
 from pandad.taskbuffer import overdue as overdue_module
 from pandad.taskbuffer.overdue import Overdue
 from pandad.taskbuffer.store import Store, Transaction
@@ -118,6 +118,21 @@ async def test_pilot_after_pilot_never_speaks(stage: Stage) -> None:
         errorcodes.DISPATCHER_SENT_WITHOUT_REPLY,
         "Sent job didn't receive reply from pilot within 40 s",
     )
+
+
+@ensureDeferred
+async def test_silence_counts_against_the_queue(stage: Stage) -> None:
+    """An attempt that its pilot never spoke of, or not to the end, has failed at its queue; what no pilot had has not."""
+    await overdue(stage, "heartbeat_analysis", JobStatus.RUNNING)
+    await overdue(stage, "sent")
+    await overdue(stage, "transferring")
+    await overdue(stage, "activated")
+    while await watch(stage):
+        pass
+    await stage.store.once("fold", tallies.fold, 1000)
+    ends = (await stage.store.read("ends", facts.ends, 3600))[QUEUE]
+    assert (ends.failed, ends.fast) == (3, 0)
+    assert ends.causes == {"jobDispatcher:100": 1, "jobDispatcher:102": 1, "taskBuffer:101": 1}
 
 
 @ensureDeferred

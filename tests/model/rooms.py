@@ -78,7 +78,7 @@ class Rooms:
         self._heartbeat, self._interface = Heartbeat(store), Jobs(store)
         data = DataServiceConfig(missing_retry_s=0)
         self._clock = Clock()  # of the pauses between sweeps only
-        self._broker = Cycle(store, BrokerageConfig(), self._clock, self.ddm)
+        self._broker = Cycle(store, BrokerageConfig(waiting_limit=0), self._clock, self.ddm)
         self._watcher = Watcher(store, TimeoutsConfig(sent_tries=SILENT_TRIES), POLICY, self._clock)
         self._activator, self._adder = Activator(store, self.ddm, data), Adder(store, self.ddm, data, POLICY)
         self._caps = Caps(store, shares)

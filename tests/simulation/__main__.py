@@ -41,9 +41,9 @@ def main() -> int:
 
 def run(setup: Setup) -> Result:
     """One run, timed."""
-    began = time.process_time()
+    tried, began = commit(), time.process_time()
     figures = simulate(setup).figures()
-    return Result(setup, commit(), time.process_time() - began, figures)
+    return Result(setup, tried, time.process_time() - began, figures)
 
 
 def _said(result: Result) -> str:

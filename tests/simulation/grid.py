@@ -96,6 +96,8 @@ class Grid:
             self._events.after(ROUND_S, self._keep)
 
     def _known(self) -> Known:
+        for place in self._places:
+            place.books.idle_pilots, place.books.busy_pilots = sum(place.idle), len(place.busy)
         return Known(self._events.now, self._queues, [place.books for place in self._places], self._storage)
 
     def _assign(self, job: Job, place: Place) -> None:

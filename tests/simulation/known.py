@@ -17,6 +17,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BUCKET_S = 60.0
 PILOTS_S, ENDS_S = float(BrokerageConfig().nopilot_s), float(BrokerageConfig().brake_s)  # windows
 POLL_S = 600.0  # a slot without work asks so often
+HEARTBEAT_S = 1800.0
 FAST_S, FAST_CPU_S = 600.0, 60.0  # a job that fails within this, and has used no more, failed fast
 STARTED, FINISHED, FAILED, FAST, ASKED, SERVED = "started", "finished", "failed", "fast", "asked", "served"
 
@@ -52,6 +53,7 @@ class Books:
         self._asked = Recent(PILOTS_S)
         self._ends, self._causes = Recent(ENDS_S), Recent(ENDS_S)
         self.idle_pilots = 0  # that ask in vain from time to time
+        self.busy_pilots = 0  # that tell from time to time how their jobs do
         self.asked_at: float | None = None
 
     def moved(self, source: JobStatus | None, target: JobStatus | None) -> None:
@@ -84,7 +86,8 @@ class Books:
         in_vain = round(self.idle_pilots * PILOTS_S / POLL_S)
         last = now if self.idle_pilots else self.asked_at
         return Pilots(int(PILOTS_S), sums[ASKED] + in_vain, sums[SERVED], {"nothing": in_vain} if in_vain else {},
-                      EPOCH + timedelta(seconds=last) if last is not None else None)
+                      EPOCH + timedelta(seconds=last) if last is not None else None,
+                      heard=round(self.busy_pilots * PILOTS_S / HEARTBEAT_S))
 
     def ends(self, now: float) -> Ends:
         """As brokerage is told."""

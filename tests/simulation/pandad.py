@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import inf
 from random import Random
 
-from pandad.brokerage.broker import Known as KnownRules
 from pandad.brokerage.broker import Round
 from pandad.brokerage.cycle import DEEPER, EXPLAINED, FIRST, PAGE, by_turns
+from pandad.brokerage.known import Known as KnownRules
 from pandad.brokerage.policy import policy_of
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
@@ -96,7 +96,7 @@ class Pandad:
         :param waiting: the jobs that wait at a queue.
         """
         self.brakes.judge(known.ends, known.now)
-        moves: list[tuple[Job, int | None]] = [(job, None) for job in self._swept(known, waiting)]
+        moves: list[tuple[Job, int | None]] = [(job, None) for job in dict.fromkeys(self._swept(known, waiting))]
         if known.now - self._improved_at >= IMPROVE_S:
             self._improved_at = known.now
             gone = {job for job, _ in moves}

@@ -53,3 +53,10 @@ def test_brokerage_is_worth_its_while(runs: dict[str, Measures]) -> None:
     pandad, blind = runs["pandad"].figures(), runs["random"].figures()
     assert pandad["makespan_h"] <= blind["makespan_h"] and pandad["most_done_h"] <= blind["most_done_h"]
     assert pandad["idle_with_work"] < blind["idle_with_work"]
+
+
+def test_black_holes_stay_hungry(runs: dict[str, Measures]) -> None:
+    """A site that fails each job within a minute gets few of them, and hardly any job fails in the end because of it."""
+    run = runs["pandad"]
+    assert sum(place.site.broken for place in run.places) > 100
+    assert 0 < run.eaten_jobs <= 0.02 * JOBS and run.failed_by_hole <= 0.001 * JOBS

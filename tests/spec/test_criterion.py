@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from pandad.brokerage.criterion import Rule
-from pandad.brokerage.datarules import DATA_RULES
-from pandad.brokerage.loads import LOAD_RULES
+from pandad.brokerage.page import TABLES
 from pandad.brokerage.rules import RULES
-from pandad.brokerage.usagerules import USAGE_RULES
 from pandad.spec.capability import CONDITIONS
 from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_step, remedy_of
 
@@ -18,9 +13,7 @@ from pandad.spec.criterion import PILOT_REMEDIES, REMEDIES, Kind, kind_of, next_
 def test_every_rule_has_a_remedy() -> None:
     """Of each criterion that brokerage has, it is known what it takes to meet it; of what fits by the description alone, that
     somebody must act."""
-    rules: tuple[Rule[Any], ...] = (*RULES, *USAGE_RULES, *DATA_RULES, *LOAD_RULES)
-    named = {rule.criterion for rule in rules}
-    assert named <= REMEDIES.keys()
+    assert {rule.criterion for _, rules in TABLES for rule in rules} <= REMEDIES.keys()
     described = {rule.criterion for rule in RULES} - {"status", "excluded"}
     assert {kind_of(criterion) for criterion in described} == {Kind.NEEDS}
 

@@ -7,7 +7,7 @@ from factories import a_job
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.spec.failure import EXIT_CODE, SOURCES, Failure, failures_of
+from pandad.spec.failure import EXIT_CODE, SOURCES, Failure, cause_of, failures_of
 from pandad.spec.job import JOB_ATTRIBUTES
 
 
@@ -44,3 +44,14 @@ def test_exit_codes_may_be_words(exit_code: str, number: int) -> None:
 def test_any_exit_code(exit_code: str) -> None:
     """Whatever a pilot sends can be read."""
     assert all(f.code >= 0 for f in failures_of(a_job(transExitCode=exit_code)))
+
+
+@pytest.mark.parametrize(("errors", "cause"), [
+    ({"transExitCode": "65", "pilotErrorCode": -1305, "ddmErrorCode": 200}, "pilot:1305"),
+    ({"transExitCode": "65", "exeErrorCode": 40}, "transExitCode:65"),
+    ({"supErrorCode": 2, "jobDispatcherErrorCode": 100}, "jobDispatcher:100"),
+    ({}, "pilot:0"),
+])
+def test_an_attempt_is_counted_by_one_error(errors: dict[str, object], cause: str) -> None:
+    """The pilot's if there is one, else the nearest to the payload; without any it is still a failure."""
+    assert cause_of(a_job(**errors)) == cause

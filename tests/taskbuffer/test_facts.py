@@ -118,6 +118,22 @@ async def test_windows(store: Store) -> None:
 
 
 @ensureDeferred
+async def test_of_one_queue(store: Store) -> None:
+    """Who asks for one queue gets that one alone."""
+    stage = Stage(store)
+    for name in (QUEUE, "OTHER"):
+        await stage.queue(nickname=name)
+        await stage.jobs(a_job(jobStatus=S.ACTIVATED, computingSite=name))
+        (job,) = await stage.claim(queue=name)
+        await stage.event(E.RUNNING, job.PandaID or 0, actor=Actor.PILOT)
+    await store.once("put", pilotcalls.put, [calls(), calls("OTHER")], "one")
+    assert (await ends(store)).keys() == {QUEUE, "OTHER"}
+    assert await store.read("ends", facts.ends, HOUR_S, "OTHER") == {"OTHER": Ends(HOUR_S, started=1)}
+    assert (await store.read("pilots", facts.pilots, HOUR_S, "OTHER")).keys() == {"OTHER"}
+    assert await store.read("pilots", facts.pilots, HOUR_S, "GONE") == {}
+
+
+@ensureDeferred
 async def test_what_a_task_uses(store: Store) -> None:
     """Of 95 of its 100 finished jobs no more, to within a fifth above; PSS if it was measured, else RSS; of no other task."""
     ids = await store.transact("jobs", claimed, 100, jediTaskID=TASK)
@@ -211,4 +227,8 @@ async def test_the_last_requests(store: Store) -> None:
     first, second = await store.read("asked", facts.asked, QUEUE, 10)
     assert first == Asked(first.at, {}, 1) and second == Asked(second.at, {"memory_mb": 1}, 0, (small,))
     assert await store.read("asked", facts.asked, QUEUE, 1) == [first]
+    for older, left in (("2 hours", [first]), ("4 days", [])):
+        await store.once("older", run, f"UPDATE pilot_request SET at = at - interval '{older}'")
+        await store.once("drop", tallies.drop)
+        assert await store.read("asked", facts.asked, QUEUE, 10) == left
     assert await store.read("asked", facts.asked, "OTHER", 10) == []

@@ -20,7 +20,7 @@ from pandad.taskbuffer.imports import BadDump, Halved, Manner, take_endpoints, t
 from pandad.taskbuffer.sources import Mark
 from pandad.taskbuffer.store import Store
 
-from .observing import rows
+from .observing import rows, run
 
 SOURCE = "https://cric.example.org/queues.json"
 MANNER = Manner(source=SOURCE, who="alice")
@@ -102,11 +102,11 @@ async def test_a_queue_that_is_gone_is_offline(store: Store) -> None:
     found = await take(store, {key: value for key, value in dump.items() if key != name})
     assert found.gone == [name] and (await statuses(store))[name] == "offline"
     (standing,) = await store.read("standing", sites.standings, name)
-    assert standing.why == f"not in {SOURCE} any more"
+    assert standing.queue.status_reason == f"not in {SOURCE} any more"
     assert json.loads(await store.read("served", sites.served, name)) == {**dump[name], "status": "offline"}
     assert (await take(store, {key: value for key, value in dump.items() if key != name})).is_empty
     found = await take(store, dump)
-    assert found.back == [name] and (await statuses(store))[name] == "online"
+    assert (found.back, found.changed) == ([name], {}) and (await statuses(store))[name] == "online"
 
 
 @ensureDeferred
@@ -211,6 +211,7 @@ async def test_what_is_here_may_not_be_what_the_source_had(store: Store) -> None
     await store.transact("took", sources.took, "queues", SOURCE, Mark("tag", "date", "digest"))
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark("tag", "date", "digest")
     await take(store, few(2), replace(MANNER, source="/by/hand.json"))
+    await store.transact("confirmed", sources.confirmed, "queues", SOURCE)
     assert await store.read("due", sources.due, "queues", SOURCE, 0.0) == Mark()
 
 
@@ -248,6 +249,16 @@ async def test_endpoints(store: Store) -> None:
     assert not (await store.read("all", sites.endpoints))[first].writable
     assert await store.read("version", sites.endpoints_version) != version
     assert (await store.transact("take", take_endpoints, endpoints_in(dump), manner)).is_empty
+
+
+@ensureDeferred
+async def test_an_unreadable_endpoint_is_left_out(store: Store) -> None:
+    """What an earlier pandad took and this one cannot read is no reason to have none."""
+    dump = cric.endpoints(2)
+    await store.transact("take", take_endpoints, endpoints_in(dump), MANNER)
+    spoil = "UPDATE endpoint SET description = '{\"detailed_status\": 1}' WHERE name = %(name)s"
+    await store.once("spoil", run, spoil.replace("%(name)s", f"'{min(dump)}'"))
+    assert list(await store.read("all", sites.endpoints)) == [max(dump)]
 
 
 @ensureDeferred

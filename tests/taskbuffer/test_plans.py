@@ -236,7 +236,7 @@ async def test_counts(explain: Explain, read: Callable[[Transaction], Awaitable[
 async def test_places(explain: Explain) -> None:
     """How many go before a job is read from one index, and no more than what is counted."""
     for body, index in ((lambda txn: places.before_in_line(txn, "Q3", 5, 10, 10**9), "job_activated"),
-                        (lambda txn: places.before_defined(txn, 10, 10**9), "job_defined"),
+                        (lambda txn: places.before_defined(txn, 5, 10, 10**9), "job_defined_line"),
                         (lambda txn: places.before_throttled(txn, 5, 10, 10**9), "job_throttled")):
         plan = await explain(body)
         assert (plan.indexes(), plan.whole_tables()) == ({index}, set())

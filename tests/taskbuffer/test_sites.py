@@ -54,7 +54,7 @@ async def test_put_replaces(store: Store) -> None:
 async def words(store: Store) -> tuple[QueueStatus, QueueStatus, QueueStatus | None, str]:
     """Of QUEUE: the status that counts, the source's, an operator's, and why."""
     (found,) = await store.read("standing", sites.standings, QUEUE)
-    return found.queue.status, found.told, found.override.status if found.override else None, found.why
+    return found.queue.status, found.told, found.override.status if found.override else None, found.queue.status_reason
 
 
 @ensureDeferred
@@ -119,7 +119,7 @@ async def test_one_unreadable_description_is_no_harm(store: Store) -> None:
     assert [(q.name, q.status.value, q.problem) for q in found] == [
         ("BAD", "offline", "maxrss: 'much' is not a whole number"), ("GOOD", "online", None)]
     (bad, _) = await store.read("standings", sites.standings)
-    assert bad.why == "its description cannot be read: maxrss: 'much' is not a whole number"
+    assert bad.queue.status_reason == "its description cannot be read: maxrss: 'much' is not a whole number"
     assert json.loads(await store.read("served", sites.served, "BAD"))["maxrss"] == "much"
     assert (await store.read("one", sites.find, "BAD")).status is QueueStatus.OFFLINE
 

@@ -184,6 +184,7 @@ async def test_caps(stage: Stage, config: SharesConfig, group: str | None, code:
 @ensureDeferred
 async def test_loops_that_stand_still(stage: Stage) -> None:
     """A job whose loop does not come, or fails, says so, and whom to tell."""
+    await stage.queue()
     panda_id = await stage.job()
     assert await reason(stage, panda_id) == R.BROKERAGE_DUE
     await stage.silent_for([panda_id], 4000)
@@ -232,9 +233,11 @@ async def test_a_kill_under_way(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_verdicts(stage: Stage) -> None:
-    """What the brokerage saw is shown as it was decided, with the time; before the first decision there is nothing."""
-    panda_id = await stage.job()
-    assert [(await why(stage, panda_id))[key] for key in ("queues", "decided_at")] == [[], None]
+    """What the brokerage saw is shown as it was decided, with the time; before the first decision, what it would say now."""
+    await stage.queue(maxrss=1000)
+    panda_id = await stage.job(minRamCount=2000)
+    said = await why(stage, panda_id)
+    assert (said["fresh"], said["reason"], [v["criterion"] for v in said["queues"]]) == (True, R.NEVER, ["lowmemory"])
     verdicts = [{"queue": "Q", "verdict": "no", "criterion": "disk", "have": 1, "need": 2, "text": "too small"}]
     await stage.store.transact("test_decide", decisions.put, [a_decision(panda_id, None, verdicts)])
     said = await why(stage, panda_id)

@@ -18,6 +18,8 @@ from pandad.jobdispatcher.traffic import Traffic
 from pandad.spec.caller import ANONYMOUS, Role
 from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.jobstatus import JobStatus
+from pandad.spec.site import QueueStatus
+from pandad.taskbuffer import brakes, sites
 
 S = JobStatus
 ALICE_CALLER = a_caller("alice")
@@ -90,6 +92,20 @@ async def test_closed(stage: Stage) -> None:
     said = await why(stage)
     assert codes(said) == ["queue-closed"]
     assert "pandad queue set" in said["problems"][0]["next_step"]
+
+
+@ensureDeferred
+async def test_an_operators_word_and_the_brake(stage: Stage) -> None:
+    """By whose word a queue is closed, and why, and that it is braked; who said so only to those who run the service."""
+    await stage.queue()
+    await stage.store.transact("test_close", sites.set_status, QUEUE, QueueStatus.OFFLINE, "flood", "root@host")
+    await stage.store.transact("test_brake", brakes.put, QUEUE, "9 of 9 failed", 0, 600.0)
+    said = await why(stage)
+    assert (said["status"], said["source_status"], said["reason"]) == ("offline", "online", "flood")
+    assert codes(said) == ["braked", "queue-closed"]
+    assert said["brake"]["why"] == "9 of 9 failed" and "9 of 9 failed" in said["summary"]
+    assert "set_by" not in said
+    assert (await why(stage, caller=a_caller("root", Role.ADMIN)))["set_by"] == "root@host"
 
 
 @ensureDeferred

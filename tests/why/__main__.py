@@ -40,7 +40,7 @@ async def start(reactor: Any, stopped: Deferred[None]) -> int:
         store = Store(reactor, DatabaseConfig(dsn=server.dsn, connections=2))
         await store.transact("upgrade", migrate.upgrade)
         try:
-            tally = await compare(store, args.cases, args.seed)
+            tally = await compare(store, args.cases, args.seed, lambda: bool(stopped.called))
         except Disagreement:
             traceback.print_exc()
             failures = 1

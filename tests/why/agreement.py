@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -40,7 +40,9 @@ MENDED = 2  # jobs of a world of which the nearest queue is mended
 STEPS = 20  # obstacles that one queue can have
 CAPS = {Reason.USER_CAP, Reason.GROUP_CAP}
 _EMPTY = Statement("why.empty", """
-    TRUNCATE job, job_event, job_report, job_decision, submission, queue, line, pilot_request, pilot_last CASCADE""")
+    TRUNCATE job, job_event, job_report, job_decision, decision, submission, queue, line, tally, tally_delta, queue_end,
+             queue_cause, task_usage, pilot_call, pilot_refusal, pilot_last, pilot_request CASCADE""")
+_ORDER = Statement("why.order", "SELECT pandaid FROM job ORDER BY line, currentpriority DESC, pandaid")
 _DUE = Statement("why.due", "UPDATE job SET nextcheck = now()")
 
 
@@ -74,7 +76,7 @@ class World:
         self._alone = self._random.random() < 0.2
         self._config = BrokerageConfig(
             weight=self._random.choice(["generic", "analysis", "production"]), waiting_limit=2 if self._alone else 0,
-            batch=1 if self._alone else JOBS)
+            batch=1 if self._alone else 1000)
         self._whys = Whys(store, shares, self._config)
         self._traffic = Traffic(store, self._clock, "why")
         self._dispatcher = Dispatcher(store, self._clock, shares)
@@ -113,21 +115,21 @@ class World:
         self._tally.flagged += len(flagged)
         for description in self._descriptions:
             await self._put({**description, "status": "online"})
-        advice = await Whys(self._store).sources.advisor.consider(specs)
+        unlimited = Whys(self._store, brokerage=BrokerageConfig(waiting_limit=0))
+        advice = await unlimited.sources.advisor.consider(specs)
         for job, each in zip(specs, advice, strict=True):
             lacks_data = any(v.stored.get("criterion") == "non_local" for v in each.verdicts)
             if (each.chosen is None) != (job.PandaID in flagged) and not lacks_data:
                 raise Disagreement(f"job {job.PandaID} flagged {job.PandaID in flagged}, and {each.reason}: {job}")
         for description in self._descriptions:
             await self._put(description)
-        self._priorities = {job.PandaID or 0: job.currentPriority for job in specs}
-        return list(self._priorities)
+        return [job.PandaID or 0 for job in specs]
 
     async def _broker(self, ids: Sequence[int]) -> None:
         """Each job goes where `why` says that it can go, and to none only if it says that none can take it."""
         await self._store.once("why_due", _run, _DUE)
-        urgent = sorted(ids, key=lambda i: (-self._priorities[i], i))
-        for some in ([i] for i in urgent) if self._alone else [urgent]:
+        in_order = [row[0] for row in await self._store.once("why_order", _many, _ORDER)]
+        for some in ([i] for i in in_order) if self._alone else [list(ids)]:
             said = {i: await self._why(i, now=True) for i in some}
             await self._round("brokerage")
             for panda_id in some:
@@ -278,13 +280,17 @@ async def _run(txn: Transaction, statement: Statement) -> None:
     await txn.run(statement)
 
 
-async def compare(store: Store, cases: int, seed: int) -> Tally:
-    """Worlds until there were so many cases.
+async def _many(txn: Transaction, statement: Statement) -> list[Any]:
+    return await txn.many(statement)
+
+
+async def compare(store: Store, cases: int, seed: int, stopped: Callable[[], bool] = lambda: False) -> Tally:
+    """Worlds until there were so many cases, or somebody wants the end.
 
     :raise Disagreement: with the number of the world, from which it can be made again.
     """
     tally, number = Tally(), 0
-    while tally.cases < cases:
+    while tally.cases < cases and not stopped():
         try:
             await World(store, seed * 1_000_003 + number, tally).run()
         except Disagreement as problem:

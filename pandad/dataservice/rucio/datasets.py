@@ -1,0 +1,230 @@
+"""Datasets, copies and rules at Rucio: the seam `IDatasets`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
+from pandad.dataservice.ddm import DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName, UnknownEndpoint
+from pandad.dataservice.rucio.ddm import RucioDDM, is_endpoint
+from pandad.dataservice.rucio.refusals import Refused
+from pandad.dataservice.rucio.session import Call, Session, together
+
+T = TypeVar("T")
+
+LISTED = 3  # names in a message; the rest is counted
+_RULE_ID = re.compile(r"[0-9a-f]{32}")
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+ERROR_LENGTH = 250
+
+
+class RucioDatasets:
+    """What the Setupper, the Adder and the Closer do there. Each call may be made again: the second time changes nothing."""
+
+    def __init__(self, session: Session, ddm: RucioDDM) -> None:
+        self._session, self._ddm = session, ddm
+
+    async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False) -> bool:
+        """See `IDatasets.make`."""
+        meta = {"hidden": True, "purge_replicas": True} if hidden else {}
+        body = {"type": "DATASET", "lifetime": lifetime_s, "meta": meta}
+        try:
+            await self._session.do(Call("POST", _path(dataset), f"dataset {dataset}", body))
+            return True
+        except Refused as error:
+            if error.kind != "DataIdentifierAlreadyExists":
+                raise error.error(f"dataset {dataset}") from None
+        if await self._about(dataset, "type") != "DATASET":
+            raise DDMRefused(f"{dataset} exists, and is no dataset")
+        return False
+
+    async def attach(self, dataset: Dataset, names: Sequence[FileName]) -> None:
+        """See `IDatasets.attach`."""
+        try:
+            for some in self._chunks(names):
+                attachment = {"scope": dataset.scope, "name": dataset.name,
+                              "dids": [{"scope": name.scope, "name": name.lfn} for name in some]}
+                await self._session.do(Call("POST", "/dids/attachments", f"files of {dataset}",
+                                            {"attachments": [attachment], "ignore_duplicate": True}))
+        except Refused as error:
+            if error.kind == "UnsupportedOperation":
+                await self._closed(dataset, names)
+            else:
+                raise error.error(f"files of {dataset}") from None
+
+    async def _closed(self, dataset: Dataset, names: Sequence[FileName]) -> None:
+        """It takes no more files, which is no harm if they are in it."""
+        inside = {file.name for file in await self.contents(dataset)}
+        missing = [name for name in names if name not in inside]
+        if missing:
+            raise DatasetClosed(f"{dataset} is closed, and does not have {listed(missing)}")
+
+    async def contents(self, dataset: Dataset) -> Sequence[NewFile]:
+        """See `IDatasets.contents`."""
+        def read(entry: Any) -> NewFile:
+            name = FileName(entry["scope"], entry["name"])
+            return NewFile(name, int(entry["bytes"]), str(entry["adler32"]), guid_of(entry.get("guid")))
+
+        return await self._lines(Call("GET", f"{_path(dataset)}/files", f"files of {dataset}"), read)
+
+    async def close(self, dataset: Dataset) -> None:
+        """See `IDatasets.close`."""
+        try:
+            await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": False}))
+        except Refused as error:
+            if error.kind != "UnsupportedOperation" or await self._about(dataset, "open"):
+                raise error.error(f"dataset {dataset}") from None
+
+    async def erase(self, dataset: Dataset) -> None:
+        """See `IDatasets.erase`. Rucio's undertaker does it, with the rules."""
+        try:
+            await self._session.do(Call("POST", f"{_path(dataset)}/meta/lifetime", f"dataset {dataset}", {"value": 0}))
+        except Refused as error:
+            if error.kind != "DataIdentifierNotFound":
+                raise error.error(f"dataset {dataset}") from None
+
+    async def register(self, endpoint: str, files: Sequence[NewFile]) -> None:
+        """See `IDatasets.register`. Rucio keeps silent about a file that it knows otherwise, so it is asked what it knows."""
+        for some in self._chunks(files):
+            body = {"rse": endpoint, "files": [_described(file) for file in some]}
+            await self._do(Call("POST", "/replicas", f"copies at {endpoint}", body))
+        known = await self._ddm.replicas(endpoint, [file.name for file in files])
+        absent = [file.name for file in files if file.name not in known]
+        if absent:
+            raise DDMUnavailable(f"{listed(absent)} at {endpoint}: Rucio has an entry that does not count")
+        wrong = [file.name for file in files
+                 if (known[file.name].size_bytes, known[file.name].adler32) != (file.size_bytes, file.adler32)]
+        if wrong:
+            raise FileDiffers(f"Rucio knows {listed(wrong)} with another size or checksum")
+
+    async def add_rule(self, dataset: Dataset, wish: RuleWish) -> str:
+        """See `IDatasets.add_rule`."""
+        if not is_endpoint(wish.endpoint):
+            raise UnknownEndpoint(f"there is no storage endpoint {wish.endpoint!a}")
+        body = {
+            "dids": [{"scope": dataset.scope, "name": dataset.name}], "copies": 1, "rse_expression": wish.endpoint,
+            "account": self._session.config.account, "lifetime": wish.lifetime_s, "grouping": "DATASET",
+            "activity": wish.activity, "notify": wish.notify, "comment": wish.comment, "priority": wish.priority,
+            "source_replica_expression": wish.source, "purge_replicas": wish.purge_replicas}
+        subject = f"rule for {dataset} at {wish.endpoint}"
+        try:
+            return await self._session.ask(Call("POST", "/rules/", subject, body), lambda ids: str(ids[0]))
+        except Refused as error:
+            if error.kind == "DuplicateRule":
+                return await self._existing(dataset, wish)
+            if error.kind in ("InvalidRSEExpression", "InsufficientTargetRSEs"):
+                await self._ddm.writable(wish.endpoint)  # its own reasons are better
+            raise error.error(subject) from None
+
+    async def _existing(self, dataset: Dataset, wish: RuleWish) -> str:
+        """The rule that was made before; one that would end too early lives as long as the wished one."""
+        rules = [rule for rule in await self.rules_of(dataset) if rule.endpoint == wish.endpoint]
+        if not rules:
+            raise DDMUnavailable(f"rule for {dataset} at {wish.endpoint}: it was there and is not there any more")
+        if rules[0].expires_at is not None:
+            await self.extend_rule(rules[0].id, wish.lifetime_s)
+        return rules[0].id
+
+    async def rules_of(self, dataset: Dataset) -> Sequence[Rule]:
+        """See `IDatasets.rules_of`."""
+        account = self._session.config.account
+
+        def read(entry: Any) -> Rule | None:
+            return rule_of(entry) if entry["account"] == account and entry["copies"] == 1 else None
+
+        return await self._lines(Call("GET", f"{_path(dataset)}/rules", f"rules for {dataset}"), read)
+
+    async def rules(self, ids: Sequence[str]) -> Sequence[Rule]:
+        """See `IDatasets.rules`."""
+        found = await together(self._rule(rule_id) for rule_id in dict.fromkeys(ids) if _RULE_ID.fullmatch(rule_id))
+        return [rule for rule in found if rule is not None]
+
+    async def _rule(self, rule_id: str) -> Rule | None:
+        try:
+            return await self._session.ask(Call("GET", f"/rules/{rule_id}", f"rule {rule_id}"), rule_of)
+        except Refused as error:
+            if error.kind == "RuleNotFound":
+                return None
+            raise error.error(f"rule {rule_id}") from None
+
+    async def extend_rule(self, rule_id: str, lifetime_s: int | None) -> None:
+        """See `IDatasets.extend_rule`."""
+        await self._do(Call("PUT", f"/rules/{quote(rule_id)}", f"rule {rule_id}", {"options": {"lifetime": lifetime_s}}))
+
+    async def delete_rule(self, rule_id: str, *, purge: bool = False) -> None:
+        """See `IDatasets.delete_rule`."""
+        try:
+            body = {"purge_replicas": purge or None}
+            await self._session.do(Call("DELETE", f"/rules/{quote(rule_id)}", f"rule {rule_id}", body))
+        except Refused as error:
+            if error.kind != "RuleNotFound":
+                raise error.error(f"rule {rule_id}") from None
+
+    async def _about(self, dataset: Dataset, key: str) -> Any:
+        call = Call("GET", _path(dataset), f"dataset {dataset}")
+        try:
+            return await self._session.ask(call, lambda entry: entry[key])
+        except Refused as error:
+            _raise(error, call)
+
+    async def _do(self, call: Call) -> None:
+        try:
+            await self._session.do(call)
+        except Refused as error:
+            _raise(error, call)
+
+    async def _lines(self, call: Call, read: Any) -> list[Any]:
+        try:
+            return await self._session.lines(call, read)
+        except Refused as error:
+            _raise(error, call)
+
+    def _chunks(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        size = self._session.config.chunk
+        return (items[at:at + size] for at in range(0, len(items), size))
+
+
+def _raise(error: Refused, call: Call) -> NoReturn:
+    raise error.error(call.subject) from None
+
+
+def _path(dataset: Dataset) -> str:
+    return f"/dids/{quote(dataset.scope, safe='')}/{quote(dataset.name, safe='')}"
+
+
+def _described(file: NewFile) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "scope": file.name.scope, "name": file.name.lfn, "bytes": file.size_bytes, "adler32": file.adler32}
+    guid = guid_of(file.guid)
+    return {**said, "meta": {"guid": guid}} if guid else said
+
+
+def guid_of(text: str | None) -> str | None:
+    """A GUID, 32 lower-case hex digits; None for what is none: one that is wrong would have the whole call refused."""
+    try:
+        return UUID(text or "").hex
+    except ValueError:
+        return None
+
+
+def rule_of(entry: Any) -> Rule:
+    """A rule, from Rucio's description of it."""
+    return Rule(entry["id"], entry["rse_expression"], RuleState(entry["state"]), int(entry["locks_ok_cnt"]),
+                int(entry["locks_replicating_cnt"]), int(entry["locks_stuck_cnt"]), _when(entry.get("expires_at")),
+                _UNPRINTABLE.sub(" ", entry.get("error") or "")[:ERROR_LENGTH] or None)
+
+
+def _when(text: str | None) -> datetime | None:
+    return parsedate_to_datetime(text) if text else None
+
+
+def listed(names: Sequence[FileName]) -> str:
+    """The first few of them."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(map(str, names[:LISTED])) + more

@@ -1,0 +1,1 @@
+"""The client of Rucio, and what may go wrong on its way."""

@@ -1,0 +1,171 @@
+"""A data management system that is a Rucio, and a hand on it: the fake one and the real one, for the contract suites."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg2
+import pytest
+from fakes.rucioweb import PASSWORD, USER, RucioServer
+from pytest_twisted import blockon
+from ruciostand import ENDPOINTS
+from twisted.internet import reactor, task
+from twisted.internet.defer import Deferred
+
+from pandad.dataservice.ddm import FileName
+from pandad.dataservice.rucio.datasets import RucioDatasets
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataserviceconfig import RucioConfig
+from pandad.embedded.rucio.agent import Transfer, path_of
+from pandad.embedded.rucio.stand import RucioStand
+
+REACTOR: Any = reactor
+NOW_S = 1.8e9  # of the wall clock, which nothing here goes by
+
+T = TypeVar("T")
+
+
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    """In fixtures only."""
+    result: T = blockon(Deferred.fromCoroutine(coroutine))
+    return result
+
+
+class HastyClock(task.Clock):
+    """A clock that lets pauses end at once, as if their time had passed."""
+
+    def callLater(self, when: float, what: Callable[..., object], *args: Any, **kw: Any) -> Any:  # type: ignore[override]
+        due = super().callLater(when, what, *args, **kw)
+        REACTOR.callLater(0, self.advance, when)
+        return due
+
+
+class RucioWorld:
+    """What both have: the client under test."""
+
+    def __init__(self, config: RucioConfig) -> None:
+        self.clock = HastyClock()
+        self._session = Session(REACTOR, config, lambda: NOW_S, self.clock)
+        self.ddm = RucioDDM(self._session)
+        self.datasets = RucioDatasets(self._session, self.ddm)
+        wait(self.ddm.run_once())
+
+    def close(self) -> None:
+        """Hang up."""
+        wait(self._session.close())
+
+
+class FakeRucioWorld(RucioWorld):
+    """HTTP to this very process."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        place: Path = request.getfixturevalue("tmp_path")
+        (place / "password").write_text(PASSWORD)
+        self.server = RucioServer(REACTOR, *ENDPOINTS)
+        self._rucio = self.server.rucio
+        self.measured(ENDPOINTS[0], 2000, 1000)
+        super().__init__(RucioConfig(url=self.server.url, username=USER, password_file=place / "password"))
+
+    def put(self, endpoint: str, name: FileName, content: bytes) -> None:
+        self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
+
+    def outage(self, endpoint: str) -> None:
+        self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
+
+    def repair(self, endpoint: str) -> None:
+        self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = True
+
+    def write_protect(self, endpoint: str) -> None:
+        self._rucio.rses[endpoint].writable = False
+
+    def without_quota(self) -> RucioDatasets:
+        self._rucio.full.update(ENDPOINTS)
+        return self.datasets
+
+    def moved(self, endpoint: str, name: FileName, state: str) -> None:
+        self._rucio.update_replicas({"rse": endpoint, "files": [{"scope": name.scope, "name": name.lfn, "state": state}]})
+
+    def measured(self, endpoint: str, total_bytes: int, free_bytes: int) -> None:
+        self._rucio.rses[endpoint].usage["storage"] = (total_bytes, free_bytes)
+
+    def close(self) -> None:
+        super().close()
+        wait(self.server.stop())
+
+
+POOR = "poor"
+TABLES = "dids, deleted_dids, updated_dids, replicas, requests, rse_usage"
+
+
+class RealRucioWorld(RucioWorld):
+    """The server of `make test-rucio`, emptied."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        stand: RucioStand = request.getfixturevalue("rucio")
+        self.stand, self._admin = stand, stand.admin()
+        self._poor: Session | None = None
+        self._sql(f"TRUNCATE {TABLES} CASCADE", {})
+        for folder in stand.storage.glob("*/*"):
+            shutil.rmtree(folder)
+        for endpoint in ENDPOINTS:
+            self.repair(endpoint)
+        self.measured(ENDPOINTS[0], 2000, 1000)
+        super().__init__(RucioConfig(
+            url=stand.url, account=stand.account, username=stand.user, password_file=stand.password_file))
+
+    def put(self, endpoint: str, name: FileName, content: bytes) -> None:
+        self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name.scope}")
+        said = {"bytes": len(content), "adler32": f"{zlib.adler32(content):08x}"}
+        entry = {"scope": name.scope, "name": name.lfn, **said}
+        self._admin.call("POST", "/replicas", {"rse": endpoint, "files": [entry]})
+        # It keeps what it knew of a file, and lets nobody change it.
+        self._sql("UPDATE dids SET bytes = %(bytes)s, adler32 = %(adler32)s WHERE scope = %(scope)s AND name = %(name)s", entry)
+        path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def outage(self, endpoint: str) -> None:
+        self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})
+
+    def repair(self, endpoint: str) -> None:
+        self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": True, "availability_write": True})
+
+    def write_protect(self, endpoint: str) -> None:
+        self._admin.call("PUT", f"/rses/{endpoint}", {"availability_write": False})
+
+    def without_quota(self) -> RucioDatasets:
+        """Of an account of its own: admins have no quota that could be used up."""
+        config = self._session.config
+        assert config.password_file is not None
+        self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
+        self._admin.ensure("POST", f"/accounts/{POOR}/identities", {
+            "identity": POOR, "authtype": "USERPASS", "email": "nobody@example.org", "password": self.stand.password()})
+        self._poor = Session(REACTOR, replace(config, account=POOR, username=POOR), lambda: NOW_S, HastyClock())
+        return RucioDatasets(self._poor, self.ddm)
+
+    def moved(self, endpoint: str, name: FileName, state: str) -> None:
+        files = [{"scope": name.scope, "name": name.lfn, "state": state}]
+        self._admin.call("PUT", "/replicas", {"rse": endpoint, "files": files})
+
+    def measured(self, endpoint: str, total_bytes: int, free_bytes: int) -> None:
+        usage = {"source": "storage", "used": total_bytes - free_bytes, "free": free_bytes}
+        self._admin.call("PUT", f"/rses/{endpoint}/usage", usage)
+
+    def close(self) -> None:
+        super().close()
+        if self._poor is not None:
+            wait(self._poor.close())
+
+    def _sql(self, text: str, parameters: dict[str, Any]) -> None:
+        with closing(psycopg2.connect(self.stand.dsn)) as link, link, link.cursor() as cursor:
+            cursor.execute(text, parameters)
+
+
+RUCIOS = [FakeRucioWorld, pytest.param(RealRucioWorld, marks=pytest.mark.rucio)]
