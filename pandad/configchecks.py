@@ -109,6 +109,11 @@ def key_or_place(path: Path) -> str | None:
     return secret(path) if path.exists() else closed_place(path)
 
 
+def socket_place(path: Path) -> str | None:
+    """The same; or in a folder that is not there yet, as systemd's RuntimeDirectory= before the first start."""
+    return closed_place(path) if path.parent.exists() else None
+
+
 def closed_place(path: Path) -> str | None:
     """A path in a folder that this user can write in, and not just anybody."""
     return writable_place(path) or _replaceable(path)

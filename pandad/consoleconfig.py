@@ -17,7 +17,7 @@ class ConsoleConfig:
 
     socket: Path | None = setting(
         'Unix socket of the console, for root and the account of the daemon; "" is none', lambda: Path("/run/pandad/console"),
-        on_disk=configchecks.closed_place)
+        on_disk=configchecks.socket_place)
     deadline_s: float = setting("How long one line may take", 30.0, low=0.1, high=3600)
     python: bool = setting(
         "Give operators, over the socket and SSH, a Python prompt inside the daemon: who uses it may read every secret, change "

@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 
-from pandad import __version__
+from pandad import __version__, configchecks
 from pandad.console import whose
 from pandad.console.desk import Desk
 from pandad.console.policy import Peer
@@ -119,6 +119,8 @@ class Place:
             self._lock = None
 
     def _opened(self) -> Any:
+        if (refusal := configchecks.closed_place(self._path)) is not None:
+            raise OSError(refusal)
         if self._lock is None:
             lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
             try:

@@ -173,6 +173,8 @@ class Person(ConchUser):
         self._desk.leave(self)
         if self._session is not None:
             self._session.cancel()
+        if self._terminal is not None:  # whom nobody else tells
+            self._terminal.connectionLost()
 
     def _opened(self, terminal: Terminal) -> Terminal:
         self._terminal = terminal

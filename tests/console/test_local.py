@@ -189,6 +189,17 @@ async def test_what_a_killed_process_left_is_no_hindrance(office: Office, open_d
 
 
 @ensureDeferred
+async def test_not_where_anybody_could_put_his_own(office: Office, open_directory: Path) -> None:
+    """In a folder that all may write in, somebody else's socket could stand there and be told what only operators say."""
+    folder = open_directory / "anybodys"
+    folder.mkdir()
+    folder.chmod(0o777)
+    opened = Place(reactor, office.desk, folder / "console")
+    await opened.take()
+    assert "anybody may put another file in its place" in opened._said and list(folder.iterdir()) == []
+
+
+@ensureDeferred
 async def test_no_python_unless_configured(place: Path) -> None:
     """The verb says what would have to be done, and the next line is no Python."""
     wire, _ = await hello(place)

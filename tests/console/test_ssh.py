@@ -124,12 +124,20 @@ async def test_nothing_but_sessions(town: Town) -> None:
 
 
 @ensureDeferred
-async def test_a_terminal(town: Town) -> None:
+async def test_a_terminal(town: Town, office: Office) -> None:
     """Line editing, history and completion are this end's."""
     keys = "relo\t\r" + "hepl\x7f\x7flp\r" + "\x1b[A\x1b[A\r" + "queues status=on\t\r" + "quit\r"
     code, said = await deferToThread(town.ssh, "olga", stdin=keys, options=("-tt",))
     assert said.count("all was read again") == 2, said
+    assert await gone(office)
     assert "an operator, over ssh" in said and "what it does" in said and "there are no such queues" in said
+
+
+async def gone(office: Office) -> bool:
+    """Nobody is at the desk any more."""
+    while office.desk.bench.sessions:
+        await deferToThread(lambda: None)
+    return True
 
 
 @ensureDeferred

@@ -61,6 +61,7 @@ async def test_a_dialogue(port: int, office: Office) -> None:
     """One looks, steers not, and is in the audit by the name of the account."""
     said = await deferToThread(talk, port, "loops\r\nreload\r\nquit\r\n")
     assert "a reader, over telnet" in said and "brokerage" in said and "cannot be used over telnet" in said
+    assert not office.desk.bench.sessions
     me = whose._login(os.geteuid())
     assert [(who, target) for who, _, _, target in await office.audited()] == [(me, "loops"), (me, "reload")]
 
