@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import queues, rights
+from . import queues, rights, trouble
 from . import scenarios as s
 from .limits import LIMITS
 from .scenarios import SCENARIOS
@@ -69,8 +69,8 @@ ROUTES: Covered = {
 
 LOOPS: Covered = {
     "brokerage": (s.finished, s.elsewhere, s.queue_opened),
-    "brake": "one transaction: what it left is judged in the next round",
-    "rebrokerage": (s.queue_gone,),
+    "brake": (trouble.queue_braked,),
+    "rebrokerage": (s.queue_gone, trouble.queue_left),
     "activator": (s.finished,),
     "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
     "watcher": tuple(LIMITS),
@@ -86,8 +86,6 @@ LOOPS: Covered = {
 }
 
 NOT_CUT: Mapping[str, str] = {
-    "brake": "what it left is judged in the next round",
-    **dict.fromkeys(("rebroker_braked", "rebrokerage_write"), "made of the same moves as rebroker_away and brokerage_write"),
     **dict.fromkeys((
         "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
         "watch_list"), READS),

@@ -15,6 +15,7 @@ from .limits import LIMITS
 from .lives import PILOT, Life
 from .queues import QUEUES
 from .rights import RIGHTS
+from .trouble import TROUBLE
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
 
@@ -266,5 +267,6 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     **LIMITS,
     **RIGHTS,
     **QUEUES,
+    **TROUBLE,
 }
 """Each with the state in which it must end, None where policy decides."""

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from pandad.api.grants import Grants
 from pandad.api.v1.account import Account
 from pandad.api.v1.pilot import Pilot
+from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.config import (
@@ -101,7 +102,8 @@ class World:
         brokerage = BrokerageConfig(rebroker_offline_s=0)
         rooms: dict[str, Any] = {
             "brokerage": Cycle(store, brokerage, clock, ddm),
-            "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "activator": Activator(store, ddm, data),
+            "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "brake": Braking(store, brokerage),
+            "activator": Activator(store, ddm, data),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),
