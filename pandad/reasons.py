@@ -47,10 +47,15 @@ def of_queue(why: Answer) -> str:
 
 def log_of(verdicts: Sequence[Answer]) -> str:
     """The verdicts in the grammar of PanDA's brokerage logs."""
-    return "\n".join(
-        f"  use site={cell(v.get('queue'))} with weight={v.get('weight')} criteria=+use" if v.get("verdict") == "ok"
-        else f"  skip site={cell(v.get('queue'))} due to {cell(v.get('text'))} criteria=-{cell(v.get('criterion'))}"
-        for v in verdicts)
+    return "\n".join("  " + log_line(verdict) for verdict in verdicts)
+
+
+def log_line(verdict: Answer) -> str:
+    """One queue's verdict, in the same grammar."""
+    queue = cell(verdict.get("queue"))
+    if verdict.get("verdict") == "ok":
+        return f"use site={queue} with weight={verdict.get('weight') or 0:g} criteria=+use"
+    return f"skip site={queue} due to {cell(verdict.get('text'))} criteria=-{cell(verdict.get('criterion'))}"
 
 
 def _parts(*parts: str) -> str:

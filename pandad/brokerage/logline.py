@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pandad.brokerage.broker import Decision, Verdict
+from pandad.brokerage.decision import Decision
+from pandad.reasons import log_line
 
 
 def lines(decision: Decision, *, whole: bool = True) -> Iterator[str]:
@@ -18,15 +19,8 @@ def lines(decision: Decision, *, whole: bool = True) -> Iterator[str]:
     """
     of = f"PandaID={decision.job.PandaID} " if decision.job.PandaID is not None else ""
     for verdict in decision.verdicts if whole else ():
-        yield of + line(verdict)
+        yield of + log_line(verdict.stored)
     if decision.queue is not None:
         yield f"{of}action=choose site={decision.queue} reason=maxweight weight={decision.weight:.6g}"
     else:
         yield f"{of}action=skip reason=nosite - {decision.reason}"
-
-
-def line(verdict: Verdict) -> str:
-    """Of one queue."""
-    if verdict.no is None:
-        return f"use site={verdict.queue} with weight={verdict.weight:.6g} criteria=+use"
-    return f"skip site={verdict.queue} due to {verdict.no.text} criteria=-{verdict.no.criterion}"
