@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -87,14 +88,15 @@ async def metric(daemon: Daemon, name: str) -> float:
 
 @ensureDeferred
 async def test_no_port_beyond_the_two(daemon: Daemon) -> None:
-    """By default nothing else listens: not another port, not on UDP, no socket without a name in the file system."""
+    """By default nothing else listens: not another port, not on UDP, and but the console, for this user alone, no other socket."""
     process = Path(f"/proc/{daemon.pid}")
     sockets = {link.readlink().name for link in (process / "fd").iterdir() if link.is_symlink()}
     inodes = {found[1] for name in sockets if (found := re.fullmatch(r"socket:\[(\d+)\]", name))}
     listening = [row for table in ("tcp", "tcp6") for row in rows(process, table) if row[3] == "0A" and row[9] in inodes]
     assert len(listening) == 2
     assert [row for table in ("udp", "udp6", "raw", "raw6") for row in rows(process, table) if row[9] in inodes] == []
-    assert [row for row in rows(process, "unix") if row[6] in inodes and row[3] == "00010000"] == []
+    (console,) = [row[7] for row in rows(process, "unix") if row[6] in inodes and row[3] == "00010000"]
+    assert stat.S_IMODE(Path(console).stat().st_mode) == 0o600
 
 
 def rows(process: Path, table: str) -> list[list[str]]:

@@ -415,7 +415,7 @@ async def test_poison(stage: Stage, failures: list[LogEvent], monkeypatch: pytes
         pass
     assert not await watcher.run_once()
     assert [await stage.status(i) for i in ids] == [S.RUNNING] * 3 + [S.FAILED] * 5
-    assert sorted(e["id"] for e in failures) == sorted([*refused, odd])
+    assert sorted(e["panda_id"] for e in failures) == sorted([*refused, odd])
 
 
 async def _refuse_to_fail(txn: Transaction, ids: list[int]) -> None:
