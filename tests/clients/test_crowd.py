@@ -88,7 +88,7 @@ async def metric(daemon: Daemon, name: str) -> float:
 
 @ensureDeferred
 async def test_no_port_beyond_the_two(daemon: Daemon) -> None:
-    """By default nothing else listens: not another port, not on UDP, and but the console, for this user alone, no other socket."""
+    """By default nothing else listens: not another port, not on UDP, and of sockets only the console, for this user alone."""
     process = Path(f"/proc/{daemon.pid}")
     sockets = {link.readlink().name for link in (process / "fd").iterdir() if link.is_symlink()}
     inodes = {found[1] for name in sockets if (found := re.fullmatch(r"socket:\[(\d+)\]", name))}
