@@ -7,6 +7,7 @@ pandad has no setting for that.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -40,9 +41,9 @@ class EverybodyElseIsThePilot(Authenticators):
 class OpenPandad(Pandad):
     """Pandad with a port that needs no certificate."""
 
-    def __init__(self, plain_port: int, reactor: Any, config: Config) -> None:
+    def __init__(self, plain_port: int, reactor: Any, config: Config, read: Callable[[], Config]) -> None:
         self._plain_port = plain_port
-        super().__init__(reactor, config)
+        super().__init__(reactor, config, read)
 
     def _authenticators(self) -> Authenticators:
         return EverybodyElseIsThePilot(super()._authenticators())
