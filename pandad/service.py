@@ -318,7 +318,6 @@ class Pandad(MultiService):
             self._reactor, self._config.server.stop_s, [d for d in closed if d is not None], super().stopService(), farewell,
             self._leases if self._problem is None else None, self._store))
 
-
     def _listen(self) -> None:
         server = self._config.server
         try:

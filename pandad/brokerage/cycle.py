@@ -116,7 +116,6 @@ class Cycle:
             await self._store.transact("brokerage_write", _write, made, braked)
         return made
 
-
     def _tell(self, decision: Decision) -> None:
         """All queues to the first of jobs alike, to the others where they go."""
         for line in logline.lines(decision, whole=not decision.before):

@@ -155,7 +155,6 @@ async def unfolded(life: Life) -> int:
     return int(found)
 
 
-
 async def made_by_a_task(life: Life, **but: Any) -> None:
     """A job that a task has made and nobody has prepared; no room does that yet."""
     async def insert(txn: Transaction) -> int:
