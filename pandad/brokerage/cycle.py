@@ -16,7 +16,7 @@ from pandad.brokerage.look import Locator, Look
 from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
 from pandad.config import BrokerageConfig
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import brakes, decisions, moves, worklists
 from pandad.taskbuffer.decisions import NewDecision
@@ -172,12 +172,8 @@ async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> lis
 
 
 def _placed(decision: Decision) -> moves.Change:
-    """A job that was pinned to several queues remembers them as its limits: its one queue is no pin."""
-    job = decision.job
-    values: dict[str, object] = {"computingSite": decision.queue, "brokerageErrorDiag": None}
-    if job.is_limited:
-        values |= {"relocationFlag": 0, "avoided": [*job.avoided, *(NOTHING_BUT + name for name in job.pins)]}
-    return moves.Change(_id(job), values, why=f"{decision.queue}: {decision.reason}")
+    values = {"computingSite": decision.queue, "brokerageErrorDiag": None}
+    return moves.Change(_id(decision.job), values, why=f"{decision.queue}: {decision.reason}")
 
 
 def _id(job: JobSpec) -> int:

@@ -107,7 +107,7 @@ class Decision:
             return f"best of {self.shared.able} queues that can take it{after}"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned and not self.job.is_limited:
+        if self.job.is_pinned:
             own = self.shared.of(self.job.computingSite)
             return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
         return f"no queue takes it: {self.shared.refusals}"
