@@ -125,7 +125,8 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str, 
         FROM found f WHERE j.pandaid = f.pandaid
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
                   j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports, f.cause, j.computingsite, j.resource_type,
-                  j.prodsourcelabel, j.corecount, j.jeditaskid, j.starttime, j.endtime, j.maxpss, j.maxrss
+                  j.prodsourcelabel, j.corecount, j.jeditaskid, j.starttime, j.endtime, j.maxpss, j.maxrss,
+                  j.line
                   {"".join(f", f.{name}" for name in before)}),
     counted AS ({counted}),
     logged AS (
@@ -144,7 +145,10 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str, 
 _NOW = {"wasstatus": "was", "queue": "computingsite", "jobstatus": "jobstatus", "resource_type": "resource_type",
         "label": "prodsourcelabel"}
 _USED = {"jeditaskid": "jeditaskid", "walltime": "endtime - starttime", "memory": "coalesce(maxpss, maxrss)"}
-_USED_IF_FINISHED = {used: f"CASE WHEN jobstatus = '{JobStatus.FINISHED}' THEN {value} END" for used, value in _USED.items()}
+_LINE = {"line": "line"}
+_FINISHED = f"jobstatus = '{JobStatus.FINISHED}'"
+_USED_IF_FINISHED = {used: f"CASE WHEN {_FINISHED} THEN {value} END" for used, value in _USED.items()} | {
+    "line": f"CASE WHEN {_FINISHED} OR jobstatus = '{JobStatus.RUNNING}' OR fast THEN line END"}
 
 # A job that is only touched is counted as before, unless its queue or type changes.
 _MOVE = _moving(
@@ -165,7 +169,7 @@ _PLAIN_MOVE = _moving("moves.plain_move", f"""
               {", ".join(f"{column} {kind}" for column, kind in _OFTEN.items())},
               reportedstatus job_status""", lambda time, old: f"coalesce(f.{time}, {old})",
     ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_OFTEN, "reportedstatus") if c not in ("starttime", "endtime")),
-    tallies.counted("moved", {"wasqueue": "computingsite", "wastype": "resource_type", **_NOW, **_USED},
+    tallies.counted("moved", {"wasqueue": "computingsite", "wastype": "resource_type", **_NOW, **_USED, **_LINE},
                     "was <> jobstatus", together=False), {})
 _PLAIN = frozenset({*_OFTEN, "reportedstatus"})
 

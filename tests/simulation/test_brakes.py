@@ -15,8 +15,12 @@ EATS = {"HOLE": Ends(600, 50, 0, 50, 50), "A": Ends(600, 50, 50), "B": Ends(600,
 RESTS = {queue: Ends(600) for queue in EATS}
 
 
-def braked() -> Brakes:
+def braked(task: Task) -> Brakes:
+    """Jobs of one task fail at one queue and do well at another."""
     brakes = Brakes(CONFIG)
+    for number in range(50):
+        for queue, end in (("HOLE", End.HOLE), ("A", End.FINISHED)):
+            brakes.ended(queue, Job(1000 + number, task), end, 0.0)
     brakes.judge(EATS, 0.0)
     return brakes
 
@@ -32,9 +36,9 @@ def probed(brakes: Brakes, task: Task, now: float, end: End) -> None:
     brakes.judge(RESTS, now + 700.0)
 
 
-def test_what_eats_is_braked_and_then_tested() -> None:
+def test_what_eats_is_braked_and_then_tested(a_task: Task) -> None:
     """Only the queue where jobs fail at once; it gets no test job before the pause is over."""
-    brakes = braked()
+    brakes = braked(a_task)
     (hole,) = brakes.known(1.0).items()
     assert hole[0] == "HOLE" and not hole[1].tested
     assert brakes.known(CONFIG.brake_s + 1.0)["HOLE"].tested
@@ -42,15 +46,24 @@ def test_what_eats_is_braked_and_then_tested() -> None:
 
 def test_good_tests_release_it(a_task: Task) -> None:
     """Test jobs that do well."""
-    brakes = braked()
+    brakes = braked(a_task)
     probed(brakes, a_task, 1000.0, End.FINISHED)
     assert not brakes.known(2000.0)
 
 
 def test_bad_tests_brake_it_on(a_task: Task) -> None:
     """For longer, with other test jobs."""
-    brakes = braked()
+    brakes = braked(a_task)
     probed(brakes, a_task, 1000.0, End.HOLE)
     (hole,) = brakes.known(1701.0).values()
     assert hole.level == 1 and not hole.tested and not hole.probes
     assert (hole.until - hole.since).total_seconds() == 1700.0 + 2 * CONFIG.brake_s
+
+
+def test_a_bad_task_brakes_nothing(a_task: Task) -> None:
+    """Whose jobs do well nowhere is no proof against a queue."""
+    brakes = Brakes(CONFIG)
+    for number in range(50):
+        brakes.ended("HOLE", Job(number, a_task), End.HOLE, 0.0)
+    brakes.judge(EATS, 0.0)
+    assert not brakes.known(1.0)
