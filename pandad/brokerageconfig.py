@@ -15,6 +15,9 @@ class BrokerageConfig:
     """The choice of a queue for each job."""
 
     batch: int = setting("Jobs in one round", 10_000, low=1, high=100_000)
+    put_off_s: int = setting(
+        "A job that no queue takes is looked at again after a minute, then after twice as long each time, and at most this; "
+        "and whenever queues change", 1800, low=60, high=DAY_S)
     weight: str = setting(
         "PanDA's formula that ranks the queues which can take a job", "generic",
         choices=("generic", "analysis", "production", "2009"))

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 from pandad import metrics
 from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, is_borne_out, judge, suspects
 from pandad.config import BrokerageConfig
-from pandad.taskbuffer import brakes, facts
+from pandad.taskbuffer import brakes, deferrals, facts
 from pandad.taskbuffer.store import Store, Transaction
 
 
@@ -42,6 +42,7 @@ class Braking:
             verdict = judge(tested.get(queue, ()), self._probes)
             if verdict is Verdict.GOOD:
                 await brakes.release(txn, queue)
+                await deferrals.changed(txn)
             elif verdict is Verdict.BAD:
                 await brakes.put(txn, queue, brake.why, brake.level + 1, self._limits.pause_after(brake.level + 1))
             elif verdict is Verdict.VOID:

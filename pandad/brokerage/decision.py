@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pandad.brokerage.criterion import No
+from pandad.brokerage.putoff import longest_s
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 from pandad.taskbuffer.decisions import Shared
@@ -62,6 +63,10 @@ class Verdicts:
             else:
                 refused[id(no)] = (no, [queue.name])
         return Shared.of(able, [(no.stored, names) for no, names in refused.values()])
+
+    def pause_s(self, most_s: float) -> float:
+        """The longest before such jobs are looked at again, if none took them."""
+        return longest_s(self._nos, most_s)
 
     def of(self, queue: str | None) -> Verdict | None:
         """One queue's answer."""

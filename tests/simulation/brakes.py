@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,9 +11,10 @@ from pandad.config import BrokerageConfig
 from pandad.spec.facts import Brake, Eaten, Ends, Probe
 
 from .jobs import Job
-from .known import EPOCH, FAST_CPU_S, FAST_S
+from .known import EPOCH
 from .place import End
-from .workload import Task
+
+Look = Callable[[Collection[str]], Mapping[str, Sequence[Eaten]]]
 
 
 @dataclass(slots=True)
@@ -45,40 +45,12 @@ class _Braked:
     tests: dict[int, _Test] = field(default_factory=dict)
 
 
-class Lines:
-    """How attempts ended of late, by queue and task."""
-
-    def __init__(self) -> None:
-        self._ends: deque[tuple[float, str, Task, bool]] = deque()  # when, where, of what, whether it failed fast
-
-    def ended(self, queue: str, job: Job, end: End, now: float) -> None:
-        """One did. What failed slowly says nothing."""
-        ran_s = now - job.began
-        is_fast = end is not End.FINISHED and ran_s < FAST_S and (end is End.HOLE or ran_s < FAST_CPU_S)
-        if is_fast or end is End.FINISHED:
-            self._ends.append((now, queue, job.task, is_fast))
-
-    def eaten(self, queues: Collection[str], since: float) -> dict[str, list[Eaten]]:
-        """As the task buffer tells of it."""
-        while self._ends and self._ends[0][0] < since:
-            self._ends.popleft()
-        counts = Counter((queue, task, is_fast) for _, queue, task, is_fast in self._ends)
-        ever = Counter((task, is_fast) for _, _, task, is_fast in self._ends)
-        found: dict[str, list[Eaten]] = {queue: [] for queue in queues}
-        for (queue, task, is_fast), jobs in counts.items():
-            if is_fast and queue in found:
-                of = f"{task.line.working_group} {task.number}" if task.line.working_group else task.user
-                found[queue].append(Eaten(of, jobs, ever[task, True] - jobs, ever[task, False] - counts[queue, task, False]))
-        return found
-
-
 class Brakes:
     """Which queues are braked, and what tests them."""
 
     def __init__(self, config: BrokerageConfig) -> None:
         self._wanted = config.brake_probes
         self._limits = BrakeLimits(config.brake_failures, config.brake_s, config.brake_owners)
-        self._lines = Lines()
         self._braked: dict[str, _Braked] = {}
         self._released: dict[str, tuple[float, int]] = {}  # when, and the level until then
         self.times = 0  # a queue was braked
@@ -98,7 +70,6 @@ class Brakes:
 
     def ended(self, queue: str, job: Job, end: End, now: float) -> None:
         """An attempt there is over."""
-        self._lines.ended(queue, job, end, now)
         test = self._braked[queue].tests.get(job.panda_id) if queue in self._braked else None
         if test is not None and test.end is None and job.attempts == test.sent + 1:
             test.end, test.at = end, now
@@ -107,14 +78,17 @@ class Brakes:
         """Whether that is why the job is there."""
         return job.panda_id in self._braked[queue].tests
 
-    def judge(self, ends: Mapping[str, Ends], now: float) -> None:
-        """As the daemon's loop does."""
+    def judge(self, ends: Mapping[str, Ends], eaten: Look, now: float) -> None:
+        """As the daemon's loop does.
+
+        :param eaten: tells whose jobs failed fast at these queues.
+        """
         window_s = self._limits.pause_s
         self._released = {queue: (at, level) for queue, (at, level) in self._released.items() if at > now - MEMORY_S}
         spared = {queue for queue, (at, _) in self._released.items() if at > now - window_s}
         found = suspects(ends, self._braked.keys() | spared, self._limits)
-        eaten = self._lines.eaten(found, now - window_s)
-        found = {queue: why for queue, why in found.items() if is_borne_out(eaten[queue], self._limits)}
+        whose = eaten(found) if found else {}
+        found = {queue: why for queue, why in found.items() if is_borne_out(whose[queue], self._limits)}
         for queue, each in list(self._braked.items()):
             verdict = judge([test.probe(now) for test in each.tests.values()], self._wanted)
             if verdict is Verdict.GOOD:

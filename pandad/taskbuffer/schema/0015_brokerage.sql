@@ -12,6 +12,19 @@ CREATE TABLE line_end (
     PRIMARY KEY (bucket, queue, line)
 );
 
+-- Jobs that no queue took stand apart (taskbuffer/deferrals.py): who reads the heads of lines does not read past them.
+UPDATE job SET brokerageerrorcode = 0 WHERE jobstatus = 'defined' AND brokerageerrorcode <> 0;
+DROP INDEX job_defined_line;
+CREATE INDEX job_defined_line ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'defined' AND brokerageerrorcode = 0;
+CREATE INDEX job_put_off ON job (nextcheck, pandaid) WHERE jobstatus = 'defined' AND brokerageerrorcode <> 0;
+
+-- One row: how often something changed that may concern every job without a queue.
+CREATE TABLE queue_change (
+    one   boolean PRIMARY KEY DEFAULT true,
+    times bigint NOT NULL,
+    CONSTRAINT queue_change_one CHECK (one)
+);
+
 -- A job that was limited to several queues had them in computingsite until it got one; it stands at none now, and is counted so.
 WITH counted AS (
     INSERT INTO tally_delta (queue, jobstatus, resource_type, label, jobs, cores, wasqueue, wasstatus, wastype)
