@@ -25,7 +25,7 @@ from twisted.python.usage import UsageError
 from pandad import log, metrics, operation, systemd
 from pandad.api.auth import Authenticators, X509Authenticator
 from pandad.api.descriptions import Descriptions
-from pandad.api.door import Door, room_for
+from pandad.api.door import Door
 from pandad.api.farewell import Farewell
 from pandad.api.files import Files
 from pandad.api.grants import Grants
@@ -214,7 +214,8 @@ class Pandad(MultiService):
                       python={"pandad": self} if config.console.python else None)
         Console(reactor, bench, config.console).setServiceParent(self)
         limits = config.limits
-        self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
+        self._door, self._load = Door(), Load(reactor, limits)
+        self._door.adopt(limits)
         self._sites = build_sites(self._handlers(sources), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self, sources: Sources) -> Sequence[object]:
