@@ -90,6 +90,7 @@ from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
+from pandad.spec.account import Directory, People
 from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import migrate, vault
@@ -183,8 +184,8 @@ class Pandad(MultiService):
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
-        self._grants = _grants(config.identity)
-        self._rights = RightsReader(self._store, self._grants.learn)
+        self._grants, self._people = _grants(config.identity), People()
+        self._rights = RightsReader(self._store, self._learn)
         self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
@@ -207,7 +208,7 @@ class Pandad(MultiService):
             "token issuers": operation.reload_by(self._issuers_loop, lambda: self._tokens.problem),
             "queues": operation.wake(self._loops, SOURCES)}, systemd.tell)
         sources = self._sources()
-        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops)
+        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops, self._people)
         self._queue_reasons = QueueWhy(self._store, sources.advisor)
         bench = Bench(store=self._store, loops=self._loops, reasons=self._reasons, queues=self._queue_reasons,
                       holder=self._leases.holder, complaints=self._complaints, reload=self.reload, seconds=reactor.seconds,
@@ -219,7 +220,7 @@ class Pandad(MultiService):
         self._sites = build_sites(self._handlers(sources), self._authenticators().identify, self.active_url, reactor, self._load)
 
     def _handlers(self, sources: Sources) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic, self._people)
         heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
@@ -229,7 +230,7 @@ class Pandad(MultiService):
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
             Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
-            Statistics(Demand(self._store, self._reactor, self._config.shares)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares, self._people)),
             Creds(secrets, lending),
             Account(accounts),
             LegacyCreds(lending),
@@ -244,6 +245,10 @@ class Pandad(MultiService):
         )
         return *handlers, OpenApi(handlers)
 
+    def _learn(self, directory: Directory) -> None:
+        self._grants.learn(directory)
+        self._people.learn(directory)
+
     def _follow_issuers(self) -> None:
         self._keys.follow(self._tokens.sources)
 
@@ -252,7 +257,7 @@ class Pandad(MultiService):
         return Sources(
             advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
             suitability=Suitability(self._store, self._reactor),
-            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._ddm))
+            order=Order(self._store, self._reactor, self._config.shares, self._people), inputs=Inputs(self._ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -268,7 +273,7 @@ class Pandad(MultiService):
             adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
             alive=Alive(store, config.loops.alive_s).run_once,
-            caps=Caps(store, config.shares).run_once,
+            caps=Caps(store, config.shares, self._people).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
             queues=self._queue_refresh.run_once,
