@@ -84,6 +84,10 @@ class DataServiceConfig:
         low=1,
         high=365 * DAY_S,
     )
+    errand_retry_s: float = setting(
+        "What could not be asked of the storage is asked again after this, then after twice as long, and so on", 10.0,
+        low=0.01, high=HOUR_S)
+    errand_retry_max_s: float = setting("But never less often than this", 180.0, low=0.01, high=DAY_S)
     endpoints: Mapping[str, Path] = setting(
         'Storage endpoints of the local backend: NAME = "/folder"',
         lambda: MappingProxyType({}),

@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,7 +56,7 @@ from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
-from pandad.config import Config, ConfigError, DataServiceConfig, IdentityConfig, load
+from pandad.config import Config, ConfigError, IdentityConfig, load
 from pandad.console.hostkey import HostKeyError
 from pandad.console.room import Console
 from pandad.console.verb import Bench
@@ -72,13 +72,8 @@ from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
-from pandad.dataservice.activator import Activator
-from pandad.dataservice.adder import Adder
-from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.inputs import Inputs
-from pandad.dataservice.local import LocalDDM
-from pandad.dataservice.rucio.ddm import RucioDDM
-from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.room import DataService
 from pandad.dataservice.rucio.trust import CredentialUnusable
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
@@ -111,13 +106,6 @@ UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rew
 GARBAGE_OBJECTS = 20_000  # that may wait for the collector: a few MB
 SOURCES = frozenset({"queues"})  # loops that read what somebody else keeps
 READY_LIMIT_S = 2.0  # for the database to answer; who probes /readyz gives up early
-
-
-# A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
-BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig], IDDM]] = {
-    "local": lambda reactor, config: LocalDDM(reactor, config.endpoints),
-    "rucio": lambda reactor, config: RucioDDM(Session(reactor, config.rucio, time.time)),
-}
 
 
 class Options(UsageOptions):
@@ -186,7 +174,7 @@ class Pandad(MultiService):
         self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
         self._grants, self._people = _grants(config.identity), People()
         self._rights = RightsReader(self._store, self._learn)
-        self._ddm = BACKENDS[config.dataservice.backend](reactor, config.dataservice)
+        self._data = DataService(reactor, self._store, config.dataservice, policy_of(config.retry), time.time)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
         self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
         self._keys = KeyLoops(reactor, RETRY_S)
@@ -239,7 +227,7 @@ class Pandad(MultiService):
             Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(Descriptions(self._store, self._ddm.endpoints), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
             Health(self._checks, metrics.text, self._notes),
         )
@@ -255,9 +243,9 @@ class Pandad(MultiService):
     def _sources(self) -> Sources:
         """What the other rooms know, for those who ask why."""
         return Sources(
-            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._ddm),
+            advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._data.ddm),
             suitability=Suitability(self._store, self._reactor),
-            order=Order(self._store, self._reactor, self._config.shares, self._people), inputs=Inputs(self._ddm))
+            order=Order(self._store, self._reactor, self._config.shares, self._people), inputs=Inputs(self._data.ddm))
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
@@ -266,11 +254,12 @@ class Pandad(MultiService):
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
         bodies = Bodies(
-            brokerage=Cycle(store, config.brokerage, self._reactor, self._ddm).run_once,
+            brokerage=Cycle(store, config.brokerage, self._reactor, self._data.ddm).run_once,
             brake=Braking(store, config.brokerage).run_once,
-            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._ddm).run_once,
-            activator=Activator(store, self._ddm, config.dataservice).run_once,
-            adder=Adder(store, self._ddm, config.dataservice, policy_of(config.retry)).run_once,
+            rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._data.ddm).run_once,
+            activator=self._data.activator.run_once,
+            adder=self._data.adder.run_once,
+            outbox=self._data.outbox.run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
             alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares, self._people).run_once,
@@ -300,8 +289,8 @@ class Pandad(MultiService):
         self._load.start()
         for loop in (self._tls_loop, self._issuers_loop):
             loop.setServiceParent(self)
-        if isinstance(self._ddm, Refreshed):
-            Loop(self._reactor, "endpoints", self._ddm.period_s, self._ddm.run_once).setServiceParent(self)
+        if (ddm := self._data.refreshed) is not None:
+            Loop(self._reactor, "endpoints", ddm.period_s, ddm.run_once).setServiceParent(self)
         self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
         Deferred.fromCoroutine(self._open()).addErrback(lambda f: self.log.failure("start-up failed", failure=f))
 
@@ -315,8 +304,8 @@ class Pandad(MultiService):
         systemd.tell("STOPPING=1")
         self._load.stop()
         self._queue_refresh.stop()
-        if isinstance(self._ddm, Refreshed):
-            self._ddm.give_up()
+        if (ddm := self._data.refreshed) is not None:
+            ddm.give_up()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
         farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self._door)
@@ -379,7 +368,7 @@ class Pandad(MultiService):
 
     def _notes(self) -> Sequence[str]:
         """What an operator should know, and what is no reason to send requests elsewhere."""
-        note = self._ddm.complaint() if isinstance(self._ddm, Refreshed) else None
+        note = ddm.complaint() if (ddm := self._data.refreshed) is not None else None
         return () if note is None else (note,)
 
     async def _database_complaint(self) -> str | None:

@@ -77,6 +77,7 @@ BROAD_EXCEPT: Mapping[str, str] = {
     "daemons/loop.py": "a loop never dies",
     "daemons/lease.py": "notes the error of a round and raises it again",
     "taskbuffer/batch.py": "every question of a round hears of its error",
+    "dataservice/outbox.py": "an errand that cannot be settled stops no other",
     "jobdispatcher/watcher.py": "a job that cannot be ended stops no other",
     "api/errors.py": "the border to the client: a 500 with an incident number",
     "cli/main.py": "the border of the process",
