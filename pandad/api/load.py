@@ -6,7 +6,7 @@ looks at it; and how long the oldest call under way has waited, mostly for the d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import IntEnum
 from math import inf
 from random import random
@@ -140,7 +140,7 @@ class Rates:
 
     def __init__(self, clock: IReactorTime, limits: LimitsConfig) -> None:
         self._clock, self.limits = clock, limits
-        self._full_at_s: dict[object, float] = {}  # when the bucket will be full again
+        self._full_at_s: dict[Hashable, float] = {}  # when the bucket will be full again
 
     def check(self, caller: Caller, host: str) -> None:
         """Count one call, for the account of the caller if he has one.
@@ -148,7 +148,8 @@ class Rates:
         :param host: where from.
         :raise TooManyCalls: this was one too many.
         """
-        limits, who = self.limits, caller.account or caller.identity or network_of(host)
+        limits = self.limits
+        who: Hashable = caller.account or caller.identity or network_of(host)
         per_s, burst = limits.calls_per_s, limits.calls_burst
         if caller.roles:
             who, per_s, burst = (who, network_of(host)), limits.role_calls_per_s, limits.role_calls_burst
