@@ -104,8 +104,8 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
                    traffic: Traffic | None) -> str:
     """The careful way: look at the job first, and let nobody else near it until all is written."""
     job = await dispatched.look(txn, update.job_id)
-    stranger = fence(job, update, who)
-    if not await _lost_it(txn, caller, stranger, update, who):
+    stranger = fence(job, update, caller)
+    if not await _lost_it(txn, caller, stranger, update):
         refuse_stranger(caller, job, update.job_id)
     if job is None or stranger is not None:
         return await _stopped(txn, job, stranger, update, who)
@@ -119,11 +119,11 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
     return command
 
 
-async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate, who: Identity) -> bool:
+async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate) -> bool:
     """Whether this is a user's own pilot whose job went to another one: it is to be stopped, where others are refused."""
     if caller.has(Role.PILOT, Role.PRODUCTION) or stranger is not Fence.ATTEMPT or update.attempt_nr is None:
         return False
-    return await dispatched.had(txn, update.job_id, update.attempt_nr, who)
+    return await dispatched.had(txn, update.job_id, update.attempt_nr, caller.identities)
 
 
 async def _stopped(txn: Transaction, job: Dispatched | None, stranger: Fence | None, update: JobUpdate, who: Identity) -> str:

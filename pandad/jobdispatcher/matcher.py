@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Window
+from pandad.spec.account import People
 from pandad.spec.capability import Capability
 from pandad.spec.facts import Refusal
 from pandad.spec.job import ClaimedJob
@@ -48,9 +49,9 @@ class Asking:
 class Matcher:
     """Serves pilots in rounds, one at a time: who comes during a round is in the next, so a lone pilot waits for nothing."""
 
-    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig, people: People | None = None) -> None:
         self._store, self._clock, self._config = store, clock, config
-        self._shares = Shares(config)
+        self._shares = Shares(config, people)
         self._shares_at = self._shares_until = -inf  # counted then, and to be counted anew
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import PILOT
+from factories import ALICE, PILOT
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
 
@@ -107,6 +107,7 @@ async def test_a_user_whose_own_pilot_lost_the_job(stage: Stage) -> None:
     await stage.claim(holder=OTHER_FACTORY.identity)
     before = await stage.dump()
     assert await tell(stage, "running", panda_id, Caller(PILOT)) == KILL
+    assert await tell(stage, "running", panda_id, Caller(ALICE, others=frozenset({PILOT}))) == KILL
     with pytest.raises(Forbidden):
         await tell(stage, "running", panda_id, Caller(PILOT), attempt_nr=0)
     assert await stage.dump() == before
