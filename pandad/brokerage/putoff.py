@@ -11,12 +11,13 @@ from datetime import datetime
 
 from pandad.brokerage.criterion import No
 from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import deferrals
 from pandad.taskbuffer.deferrals import Place
 from pandad.taskbuffer.store import Store, Transaction
 
 RETRY_S = 60.0
-PASSING = frozenset({"cap", "transferring", "links_full", "badsite"})  # criteria of what may be otherwise in a minute
+PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite"})  # criteria of what may be otherwise in a minute
 MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
 
 

@@ -103,7 +103,7 @@ class Books:
     def ends(self, now: float) -> Ends:
         """As brokerage is told."""
         sums = self._ends.sums(now)
-        causes = {cause: count for cause, count in self._causes.sums(now).items() if count}
+        causes = {str(cause): count for cause, count in self._causes.sums(now).items() if count}
         return Ends(int(ENDS_S), sums[STARTED], sums[FINISHED], sums[FAILED], sums[FAST], causes)
 
 

@@ -17,7 +17,7 @@ from pandad.taskbuffer.deferrals import Place
 from pandad.taskbuffer.store import Store
 
 LEAST_S, MOST_S = 60.0, 1800.0
-PAUSE = "SELECT round(extract(epoch FROM nextcheck - now()))::int FROM job WHERE pandaid = %(id)s"
+PAUSE = "SELECT ceil(extract(epoch FROM nextcheck - now()))::int FROM job WHERE pandaid = %(id)s"
 DECIDED = "UPDATE job_decision SET at = now() - make_interval(secs => %(ago_s)s) RETURNING 1"
 
 
@@ -26,8 +26,8 @@ async def put_off(stage: Stage, ids: Sequence[int], most_s: float = MOST_S) -> l
 
 
 async def pause_s(stage: Stage, panda_id: int) -> int:
-    """A statement later, so a second more or less."""
-    return round((await stage.sql(PAUSE, id=panda_id))[0][0] / 10) * 10
+    """To ten seconds: it is asked for a statement later."""
+    return int((await stage.sql(PAUSE, id=panda_id))[0][0]) // 10 * 10
 
 
 @pytest.mark.parametrize(("ago_s", "most_s", "pause"), [
