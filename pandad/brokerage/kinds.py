@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -154,7 +154,7 @@ class Kinds:
         for passed, rule in enumerate(DATA_RULES, PASSED_USAGE):
             no = rule.check(inputs, endpoint, self._snapshot, self._policy.data)
             if no is not None:
-                return Outcome(replace(no, passed=passed), 0.0, lacks)
+                return Outcome(no.after(passed), 0.0, lacks)
         return Outcome(None, self._policy.weight.data(inputs, endpoint, self._snapshot), lacks)
 
     def _fit_key(self, job: JobSpec, types: Collection[str | None]) -> tuple[object, ...]:

@@ -83,14 +83,13 @@ class Snapshot:
             activated=self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING),
             running=self.count(queue, JobStatus.RUNNING), transferring=self.count(queue, JobStatus.TRANSFERRING))
 
-    def now(self, queue: Queue, given: int) -> Now:
-        """How a queue does, with the jobs that this round has given it. Of a queue whose pilots nobody saw, while those of others
-        were, it is known that there are none."""
+    def facts(self, queue: Queue) -> Now:
+        """How a queue does, but for its jobs. Of a queue whose pilots nobody saw, while those of others were, it is known that
+        there are none."""
         pilots = self.pilots.get(queue.name, Pilots()) if self.pilots else None
         endpoint = self.endpoints.get(queue.endpoint_out or "")
         space = self.space.get(queue.endpoint_out or "") or (endpoint.space if endpoint is not None else None)
-        return Now(_after(self.counted(queue.name), given), given, pilots, self.ends.get(queue.name), self.brakes.get(queue.name),
-                   endpoint, space)
+        return Now(Load(), 0, pilots, self.ends.get(queue.name), self.brakes.get(queue.name), endpoint, space)
 
     def work(self, job: JobSpec) -> Work:
         """What is known of a job."""
