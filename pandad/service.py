@@ -226,6 +226,8 @@ class Pandad(MultiService):
             activator=self._data.activator.run_once,
             adder=self._data.adder.run_once,
             outbox=self._data.outbox.run_once,
+            finisher=self._data.finisher.run_once,
+            closer=self._data.closer.run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
             alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares, self.admission.people).run_once,
