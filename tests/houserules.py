@@ -36,7 +36,9 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "console": LOW | SIBLINGS | {"daemons"},
     "systemd": (),
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
-    "service": LOW | SIBLINGS | {"api", "daemons", "console", "operation", "systemd"},
+    "livesettings": LOW | {"api"},
+    "admission": LOW | {"api", "daemons", "livesettings"},
+    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
     "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
 }
@@ -77,6 +79,7 @@ BROAD_EXCEPT: Mapping[str, str] = {
     "daemons/loop.py": "a loop never dies",
     "daemons/lease.py": "notes the error of a round and raises it again",
     "taskbuffer/batch.py": "every question of a round hears of its error",
+    "dataservice/outbox.py": "an errand that cannot be settled stops no other",
     "jobdispatcher/watcher.py": "a job that cannot be ended stops no other",
     "api/errors.py": "the border to the client: a 500 with an incident number",
     "cli/main.py": "the border of the process",

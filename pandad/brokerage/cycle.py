@@ -139,7 +139,7 @@ class Cycle:
                 if log.chosen.level == "debug":
                     self._tell(made[-1])
             await pace.rest()
-        metrics.timing("brokerage.decide", pace.worked_s)
+        metrics.DECIDED.took(pace.worked_s)
         run.decided += len(made)
         run.placed.update(_id(decision.job) for decision in made if decision.chosen is not None)
         if made:

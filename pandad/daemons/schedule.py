@@ -21,6 +21,9 @@ class Bodies:
     rebrokerage: Body
     activator: Body
     adder: Body
+    outbox: Body
+    finisher: Body
+    closer: Body
     watcher: Body
     caps: Body
     ageing: Body
@@ -42,6 +45,9 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
         ("adder", bodies.adder, config.adder_s, True),
+        ("outbox", bodies.outbox, config.outbox_s, True),
+        ("finisher", bodies.finisher, config.finisher_s, True),
+        ("closer", bodies.closer, config.closer_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),

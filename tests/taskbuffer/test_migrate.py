@@ -71,6 +71,9 @@ ROWS = {
     13: """INSERT INTO decision (digest, verdicts) VALUES (md5('x')::uuid, '{"ok": {"Q": 1}, "no": []}');
            UPDATE job_decision SET verdicts = NULL, decision = 1;
            INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
+    14: "SELECT 1",
+    15: "SELECT 1",
+    16: "INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}')",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -1,0 +1,66 @@
+"""The data service: the backend that the configuration names, and the loops that work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pandad.config import DataServiceConfig
+from pandad.dataservice import upkeep
+from pandad.dataservice.activator import Activator
+from pandad.dataservice.adder import Adder
+from pandad.dataservice.closer import Closer
+from pandad.dataservice.datasets import IDatasets
+from pandad.dataservice.ddm import IDDM, Refreshed
+from pandad.dataservice.finisher import Finisher
+from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.outbox import Handler, Outbox
+from pandad.dataservice.registrar import Registrar
+from pandad.dataservice.rucio.datasets import RucioDatasets
+from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.shipping import Shipping
+from pandad.spec.retry import RetryPolicy
+from pandad.taskbuffer.store import Store
+
+Now = Callable[[], float]
+Backend = tuple[IDDM, IDatasets | None]
+
+
+def _rucio(reactor: Any, config: DataServiceConfig, now: Now) -> Backend:
+    session = Session(reactor, config.rucio, now)
+    ddm = RucioDDM(session)
+    return ddm, RucioDatasets(session, ddm)
+
+
+# A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite. One without datasets
+# neither moves files nor keeps a catalogue.
+BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
+    "local": lambda reactor, config, now: (LocalDDM(reactor, config.endpoints), None),
+    "rucio": _rucio,
+}
+
+
+class DataService:
+    """``ddm``: where files are, for the other rooms. The others have the bodies of the loops of their names.
+
+    :param now: the wall clock, for tokens in files.
+    :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
+    """
+
+    def __init__(self, reactor: Any, store: Store, config: DataServiceConfig, policy: RetryPolicy, now: Now) -> None:
+        self.ddm, datasets = BACKENDS[config.backend](reactor, config, now)
+        registrar, handlers = None, list[Handler]()
+        if datasets is not None:
+            registrar = Registrar(datasets, config)
+            handlers = [*upkeep.handlers(datasets), Shipping(store, datasets, config, policy)]
+        self.activator = Activator(store, self.ddm, config, catalogue=datasets is not None)
+        self.adder = Adder(store, self.ddm, config, policy, registrar)
+        self.outbox = Outbox(store, handlers, config)
+        self.finisher = Finisher(store, datasets, config)
+        self.closer = Closer(store, config, active=datasets is not None)
+
+    @property
+    def refreshed(self) -> Refreshed | None:
+        """The backend, if it has to look something up now and then."""
+        return self.ddm if isinstance(self.ddm, Refreshed) else None
