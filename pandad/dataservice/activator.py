@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pandad.config import DataServiceConfig
+from pandad.dataservice import closer
 from pandad.dataservice.copies import Copies, differs, locate, name_of
 from pandad.dataservice.ddm import IDDM, Replica
+from pandad.dataservice.destination import landing
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -39,17 +41,17 @@ class Missing:
 
 
 class Activator:
-    """Looks at the inputs of `assigned` and `waiting` jobs."""
+    """Looks at the inputs of `assigned` and `waiting` jobs. ``catalogue``: outputs go into datasets, and may have to be moved."""
 
-    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig) -> None:
-        self._store, self._ddm, self._config = store, ddm, config
+    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, *, catalogue: bool = False) -> None:
+        self._store, self._ddm, self._config, self._catalogue = store, ddm, config, catalogue
 
     async def run_once(self) -> bool:
         """Look at the jobs that are due; True if there may be more."""
         due, queues = await self._store.read("activator_read", _read, self._config.batch)
         if due:
             copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
-            outcomes = [inspect(job, queues.get(job.computingSite or ""), copies) for job in due]
+            outcomes = [self._with_outputs(inspect(job, queues.get(job.computingSite or ""), copies), queues) for job in due]
             await self._store.transact("activator_write", self._write, outcomes)
         return len(due) == self._config.batch
 
@@ -60,7 +62,17 @@ class Activator:
             moved = await moves.move(txn, Event.INPUT_READY, changes, actor=Actor.DATASERVICE, who=WHO)
             ours = {m.panda_id for m in moved}
             await files.update(txn, [f for o in ready if o.job.PandaID in ours for f in o.files])
+            if self._catalogue:
+                await closer.expect(txn, [o.job for o in ready if o.job.PandaID in ours])
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
+
+    def _with_outputs(self, outcome: Ready | Missing, queues: Mapping[str, Queue]) -> Ready | Missing:
+        """Where outputs can be moved they are written at the queue, wherever they are wanted."""
+        if not self._catalogue or isinstance(outcome, Missing):
+            return outcome
+        queue, outputs = queues[outcome.job.computingSite or ""], [f.row_ID for f in outcome.job.outputs]
+        inputs = [f for f in outcome.files if f.row_ID not in outputs]
+        return Ready(outcome.job, [*inputs, *(landing(f, queue) for f in outcome.job.outputs)])
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""

@@ -62,7 +62,8 @@ _INPUT_DUE = sql("worklists.input_due", f"""
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
 # What decides the end of a reported job, beside its files: the whole row would cost more than all the rest of the reading.
-_REPORTED = ("PandaID", "attemptNr", "commandToPilot", "pilotErrorDiag", "exeErrorDiag", "taskBufferErrorDiag")
+_REPORTED = ("PandaID", "attemptNr", "commandToPilot", "pilotErrorDiag", "exeErrorDiag", "taskBufferErrorDiag", "ddmErrorDiag",
+             "prodSourceLabel", "currentPriority", "jediTaskID")
 
 _OUTPUT_DUE = sql("worklists.output_due", f"""
     WITH due AS (SELECT pandaid FROM job
