@@ -127,8 +127,8 @@ def architecture(job: JobSpec, queue: Queue) -> No | None:
 
 @criterion("cache", "releases of the queue, and its tags", "AtlasRelease or homepackage")
 def software(job: JobSpec, queue: Queue) -> No | None:
-    """The queue has the job's release or package; one that lists none has any, unless it has tags and no CVMFS. A container brings
-    its own."""
+    """The queue has the job's release or package; one that lists none has any, unless it has tags and no CVMFS. A container
+    brings its own."""
     named = [name for name in (job.AtlasRelease, job.homepackage) if name and name not in NO_SOFTWARE]
     there = queue.releases | queue.tags if queue.releases or not queue.is_cvmfs else queue.releases
     if not named or not there or job.container_name or not there.isdisjoint(named):

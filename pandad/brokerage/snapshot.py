@@ -49,6 +49,7 @@ class Snapshot:
     :param endpoints, space: by storage endpoint. :param links, ways: by (from, to).
     :param usage: by jediTaskID. :param where: where the input of the jobs is. None: not known.
     :param moves: whether the data service brings what is missing. :param read_from: the endpoints from which queues read.
+    :param promised: by endpoint, files that will be moved there for jobs of this round.
     :param tapes: those where files have to be staged first.
     """
 
@@ -63,6 +64,7 @@ class Snapshot:
     brakes: Mapping[str, Brake] = field(default_factory=dict)
     where: Whereabouts | None = None
     moves: bool = True
+    promised: Mapping[str | None, int] = field(default_factory=dict)
     ways: Links = field(init=False, repr=False, compare=False)
     read_from: frozenset[str] = field(init=False, repr=False, compare=False)
     tapes: frozenset[str] = field(init=False, repr=False, compare=False)
