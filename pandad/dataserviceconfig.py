@@ -84,6 +84,20 @@ class DataServiceConfig:
         low=1,
         high=365 * DAY_S,
     )
+    recheck_s: int = setting(
+        "How often a job whose input is on its way is looked at in any case", HOUR_S, low=1, high=DAY_S)
+    dispatch_files: int = setting("Most files in one dispatch dataset", 1000, low=1, high=10_000)
+    dispatch_lifetime_s: int = setting(
+        "How long what was brought for jobs is kept; longer while one of them lives", 7 * DAY_S, low=60, high=365 * DAY_S)
+    poll_s: float = setting(
+        "How often a transfer is looked at, beside what Rucio tells; one that takes long less often, down to a tenth", 60.0,
+        low=0.05, high=DAY_S)
+    stuck_s: int = setting(
+        "Input of which no file came for so long is asked for in another way; 0 is never", 6 * HOUR_S, low=0, high=30 * DAY_S)
+    other_sources: int = setting(
+        "From so many other endpoints it is tried to be had first, if they have it", 1, low=0, high=10)
+    other_queue: bool = setting(
+        "Then its jobs go to another queue, unless they are pinned; else they go on waiting for it", True)
     errand_retry_s: float = setting(
         "What could not be asked of the storage is asked again after this, then after twice as long, and so on", 10.0,
         low=0.01, high=HOUR_S)

@@ -252,6 +252,7 @@ class Pandad(MultiService):
             brake=Braking(store, config.brokerage).run_once,
             rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._data.ddm).run_once,
             activator=self._data.activator.run_once,
+            placements=self._data.arrivals.run_once,
             adder=self._data.adder.run_once,
             outbox=self._data.outbox.run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,

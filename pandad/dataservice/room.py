@@ -9,8 +9,10 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.arrivals import Arrivals
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
+from pandad.dataservice.dispatch import Dispatch
 from pandad.dataservice.local import LocalDDM
 from pandad.dataservice.outbox import Handler, Outbox
 from pandad.dataservice.rucio.datasets import RucioDatasets
@@ -38,7 +40,7 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. ``activator``, ``adder``, ``outbox``: bodies of loops.
+    """``ddm``: where files are, for the other rooms. ``activator``, ``arrivals``, ``adder``, ``outbox``: bodies of loops.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -46,9 +48,10 @@ class DataService:
 
     def __init__(self, reactor: Any, store: Store, config: DataServiceConfig, policy: RetryPolicy, now: Now) -> None:
         self.ddm, datasets = BACKENDS[config.backend](reactor, config, now)
-        self.activator = Activator(store, self.ddm, config)
+        self.activator = Activator(store, self.ddm, config, reactor)
+        self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy)
-        handlers: list[Handler] = [] if datasets is None else [*upkeep.handlers(datasets)]
+        handlers: list[Handler] = [] if datasets is None else [*upkeep.handlers(datasets), Dispatch(datasets, config)]
         self.outbox = Outbox(store, handlers, config)
 
     @property
