@@ -86,6 +86,8 @@ class IdentityConfig:
         "May submit and manage production work, and do what a pilot does", (), check=configchecks.principal
     )
     admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.principal)
+    ddm: tuple[str, ...] = setting(
+        "May tell what became of transfers (/ddm/callback)", (), check=configchecks.principal)
     vos: tuple[str, ...] = setting(
         "VOs whose roles count from VOMS: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for GROUP alone",
         (), check=configchecks.vo,

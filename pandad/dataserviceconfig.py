@@ -37,6 +37,10 @@ class RucioConfig:
     token_file: Path | None = setting(
         "oidc: file with an access token, kept fresh by another program; read again before it runs out",
         None, on_disk=configchecks.secret)
+    callback_user: str = setting(
+        'User name with which its hermes posts to /ddm/callback; "" is nobody', "", check=configchecks.header)
+    callback_password_file: Path | None = setting(
+        "File with the password that goes with it, and nothing else", None, on_disk=configchecks.secret)
     scope: str = setting("Scope of the datasets that pandad makes for itself", "panda", check=configchecks.header)
     endpoints: str = setting(
         "Which of its storage elements (RSEs) jobs may use, as an RSE expression; * is all", "*", check=configchecks.filled)
@@ -64,6 +68,8 @@ class RucioConfig:
         for key in needed[self.auth_type]:
             if not getattr(self, key):
                 return f'has auth_type = "{self.auth_type}" and no {key}; write {key} = "..."'
+        if bool(self.callback_user) != (self.callback_password_file is not None):
+            return "has one of callback_user and callback_password_file; write both, or none"
         if self.auth_type == X509_PROXY and not (self.auth_url or self.url).startswith("https:"):
             return "has auth_type = \"x509_proxy\" and an address without https; certificates need https"
         return None

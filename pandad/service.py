@@ -24,6 +24,8 @@ from twisted.python.usage import UsageError
 
 from pandad import log, metrics, operation, systemd
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.callbackauth import CallbackAuthenticator
+from pandad.api.ddm import Ddm
 from pandad.api.descriptions import Descriptions
 from pandad.api.door import Door, room_for
 from pandad.api.farewell import Farewell
@@ -75,6 +77,7 @@ from pandad.daemons.tally import Tally
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.room import DataService
 from pandad.dataservice.rucio.trust import CredentialUnusable
+from pandad.dataserviceconfig import RucioConfig
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -171,7 +174,8 @@ class Pandad(MultiService):
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
-        self._grants = _grants(config.identity)
+        self._callback = _callback(config.dataservice.rucio)
+        self._grants = _grants(config.identity, self._callback)
         self._rights = RightsReader(self._store, self._grants.learn)
         self._data = DataService(reactor, self._store, config.dataservice, policy_of(config.retry), time.time)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
@@ -227,6 +231,7 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
             self._tokens.auth_configs,
+            Ddm(self._data.bulletin),
             Health(self._checks, metrics.text, self._notes),
         )
         return *handlers, OpenApi(handlers)
@@ -243,7 +248,7 @@ class Pandad(MultiService):
 
     def _authenticators(self) -> Authenticators:
         x509 = X509Authenticator(time.time, self._tls.attributes)
-        return Authenticators([x509, self._tokens.authenticator], self._grants.granted)
+        return Authenticators([self._callback, x509, self._tokens.authenticator], self._grants.granted)
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -376,6 +381,12 @@ class Pandad(MultiService):
         return None
 
 
-def _grants(config: IdentityConfig) -> Grants:
-    roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
+def _callback(config: RucioConfig) -> CallbackAuthenticator:
+    file = config.callback_password_file
+    return CallbackAuthenticator({config.callback_user: file.read_text("utf-8").strip()} if file is not None else {})
+
+
+def _grants(config: IdentityConfig, callback: CallbackAuthenticator) -> Grants:
+    roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin,
+             Role.DDM: (*config.ddm, *callback.principals)}
     return Grants(roles, config.groups, config.vos, directory=None)

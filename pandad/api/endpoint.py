@@ -73,7 +73,7 @@ class Endpoint:
         if self._urgency is not None and self._urgency is not Urgency.ALWAYS:
             self._load.check_rate(caller, "" if caller.identity else request.getClientAddress().host)
         route.access.check(caller)
-        asked: tuple[Any, ...] = ()
+        asked: tuple[Any, ...] = (body,) if route.raw else ()
         if self._decode is not None:
             given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)

@@ -14,6 +14,7 @@ from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.dispatch import Dispatch
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.dataservice.outbox import Handler, Outbox
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
@@ -51,6 +52,7 @@ class DataService:
         self.activator = Activator(store, self.ddm, config, reactor)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy)
+        self.bulletin = Bulletin(store, [hear_of_placements])
         handlers: list[Handler] = [] if datasets is None else [*upkeep.handlers(datasets), Dispatch(datasets, config)]
         self.outbox = Outbox(store, handlers, config)
 

@@ -342,7 +342,8 @@ async def test_no_quota(stage: Stage, world: World) -> None:
     seen, failed = await stage.look(job), await stage.look(pinned)
     assert (seen.jobStatus, seen.avoided) == (JobStatus.DEFINED, [QUEUE])
     assert (failed.jobStatus, failed.ddmErrorCode) == (JobStatus.FAILED, errorcodes.DDM_SUBSCRIPTION)
-    assert "the quota of the account at the endpoint is used up" in (failed.ddmErrorDiag or "")
+    diag = failed.ddmErrorDiag or ""
+    assert diag.startswith(f"its input cannot be sent to {HERE}: ") and "Rucio refuses" in diag
     assert await site.datasets() == []
 
 
@@ -398,7 +399,7 @@ async def test_kept_while_it_is_needed(stage: Stage, fake: FakeRucioWorld) -> No
 
 @ensureDeferred
 async def test_rucio_away_and_back(stage: Stage, fake: FakeRucioWorld) -> None:
-    """While Rucio does not answer nothing is lost and no job fails; when it is back all goes on, with one dataset and one rule."""
+    """While Rucio does not answer nothing is lost and no job fails; when it is back all goes on, with one dataset and rule."""
     site = await site_at(stage, fake)
     job = await site.job(*NAMES)
     await stage.due()
