@@ -28,6 +28,7 @@ from pandad.taskbuffer.store import Store, Transaction
 STDOUT_LENGTH = 2048  # of the tail that is kept
 METADATA_LENGTH = 2**22  # a longer job report is not kept; cut, it would be no JSON
 LISTED = 3  # names in a message
+LANES = 2  # rounds of updates at a time: about a tenth more of them each second, with 64 pilots that never rest
 DIAG_LENGTH = 250  # of supErrorDiag
 TOLD = frozenset({JobStatus.HOLDING}) | IN_SLOT  # a second pilot is worth a note while the first has, or owes, something
 
@@ -45,7 +46,8 @@ class Heartbeat:
 
     def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
         self._store, self._traffic = store, traffic
-        self._batcher: Batcher[None, Word, str | None] = Batcher(self._together, row=lambda word: word.update.job_id)
+        self._batcher: Batcher[None, Word, str | None] = Batcher(
+            self._together, row=lambda word: word.update.job_id, lanes=LANES)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
