@@ -73,7 +73,7 @@ LOOPS: Covered = {
     "rebrokerage": (s.queue_gone, trouble.queue_left),
     "activator": (s.finished,),
     "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
-    "outbox": "makes calls that folders need not: tests/dataservice cuts it, in front of a Rucio",
+    **dict.fromkeys(("outbox", "finisher", "closer"), "only at a Rucio: in front of one tests/dataservice/cuts.py cuts them"),
     "watcher": tuple(LIMITS),
     "caps": (s.held_back,),
     "ageing": (s.aged,),
@@ -94,7 +94,9 @@ NOT_CUT: Mapping[str, str] = {
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
     "console_queue_set": "the same statements in one transaction as queue_set, which is cut",
     "notify": "a hint that may get lost: no border",
-    **dict.fromkeys(("outbox_put_off", "outbox_settle"), "of the loop outbox"),
+    **dict.fromkeys(("outbox_put_off", "outbox_settle", "finisher_put_off", "finisher_write", "closer"),
+                    "tests/dataservice/cuts.py cuts it"),
+    "finisher_heard": "hearsay: what it brings forward comes anyway",
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""
