@@ -36,7 +36,9 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "console": LOW | SIBLINGS | {"daemons"},
     "systemd": (),
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
-    "service": LOW | SIBLINGS | {"api", "daemons", "console", "operation", "systemd"},
+    "livesettings": LOW | {"api"},
+    "admission": LOW | {"api", "daemons", "livesettings"},
+    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
     "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
 }

@@ -25,7 +25,7 @@ BROKERED_BY = (
     "relocationFlag", "VO", "workingGroup", "processingType", "specialHandling", "coreCount", "inputFileBytes", "jediTaskID",
     "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName",
     "eventService")
-_BROKERED_FILE = ("lfn", "type", "scope", "fsize", "dataset", "prodDBlockToken", "destinationSE")
+_BROKERED_FILE = ("type", "scope", "lfn", "fsize")
 
 BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
            (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _BROKERED_FILE)}) ORDER BY f.row_id)
@@ -116,7 +116,7 @@ def _by_line(rows: Sequence[Row]) -> dict[int, list[JobSpec]]:
 def brokered(row: Sequence[Any]) -> JobSpec:
     """The job of BROKERED_COLUMNS."""
     *values, avoided, file_rows = row
-    files = [FileSpec(**dict(zip(_BROKERED_FILE, file, strict=True))) for file in file_rows or ()]
+    files = [FileSpec(type=kind, scope=scope, lfn=lfn, fsize=size) for kind, scope, lfn, size in file_rows or ()]
     return JobSpec(**dict(zip(BROKERED_BY, values, strict=True)), avoided=avoided, Files=files)
 
 

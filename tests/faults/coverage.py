@@ -97,6 +97,7 @@ NOT_CUT: Mapping[str, str] = {
     **dict.fromkeys(("outbox_put_off", "outbox_settle", "finisher_put_off", "finisher_write", "closer"),
                     "tests/dataservice/cuts.py cuts it"),
     "finisher_heard": "hearsay: what it brings forward comes anyway",
+    "reload_noted": "the audit of what changed in a file: one statement, again later if it was not stored",
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

@@ -8,16 +8,17 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from pandad.spec.errors import StoreUnavailable
-from pandad.taskbuffer.batch import MOST, Batcher
+from pandad.taskbuffer.batch import ENOUGH, MOST, Batcher
 
 
 class Work:
     """Rounds that a test ends; a question is a number, and its answer is twice that."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: int = 1) -> None:
         self.rounds: list[tuple[str, list[int]]] = []
         self.open: list[Deferred[None]] = []
-        self.batcher: Batcher[str, int, int] = Batcher(self._work, row=lambda question: question % 1000)
+        self.batcher: Batcher[str, int, int] = Batcher(
+            "test", self._work, row=lambda question: question % 1000, lanes=lanes)
 
     async def _work(self, kind: str, questions: Sequence[int]) -> list[int]:
         self.rounds.append((kind, list(questions)))
@@ -32,9 +33,9 @@ class Work:
         """Ask them one after the other."""
         return [self.batcher.ask(kind, q) for q in questions]
 
-    def end(self, error: Exception | None = None) -> None:
-        """The oldest round under way is over."""
-        ending = self.open.pop(0)
+    def end(self, error: Exception | None = None, number: int = 0) -> None:
+        """The oldest round under way, or the one of that number, is over."""
+        ending = self.open.pop(number)
         if error is None:
             ending.callback(None)
         else:
@@ -133,3 +134,52 @@ def test_an_outage_is_everybodys(work: Work) -> None:
     assert results(answers) == [2, "away", "away"] and len(work.rounds) == 2
     work.ask(4)
     assert work.rounds[2] == ("k", [4])
+
+
+@pytest.fixture
+def two_lanes() -> Work:
+    """Two rounds at a time, and nothing asked yet."""
+    return Work(lanes=2)
+
+
+def test_a_second_round_runs_beside_the_first_when_it_is_worth_it(two_lanes: Work) -> None:
+    """Few wait for the round under way; many do not, and there is no third at a time."""
+    two_lanes.ask(0)
+    answers = two_lanes.ask(*range(1, ENOUGH))
+    assert len(two_lanes.rounds) == 1
+    answers += two_lanes.ask(ENOUGH)
+    assert two_lanes.rounds[1:] == [("k", list(range(1, ENOUGH + 1)))]
+    two_lanes.ask(*range(100, 100 + 2 * ENOUGH))
+    assert len(two_lanes.rounds) == 2
+    two_lanes.end(number=1)
+    assert results(answers) == [2 * q for q in range(1, ENOUGH + 1)]
+    assert two_lanes.rounds[2:] == [("k", list(range(100, 100 + 2 * ENOUGH)))]
+
+
+def test_the_same_row_is_in_one_round_at_a_time(two_lanes: Work) -> None:
+    """What is asked of a row while another round is at it waits for that round, in its order, and holds nobody up."""
+    first = two_lanes.ask(7)
+    later = two_lanes.ask(1007, 2007)
+    two_lanes.ask(*range(20, 20 + ENOUGH))
+    assert two_lanes.rounds[1:] == [("k", list(range(20, 18 + ENOUGH)))]
+    two_lanes.end(number=1)
+    assert two_lanes.rounds[2:] == [("k", [18 + ENOUGH, 19 + ENOUGH])]
+    two_lanes.end(number=1)
+    assert (results(first), results(later)) == ([None], [None, None]), "one lane rests, the other still has the row"
+    two_lanes.end()
+    assert two_lanes.rounds[3:] == [("k", [1007])]
+    two_lanes.end()
+    assert two_lanes.rounds[4:] == [("k", [2007])]
+    two_lanes.end()
+    assert results(later) == [2014, 4014]
+    assert not two_lanes.batcher._kinds
+
+
+def test_a_bad_question_beside_another_round_keeps_its_row_until_it_is_told(two_lanes: Work) -> None:
+    """A round that failed is done again one by one: nothing about its rows is asked meanwhile."""
+    bad = two_lanes.ask(-1)
+    two_lanes.ask(*range(20, 20 + ENOUGH))
+    two_lanes.ask(999)  # -1 modulo 1000
+    two_lanes.end()
+    assert results(bad) == ["a bad question"]
+    assert two_lanes.rounds[2:] == [("k", [999])]
