@@ -10,7 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pandad import log
+from pandad import log, metrics
 from pandad.brokerage import logline
 from pandad.brokerage.ahead import Behind, in_turn
 from pandad.brokerage.broker import Decision, Round
@@ -139,6 +139,7 @@ class Cycle:
                 if log.chosen.level == "debug":
                     self._tell(made[-1])
             await pace.rest()
+        metrics.DECIDED.took(pace.worked_s)
         run.decided += len(made)
         run.placed.update(_id(decision.job) for decision in made if decision.chosen is not None)
         if made:

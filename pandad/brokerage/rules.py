@@ -8,7 +8,6 @@ how the queue does in loads.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
@@ -170,7 +169,7 @@ def refusal(job: JobSpec, queue: Queue) -> No | None:
     for passed, rule in enumerate(RULES):
         no = rule.check(job, queue)
         if no is not None:
-            return replace(no, passed=passed)
+            return no.after(passed)
     return None
 
 

@@ -26,6 +26,7 @@ from pandad.taskbuffer.store import Store, Transaction
 from .observing import Observer, observe
 
 S = JobStatus
+PLACED = {"computingSite": "Q3", "brokerageErrorDiag": None}
 
 # A million live jobs, most of which wait, as on a busy hub.
 STATES = [S.ACTIVATED] * 10 + [S.DEFINED, S.RUNNING, S.HOLDING] * 2 + [S.ASSIGNED, S.WAITING, S.SENT, S.STARTING]
@@ -203,10 +204,11 @@ async def test_output_due(explain: Explain) -> None:
         lambda txn: jobs.states(txn, [5, 500, 50000]),
         lambda txn: jobs.find(txn, [5, 500]),
         lambda txn: moves.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
+        lambda txn: moves.move(txn, Event.BROKERED, [Change(205, PLACED)], actor=Actor.BROKERAGE, who="x"),
         lambda txn: moves.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
         lambda txn: moves.defer(txn, [281], S.RUNNING, 1),
     ],
-    ids=["states", "find", "move", "touch", "defer"],
+    ids=["states", "find", "move", "place", "touch", "defer"],
 )
 @ensureDeferred
 async def test_by_id(explain: Explain, body: Callable[[Transaction], Awaitable[object]]) -> None:
