@@ -265,6 +265,8 @@ class LoopsConfig:
     outbox_s: float = setting(
         "Makes the calls that are owed to the data management system, and tries those again that failed", 5.0, low=0.05,
         high=HOUR_S)
+    finisher_s: float = setting("Finishes jobs whose outputs have reached their destination", 10.0, low=0.05, high=HOUR_S)
+    closer_s: float = setting("Closes output datasets that are complete", 30.0, low=0.05, high=HOUR_S)
     watcher_s: float = setting("Ends or requeues jobs past a limit of [timeouts]", 4.0, low=0.05, high=HOUR_S)
     alive_s: float = setting(
         "Says that this process lives; three times this without a word of any is an outage", 2.0, low=0.05, high=60

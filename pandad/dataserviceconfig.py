@@ -108,6 +108,14 @@ class DataServiceConfig:
         "What could not be asked of the storage is asked again after this, then after twice as long, and so on", 10.0,
         low=0.01, high=HOUR_S)
     errand_retry_max_s: float = setting("But never less often than this", 180.0, low=0.01, high=DAY_S)
+    transfer_poll_s: float = setting(
+        "How often a rule is asked after that brings outputs to their destination, if nobody says sooner that it has", 60.0,
+        low=0.05, high=DAY_S)
+    sub_lifetime_s: int = setting("How long such a rule and its dataset live", 14 * DAY_S, low=60, high=365 * DAY_S)
+    dataset_close_s: float = setting("An output dataset is closed so long after the last of its jobs ended", 1800.0, low=0,
+                                     high=30 * DAY_S)
+    dataset_erase_s: float = setting("And, if no file came into it, erased so long after that", 4.0 * DAY_S, low=0,
+                                     high=365 * DAY_S)
     endpoints: Mapping[str, Path] = setting(
         'Storage endpoints of the local backend: NAME = "/folder"',
         lambda: MappingProxyType({}),

@@ -23,6 +23,8 @@ class Bodies:
     placements: Body
     adder: Body
     outbox: Body
+    finisher: Body
+    closer: Body
     watcher: Body
     caps: Body
     ageing: Body
@@ -46,6 +48,8 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("placements", bodies.placements, config.placements_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("outbox", bodies.outbox, config.outbox_s, True),
+        ("finisher", bodies.finisher, config.finisher_s, True),
+        ("closer", bodies.closer, config.closer_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import DataServiceConfig
+from pandad.dataservice import closer
 from pandad.dataservice.copies import locate
 from pandad.dataservice.ddm import IDDM
-from pandad.dataservice.inspection import Missing, Ready, inspect
+from pandad.dataservice.destination import landing
+from pandad.dataservice.inspection import Missing, Outcome, Ready, inspect
 from pandad.dataservice.setupper import Coming, Setupper
 from pandad.pace import Pace
 from pandad.spec.job import JobSpec
@@ -24,10 +26,14 @@ FILES = 2000  # in one round, beside those of its last job: what is done with th
 
 
 class Activator:
-    """Looks at the inputs of `assigned` and `waiting` jobs. Only what the catalogue says activates them."""
+    """Looks at the inputs of `assigned` and `waiting` jobs. Only where copies are activates them.
 
-    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, clock: IReactorTime) -> None:
-        self._store, self._ddm, self._config, self._clock = store, ddm, config, clock
+    ``catalogue``: outputs go into datasets, and may have to be moved.
+    """
+
+    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, clock: IReactorTime, *,
+                 catalogue: bool = False) -> None:
+        self._store, self._ddm, self._config, self._clock, self._catalogue = store, ddm, config, clock, catalogue
         self._setupper = Setupper(store, ddm, config)
 
     async def run_once(self) -> bool:
@@ -37,7 +43,7 @@ class Activator:
             copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
             pace, outcomes = Pace(self._clock), []
             for job in due:
-                outcomes.append(inspect(job, queues.get(job.computingSite or ""), copies))
+                outcomes.append(self._with_outputs(inspect(job, queues.get(job.computingSite or ""), copies), queues))
                 await pace.rest()
             considered = await self._setupper.consider(outcomes)
             await self._store.transact("activator_write", self._write, considered)
@@ -62,6 +68,16 @@ class Activator:
             await files.update(txn, known[start:start + FILES])
         if self._ddm.moves and any(o.job.inputs for o in ready):
             await placements.hold_ready(txn, sorted(ours))
+        if self._catalogue:
+            await closer.expect(txn, [o.job for o in ready if o.job.PandaID in ours])
+
+    def _with_outputs(self, outcome: Outcome, queues: Mapping[str, Queue]) -> Outcome:
+        """Where outputs can be moved they are written at the queue, wherever they are wanted."""
+        if not self._catalogue or isinstance(outcome, Missing):
+            return outcome
+        queue, outputs = queues[outcome.job.computingSite or ""], {f.row_ID for f in outcome.job.outputs}
+        inputs = [f for f in outcome.files if f.row_ID not in outputs]
+        return Ready(outcome.job, [*inputs, *(landing(f, queue) for f in outcome.job.outputs)])
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""

@@ -46,7 +46,7 @@ class Site:
     def __init__(self, stage: Stage, world: World, config: DataServiceConfig = CONFIG) -> None:
         self.stage, self.world = stage, world
         handlers = [*upkeep.handlers(world.datasets), Dispatch(world.datasets, config)]
-        self.activator = Activator(stage.store, world.ddm, config, Clock())
+        self.activator = Activator(stage.store, world.ddm, config, Clock(), catalogue=True)
         self.outbox = Outbox(stage.store, handlers, config)
         self.arrivals = Arrivals(stage.store, world.ddm, world.datasets, config)
 
