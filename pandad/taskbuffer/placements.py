@@ -25,6 +25,7 @@ class PlacementStatus(StrEnum):
 
 
 P = PlacementStatus
+ERRAND = "dispatch"  # the kind of errand that makes dataset and rule; its key is the number of the placement
 
 _WAITING = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
 _LIVE = f"NOT IN ({listed(FINAL)})"
