@@ -15,10 +15,17 @@ class LimitsConfig:
         "Connections at a time; who comes when there are so many takes the place of the oldest idle one", 10_000,
         low=10, high=10**6)
     connections_per_address: int = setting("The same, of one address; a site behind one address is one", 4_000, low=1, high=10**6)
+    connections_per_identity: int = setting(
+        "The same, of one identity without a role (those with one are shared by pilots, whose addresses are counted)",
+        1_000, low=1, high=10**6)
     calls_per_s: float = setting(
         "Calls of one identity without a role, or of one address without an identity, over time; reports of jobs are not counted",
         200.0, low=0.1, high=10**6)
     calls_burst: int = setting("And at once; a site's pilots come together", 20_000, low=1, high=10**6)
+    role_calls_per_s: float = setting(
+        "Calls of one identity with a role from one address, over time; reports of jobs are not counted", 2_000.0,
+        low=0.1, high=10**6)
+    role_calls_burst: int = setting("And at once", 100_000, low=1, high=10**6)
     answer_s: float = setting(
         "A call that is not answered after this is told to come again; pilots wait for 120", 90.0, low=1, high=600)
     lag_s: float = setting(

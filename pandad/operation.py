@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from pandad import log, systemd
+from pandad import metrics, systemd
 from pandad.api.farewell import Farewell
-from pandad.config import Config, ConfigError
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.reload import Step
@@ -30,25 +28,6 @@ from pandad.taskbuffer.store import Store
 CLOSE_LIMIT_S = 1.0  # for each last word to the database, when all else is over
 
 _log = Logger()
-
-
-def reload_settings(used: Config, again: Callable[[], Config]) -> Step:
-    """The step that reads the configuration file again, of which the log level takes effect at once.
-
-    :param used: what this process was started with.
-    """
-
-    async def settings() -> str | None:
-        try:
-            new = again()
-        except ConfigError as error:
-            return str(error)
-        log.set_level(new.log.level)
-        old = replace(used, log=replace(used.log, level=new.log.level))
-        changed = [f"[{each.name}]" for each in fields(new) if getattr(new, each.name) != getattr(old, each.name)]
-        return f"changes in {', '.join(changed)} need a restart" if changed else None
-
-    return settings
 
 
 def reload_by(loop: Loop, problem: Callable[[], str]) -> Step:
@@ -72,6 +51,16 @@ def wake(loops: Sequence[Loop], names: Container[str]) -> Step:
                 loop.wake()
 
     return woken
+
+
+def measure(loops: Sequence[Loop], store: Store) -> None:
+    """Have /metrics tell how these are."""
+    metrics.LOOP_IDLE.read(lambda: {(loop.loop_name,): loop.idle_s for loop in loops})
+    metrics.LOOP_FAILURES.read(lambda: {(loop.loop_name,): loop.failures for loop in loops})
+    metrics.POOL.read(lambda: {
+        (pool, state): n for pool, most, used, idle, _ in store.connections()
+        for state, n in (("most", most), ("used", used), ("idle", idle))})
+    metrics.POOL_WAITING.read(lambda: {(pool,): waiting for pool, *_, waiting in store.connections()})
 
 
 def show_life(reactor: Any, loops: Sequence[Loop], parent: MultiService) -> None:

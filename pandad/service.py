@@ -6,10 +6,9 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -22,26 +21,22 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from pandad import log, metrics, operation, systemd
-from pandad.api.auth import Authenticators, X509Authenticator
-from pandad.api.callbackauth import CallbackAuthenticator
+from pandad import log, operation, systemd
+from pandad.admission import Admission
 from pandad.api.ddm import Ddm
 from pandad.api.descriptions import Descriptions
-from pandad.api.door import Door, room_for
 from pandad.api.farewell import Farewell
 from pandad.api.files import Files
-from pandad.api.grants import Grants
-from pandad.api.health import Check, Health, asked
+from pandad.api.health import Check, Health, answers
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
-from pandad.api.load import Load
+from pandad.api.numbers import Numbers
 from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
 from pandad.api.tokens.authconfig import AuthConfigError
-from pandad.api.tokens.discovery import RETRY_S, FetchFailed
-from pandad.api.tokens.room import Tokens
+from pandad.api.tokens.discovery import FetchFailed
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
@@ -51,33 +46,29 @@ from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
-from pandad.api.x509.tls import GridContextFactory, GridFiles, TlsConfigError
-from pandad.api.x509.tlswatch import TlsWatch
+from pandad.api.x509.tls import TlsConfigError
 from pandad.brokerage.advisor import Advisor
 from pandad.brokerage.braking import Braking
 from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.brokerage.suitability import Suitability
-from pandad.config import Config, ConfigError, IdentityConfig, load
+from pandad.config import Config, ConfigError, load
 from pandad.console.hostkey import HostKeyError
 from pandad.console.room import Console
 from pandad.console.verb import Bench
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
-from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
 from pandad.daemons.queuerefresh import QueueRefresh
 from pandad.daemons.queuesource import SourceUnusable
 from pandad.daemons.reload import Reload
-from pandad.daemons.rights import RightsReader
 from pandad.daemons.schedule import Bodies, schedule
 from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.room import DataService
 from pandad.dataservice.rucio.trust import CredentialUnusable
-from pandad.dataserviceconfig import RucioConfig
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -88,9 +79,8 @@ from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
-from pandad.spec.caller import Role
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, vault
+from pandad.taskbuffer import census, migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
@@ -174,43 +164,28 @@ class Pandad(MultiService):
         self._store = Store(reactor, config.database)
         self._leases = Leases(self._store, config.loops.lease_s)
         self._vault = vault.read(config.secrets.key_file) if config.secrets.key_file is not None else None
-        self._callback = _callback(config.dataservice.rucio)
-        self._grants = _grants(config.identity, self._callback)
-        self._rights = RightsReader(self._store, self._grants.learn)
+        self.admission = admission = Admission(reactor, self._store, config, time.time, again or (lambda: config))
+        admission.setServiceParent(self)
         self._data = DataService(reactor, self._store, config.dataservice, policy_of(config.retry), time.time)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
-        self._tokens = Tokens(reactor, self._store, config.tokens, time.time)
-        self._keys = KeyLoops(reactor, RETRY_S)
-        self._keys.setServiceParent(self)
-        self._tokens.changed = self._follow_issuers
-        self._follow_issuers()
         self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
-        tls = config.tls
-        self._tls = GridContextFactory(
-            GridFiles(tls.host_certificate, tls.host_key, tls.ca_directory, tls.vomsdir),
-            accept_expired_crl=tls.accept_expired_crl, accept_old_style=tls.accept_old_style_proxies)
-        self._tls_watch = TlsWatch(reactor, lambda: datetime.now(UTC), self._tls, tls.reload_s, tls.warn_days)
-        self._tls_loop = Loop(reactor, "tls reload", tls.reload_s, self._tls_watch.run_once)
-        self._issuers_loop = Loop(reactor, "issuers reload", tls.reload_s, self._tokens.run_once)
         self.reload = Reload(reactor, {
-            "the configuration": operation.reload_settings(config, again or (lambda: config)),
-            "certificates": operation.reload_by(self._tls_loop, lambda: self._tls_watch.problem),
-            "token issuers": operation.reload_by(self._issuers_loop, lambda: self._tokens.problem),
+            "the configuration": admission.settings.reload,
+            "certificates": operation.reload_by(admission.tls_loop, lambda: admission.tls_watch.problem),
+            "token issuers": operation.reload_by(admission.issuers_loop, lambda: admission.tokens.problem),
             "queues": operation.wake(self._loops, SOURCES)}, systemd.tell)
         sources = self._sources()
-        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops)
+        self._reasons = Reasons(self._store, sources, config.shares, config.timeouts, config.loops, admission.people)
         self._queue_reasons = QueueWhy(self._store, sources.advisor)
         bench = Bench(store=self._store, loops=self._loops, reasons=self._reasons, queues=self._queue_reasons,
                       holder=self._leases.holder, complaints=self._complaints, reload=self.reload, seconds=reactor.seconds,
                       python={"pandad": self} if config.console.python else None)
         Console(reactor, bench, config.console).setServiceParent(self)
-        limits = config.limits
-        self._door, self._load = Door(room_for(limits.connections), limits.connections_per_address), Load(reactor, limits)
-        self._sites = build_sites(self._handlers(sources), self._authenticators().identify, self.active_url, reactor, self._load)
+        self._sites = build_sites(self._handlers(sources), admission.identify, self.active_url, reactor, admission.load)
 
     def _handlers(self, sources: Sources) -> Sequence[object]:
-        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic)
+        dispatcher = Dispatcher(self._store, self._reactor, self._config.shares, self._traffic, self.admission.people)
         heartbeat, workers = Heartbeat(self._store, self._traffic), Workers(self._store)
         files, debug = self._config.files, Debug(self._store)
         secrets, lending = Secrets(self._store, self._vault), Lending(self._store, self._vault)
@@ -220,7 +195,7 @@ class Pandad(MultiService):
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
             Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
-            Statistics(Demand(self._store, self._reactor, self._config.shares)),
+            Statistics(Demand(self._store, self._reactor, self._config.shares, self.admission.people)),
             Creds(secrets, lending),
             Account(accounts),
             LegacyCreds(lending),
@@ -230,25 +205,19 @@ class Pandad(MultiService):
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
-            self._tokens.auth_configs,
+            self.admission.tokens.auth_configs,
             Ddm(self._data.bulletin),
-            Health(self._checks, metrics.text, self._notes),
+            Health(self._checks, self._starts, self._notes),
+            Numbers(lambda: self._store.read("census", census.take), self._reactor),
         )
         return *handlers, OpenApi(handlers)
-
-    def _follow_issuers(self) -> None:
-        self._keys.follow(self._tokens.sources)
 
     def _sources(self) -> Sources:
         """What the other rooms know, for those who ask why."""
         return Sources(
             advisor=Advisor(self._store, self._config.brokerage, self._reactor, self._data.ddm),
             suitability=Suitability(self._store, self._reactor),
-            order=Order(self._store, self._reactor, self._config.shares), inputs=Inputs(self._data.ddm))
-
-    def _authenticators(self) -> Authenticators:
-        x509 = X509Authenticator(time.time, self._tls.attributes)
-        return Authenticators([self._callback, x509, self._tokens.authenticator], self._grants.granted)
+            order=Order(self._store, self._reactor, self._config.shares, self.admission.people), inputs=Inputs(self._data.ddm))
 
     def _make_loops(self) -> Sequence[Loop]:
         store, config = self._store, self._config
@@ -257,23 +226,24 @@ class Pandad(MultiService):
             brake=Braking(store, config.brokerage).run_once,
             rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._data.ddm).run_once,
             activator=self._data.activator.run_once,
-            placements=self._data.placements.run_once,
+            placements=self._data.arrivals.run_once,
             adder=self._data.adder.run_once,
             outbox=self._data.outbox.run_once,
             finisher=self._data.finisher.run_once,
             closer=self._data.closer.run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
             alive=Alive(store, config.loops.alive_s).run_once,
-            caps=Caps(store, config.shares).run_once,
+            caps=Caps(store, config.shares, self.admission.people).run_once,
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
             queues=self._queue_refresh.run_once,
-            rights=self._rights.run_once,
+            rights=self.admission.rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tally=Tally(store).run_once,
             traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
-        loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self._tokens.denials.run_once)]
+        loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self.admission.tokens.denials.run_once)]
+        operation.measure(loops, store)
         for loop in loops:
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
@@ -288,9 +258,7 @@ class Pandad(MultiService):
         """Listen at once; calls that need the database are told to come again until it is there."""
         super().startService()
         self._listen()
-        self._load.start()
-        for loop in (self._tls_loop, self._issuers_loop):
-            loop.setServiceParent(self)
+        self.admission.load.start()
         if (ddm := self._data.refreshed) is not None:
             Loop(self._reactor, "endpoints", ddm.period_s, ddm.run_once).setServiceParent(self)
         self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._hung_up))
@@ -304,24 +272,24 @@ class Pandad(MultiService):
         end in [server] stop_s."""
         self._stopping = True
         systemd.tell("STOPPING=1")
-        self._load.stop()
+        self.admission.load.stop()
         self._queue_refresh.stop()
         if (ddm := self._data.refreshed) is not None:
             ddm.give_up()
         signal.signal(signal.SIGHUP, self._before)
         closed = [port.stopListening() for port in self._ports]
-        farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self._door)
+        farewell = Farewell(self._reactor, (self._sites.active, self._sites.passive), self.admission.door)
         return Deferred.fromCoroutine(operation.end(
             self._reactor, self._config.server.stop_s, [d for d in closed if d is not None], super().stopService(), farewell,
             self._leases if self._problem is None else None, self._store))
 
     def _listen(self) -> None:
-        server = self._config.server
+        server, door = self._config.server, self.admission.door
         try:
             self._ports = [
-                listen(self._reactor, server.tls_port, self._sites.active, server.interface, self._tls, self._door,
+                listen(self._reactor, server.tls_port, self._sites.active, server.interface, self.admission.tls, door,
                        self._passed.get("tls")),
-                listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, self._door,
+                listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, door,
                        self._passed.get("http"))]
         except CannotListenError as error:
             raise SystemExit(f"pandad: {error} Stop what listens there, or set another port in [server].") from None
@@ -336,7 +304,7 @@ class Pandad(MultiService):
         while self.running and self._problem is not None:
             try:
                 applied = await upgrading.transact("upgrade", migrate.upgrade)
-                await self._rights.run_once()
+                await self.admission.rights.run_once()
             except (Unavailable, migrate.SchemaError) as error:
                 self._complain(str(error))
                 await deferLater(self._reactor, SCHEMA_RETRY_S)
@@ -360,13 +328,16 @@ class Pandad(MultiService):
             systemd.tell(f"STATUS=not ready: {problem}")
         self._problem = problem
 
-    def _checks(self) -> Sequence[Check]:
-        loops = (loop.complaint for loop in self._loops)
-        own = "this process stops" if self._stopping else self._problem
-        return (lambda: own, self._database_complaint, self._tls_watch.complaint, *loops)
+    def _starts(self) -> Mapping[str, Check]:
+        return {"schema": lambda: self._problem}
+
+    def _checks(self) -> Mapping[str, Check]:
+        return {**self._starts(), "stop": lambda: "this process stops" if self._stopping else None,
+                "database": self._database_complaint, "certificates": self.admission.tls_watch.complaint,
+                **{f"loop {loop.loop_name}": loop.complaint for loop in self._loops}}
 
     async def _complaints(self) -> Sequence[str]:
-        return [sentence for check in self._checks() if (sentence := await asked(check)) is not None]
+        return [sentence for sentence in (await answers(self._checks())).values() if sentence is not None]
 
     def _notes(self) -> Sequence[str]:
         """What an operator should know, and what is no reason to send requests elsewhere."""
@@ -381,14 +352,3 @@ class Pandad(MultiService):
         except WaitTimeout:
             return f"the database did not answer within {READY_LIMIT_S:g} s"
         return None
-
-
-def _callback(config: RucioConfig) -> CallbackAuthenticator:
-    file = config.callback_password_file
-    return CallbackAuthenticator({config.callback_user: file.read_text("utf-8").strip()} if file is not None else {})
-
-
-def _grants(config: IdentityConfig, callback: CallbackAuthenticator) -> Grants:
-    roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin,
-             Role.DDM: (*config.ddm, *callback.principals)}
-    return Grants(roles, config.groups, config.vos, directory=None)

@@ -37,7 +37,9 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "console": LOW | SIBLINGS | {"daemons"},
     "systemd": (),
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
-    "service": LOW | SIBLINGS | {"api", "daemons", "console", "operation", "systemd"},
+    "livesettings": LOW | {"api"},
+    "admission": LOW | {"api", "daemons", "livesettings"},
+    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
     "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
 }
@@ -66,6 +68,7 @@ IMPURE = frozenset(
 STATE_WORDS: Mapping[str, str] = {
     "jobdispatcher/guards.py": "words that pilots send",
     "dataservice/adder.py": "status words of files",
+    "taskbuffer/shipments.py": "status words of files",
     "userinterface/jobs.py": "status words of files",
     "taskbuffer/fsck_rows.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",

@@ -118,6 +118,52 @@ async def test_a_life_under_a_manager(managed: Managed) -> None:
     assert "STOPPING=1" in managed.notes.lines
 
 
+ISSUER = """
+[tokens.issuers.iam]
+issuer = "https://127.0.0.1:1/"
+vo = "atlas"
+audience = ["pandad"]
+"""
+
+
+@ensureDeferred
+async def test_settings_that_take_effect_at_once(managed: Managed) -> None:
+    """After SIGHUP other limits, roles and issuers are in force, and the audit says which; a connection that is open stays so. A
+    file with a mistake changes nothing, and the log names its line."""
+    link = HTTPConnection("127.0.0.1", managed.port("http"), timeout=LIMIT_S)
+
+    def asked() -> int:
+        link.request("GET", "/server/panda/getStatus?ids=1")
+        answer = link.getresponse()
+        answer.read()
+        return answer.status
+
+    async def reread(text: str) -> list[str]:
+        managed.config_file.write_text(text, "utf-8")
+        managed.notes.clear()
+        assert managed.daemon.pid is not None
+        os.kill(managed.daemon.pid, signal.SIGHUP)
+        return await managed.told(lambda lines: "READY=1" in lines)
+
+    def answers() -> list[int]:
+        return [asked() for _ in range(3)]
+
+    assert await deferToThread(answers) == [200] * 3
+    tight = managed.text.replace('pilot = ["', 'pilot = ["/CN=other pilot", "') + "[limits]\ncalls_burst = 1\ncalls_per_s = 0.1\n"
+    assert "STATUS=reloaded" in await reread(tight + ISSUER)
+    assert await deferToThread(answers) == [200, 429, 429]
+    assert "STATUS=reloaded, but for the configuration: see the log" in await reread(managed.text + "[limits]\ncalls_burst = 0\n")
+    assert await deferToThread(asked) == 429
+    assert any("limits.calls_burst: is 0; write a number" in line["message"] for line in managed.logged())
+    assert "STATUS=reloaded" in await reread(managed.text)
+    assert await deferToThread(answers) == [200] * 3
+    link.close()
+    _, said = await deferToThread(managed.say, "audit", "most=9")
+    for change in ("limits.calls_burst: 20000 -> 1", "limits.calls_burst: 1 -> 20000", "identity.pilot: + /CN=other pilot",
+                   "tokens.issuers.iam is new", "tokens.issuers.iam is gone"):
+        assert change in said, said
+
+
 @ensureDeferred
 async def test_a_restart_refuses_nobody(managed: Managed) -> None:
     """On a connection that is kept, the next answer says that it is the last one, and the stop is quick; who comes while no

@@ -10,14 +10,15 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
-from pandad import tracing
+from pandad import metrics, tracing
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
 from pandad.api.load import Load, Urgency
+from pandad.api.port import PromptServer
 from pandad.api.route import Route
 from pandad.spec.caller import ANONYMOUS, Caller
-from pandad.spec.errors import PandadError
+from pandad.spec.errors import Forbidden, NotAuthenticated, PandadError
 
 Identify = Callable[[Any], Awaitable[Caller]]
 
@@ -34,8 +35,9 @@ class Endpoint:
     ) -> None:
         self.route = route
         self._handler, self._identify, self._active_url, self._load = handler, identify, active_url, load
-        self._answer_s = load.deadline_s(route.answer_s)
+        load.expect(route.answer_s)
         self._urgency = route.fixed_urgency
+        self._counted = self._urgency is not None and self._urgency > Urgency.FINAL
         self._urgency_of = route.urgency if callable(route.urgency) else None
         self._encode = route.encode or route.dialect.encode
         self._decode = decoder_for(route.takes, route.forgiving, route.legacy, route.items) if route.takes else None
@@ -56,9 +58,14 @@ class Endpoint:
             send(request, self.route.dialect.refuse(error, wants_json))
 
         tracing.current.set(request)
-        self._load.begin(request, refuse, self._answer_s)
+        self._load.begin(request, refuse, self.route.answer_s)
         await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
-        self._load.end(request)
+        self._measure(request, self._load.end(request))
+
+    def _measure(self, request: Any, took_s: float | None) -> None:
+        metrics.CALLS.add(self.route.path, str(request.code))
+        late_s = min(self.route.answer_s, self._load.answer_s)
+        metrics.CALL_SECONDS.took(late_s if took_s is None else took_s, self.route.path)
 
     async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
         self._check_way(request)
@@ -68,10 +75,15 @@ class Endpoint:
         body = request.body()  # before any await: when the client hangs up, it is gone
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
-        caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        try:
+            caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+        except (NotAuthenticated, Forbidden):
+            if self._counted:  # to find that a credential is not good takes as long as to find whose it is
+                self._load.check_rate(ANONYMOUS, request.getClientAddress().host)
+            raise
         request.caller = caller
-        if self._urgency is not None and self._urgency is not Urgency.ALWAYS:
-            self._load.check_rate(caller, "" if caller.identity else request.getClientAddress().host)
+        if self._counted:
+            self._count(request, caller)
         route.access.check(caller)
         asked: tuple[Any, ...] = (body,) if route.raw else ()
         if self._decode is not None:
@@ -86,6 +98,17 @@ class Endpoint:
         if request.gone():  # while its identity was looked up
             raise HungUp
         send(request, self._encode(await self._handler(caller, *asked), wants_json))
+
+    def _count(self, request: Any, caller: Caller) -> None:
+        """The call, and the connection if it is not shared by many pilots.
+
+        :raise LimitReached: one too many.
+        """
+        self._load.check_rate(caller, caller.host or request.getClientAddress().host)
+        if caller.identity is not None and not caller.roles:
+            tcp = getattr(request.transport, "transport", request.transport)  # below TLS
+            if isinstance(tcp, PromptServer):
+                tcp.belongs_to(caller.account or caller.identity, caller.identity.subject)
 
     def _check_way(self, request: Any) -> None:
         if self._active_url is not None and not self.route.passive:

@@ -57,11 +57,23 @@ class AnswerLate(Unavailable):
         super().__init__(f"no answer within {limit_s:g} s; the call may still take effect, and can be sent again")
 
 
-class TooManyCalls(PandadError):
-    """One identity, or one address, calls faster than any may."""
+class LimitReached(PandadError):
+    """One identity, or one address, takes more than any may."""
+
+
+class TooManyCalls(LimitReached):
+    """It calls faster."""
 
     def __init__(self, who: str, calls_per_s: float) -> None:
         super().__init__(f"{who} makes more than {calls_per_s:g} calls/s, which is the limit here; try again later")
+
+
+class TooManyConnections(LimitReached):
+    """It has more connections, and calls are under way on them."""
+
+    def __init__(self, who: str, connections: int) -> None:
+        super().__init__(
+            f"{who} has more than {connections} connections with a call under way, which is the limit here; try again later")
 
 
 class HungUp(PandadError):
@@ -96,7 +108,7 @@ _PLAIN: Answers = {
     WrongMethod: Answer(405),
     Conflict: Answer(409),
     TooLarge: Answer(413),
-    TooManyCalls: Answer(429),
+    LimitReached: Answer(429),
     Incident: Answer(500),
     Unavailable: Answer(503),
 }
@@ -104,7 +116,7 @@ _V1: Answers = {
     PandadError: Answer(200),  # clients read the envelope only of a 200
     BadToken: Answer(403),  # as PanDA, before it looks for what was called
     TooLarge: Answer(413),
-    TooManyCalls: Answer(429),
+    LimitReached: Answer(429),
     Incident: Answer(500),
     Unavailable: Answer(503),
 }
@@ -113,14 +125,14 @@ RESPONSES: Mapping[str, Answers] = {
     "plain": _PLAIN,
     "v1": _V1,
     # Asking for work is repeated anyway; a Harvester takes an envelope without jobs calmly.
-    "v1 acquire": {**_V1, Unavailable: Answer(200), TooManyCalls: Answer(200)},
+    "v1 acquire": {**_V1, Unavailable: Answer(200), LimitReached: Answer(200)},
     # updateJob: a pilot takes any 200 for "stored", so that nothing but a stored report may get one.
     "legacy": _PLAIN,
     # getJob: a pilot that gets anything but a 200 ends at once and wastes its slot.
     "legacy getJob": {
         PandadError: Answer(200, 30),
         Unavailable: Answer(200, 20),
-        TooManyCalls: Answer(200, 20),
+        LimitReached: Answer(200, 20),
         NotAuthenticated: Answer(200, 60),
         Forbidden: Answer(200, 60),
         ActivePortNeeded: Answer(403),

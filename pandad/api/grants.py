@@ -56,11 +56,17 @@ class Grants:
 
     def __init__(self, roles: Mapping[Role, Collection[str]], groups: Mapping[str, Collection[str]] = NOTHING,
                  vos: Collection[str] = (), directory: Directory | None = NOBODY) -> None:
+        self._directory = directory
+        self.adopt(roles, groups, vos)
+
+    def adopt(self, roles: Mapping[Role, Collection[str]], groups: Mapping[str, Collection[str]] = NOTHING,
+              vos: Collection[str] = ()) -> None:
+        """From now on go by these; see above."""
         self._roles = {role: _principals(members) for role, members in roles.items()}
         self._groups = {group: _principals(members) for group, members in groups.items()}
         self._vos = frozenset(vos)
         self._listed = frozenset().union(*self._roles.values(), *self._groups.values())
-        self._directory, self._known = directory, self._anew()
+        self._known = self._anew()
 
     def granted(self, credential: Credential) -> Caller:
         """Whom a credential makes its bearer.

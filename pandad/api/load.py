@@ -6,8 +6,9 @@ looks at it; and how long the oldest call under way has waited, mostly for the d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import IntEnum
+from math import inf
 from random import random
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pandad import metrics
 from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
+from pandad.api.network import network_of
 from pandad.limitsconfig import LimitsConfig
 from pandad.spec.caller import Caller
 from pandad.spec.errors import PandadError
@@ -51,17 +53,22 @@ class Load:
         self.level = 0.0
         self.lag_s = 0.0
         self.waiting: dict[Any, tuple[float, Callable[[PandadError], object], float]] = {}  # by request, the oldest first
-        self._soonest_s = limits.answer_s
+        self._shortest_s = inf
         self._was_late = False
         self._call: IDelayedCall | None = None
         self._rates = Rates(clock, limits)
         self.check_rate = self._rates.check
 
+    def adopt(self, limits: LimitsConfig) -> None:
+        """From now on these, also for calls that are under way."""
+        self._limits = self._rates.limits = limits
+
     def start(self) -> None:
         """Look from now on."""
-        for name, read in (("calls.waiting", lambda: float(len(self.waiting))), ("calls.oldest_s", lambda: self.oldest_s),
-                           ("reactor.lag_s", lambda: self.lag_s), ("load.level", lambda: self.level)):
-            metrics.gauge(name, read)
+        metrics.CALLS_WAITING.is_now(lambda: len(self.waiting))
+        metrics.CALLS_OLDEST.is_now(lambda: self.oldest_s)
+        metrics.REACTOR_LAG.is_now(lambda: self.lag_s)
+        metrics.LOAD_LEVEL.is_now(lambda: self.level)
         self._look_again()
 
     def stop(self) -> None:
@@ -69,27 +76,31 @@ class Load:
         if self._call is not None and self._call.active():
             self._call.cancel()
 
-    def deadline_s(self, wished_s: float) -> float:
-        """For a kind of call: within what time it is answered. To be asked for each before the first of it begins."""
-        deadline_s = min(wished_s, self._limits.answer_s)
-        self._soonest_s = min(self._soonest_s, deadline_s)
-        return deadline_s
+    def expect(self, answer_s: float) -> None:
+        """There are calls that are to be answered within this. To be said before the first of them begins."""
+        self._shortest_s = min(self._shortest_s, answer_s)
 
-    def begin(self, request: Any, refuse: Callable[[PandadError], object], deadline_s: float) -> None:
+    def begin(self, request: Any, refuse: Callable[[PandadError], object], answer_s: float) -> None:
         """A call is under way.
 
-        :param refuse: answers it, if that is not done in time.
+        :param refuse: answers it, if that is not done within `answer_s`, or within that of [limits] if it is less.
         """
-        self.waiting[request] = self._clock.seconds(), refuse, deadline_s
+        self.waiting[request] = self._clock.seconds(), refuse, answer_s
 
-    def end(self, request: Any) -> None:
-        """It is answered, or nobody waits for it."""
-        self.waiting.pop(request, None)
+    def end(self, request: Any) -> float | None:
+        """It is answered, or nobody waits for it: how long it took, s; None if it had been answered for being late."""
+        known = self.waiting.pop(request, None)
+        return self._clock.seconds() - known[0] if known is not None else None
+
+    @property
+    def answer_s(self) -> float:
+        """Within which every call is answered."""
+        return self._limits.answer_s
 
     def admit(self, urgency: Urgency) -> None:
         """:raise Overloaded: not now. To be asked only while `level` is not 0."""
         if urgency >= Urgency.HEARTBEAT and self.level - PUT_OFF.index(urgency) > random():
-            metrics.count(f"calls.put_off.{urgency.name.lower()}")
+            metrics.CALLS_PUT_OFF.add(urgency.name.lower())
             raise Overloaded
 
     @property
@@ -116,37 +127,44 @@ class Load:
         self._look_again()
 
     def _answer_late(self) -> None:
-        if self.oldest_s < self._soonest_s:
+        most_s = self._limits.answer_s
+        if self.oldest_s < min(self._shortest_s, most_s):
             return
         now_s = self._clock.seconds()
-        for request, (since_s, refuse, deadline_s) in list(self.waiting.items()):
-            if now_s - since_s >= deadline_s:
+        for request, (since_s, refuse, answer_s) in list(self.waiting.items()):
+            if now_s - since_s >= (limit_s := min(answer_s, most_s)):
                 del self.waiting[request]
-                metrics.count("calls.answered_late")
-                refuse(AnswerLate(deadline_s))
+                metrics.CALLS_LATE.add()
+                refuse(AnswerLate(limit_s))
 
 
 class Rates:
-    """How fast each caller calls: a bucket of `calls_burst` that fills with `calls_per_s`."""
+    """How fast each caller calls: a bucket of `calls_burst` that fills with `calls_per_s`.
+
+    Whoever has a role has one for each address, with more in it: the pilots of a site share one identity, and those of another
+    site are not to wait for them.
+    """
 
     def __init__(self, clock: IReactorTime, limits: LimitsConfig) -> None:
-        self._clock, self._per_s, self._burst = clock, limits.calls_per_s, limits.calls_burst
-        self._full_at_s: dict[object, float] = {}  # when the bucket will be full again
+        self._clock, self.limits = clock, limits
+        self._full_at_s: dict[Hashable, float] = {}  # when the bucket will be full again
 
     def check(self, caller: Caller, host: str) -> None:
-        """Count one call. Whoever has a role calls for many, and is trusted.
+        """Count one call, for the account of the caller if he has one.
 
-        :param host: where from, for those without an identity.
+        :param host: where from.
         :raise TooManyCalls: this was one too many.
         """
+        limits = self.limits
+        who: Hashable = caller.account or caller.identity or network_of(host)
+        per_s, burst = limits.calls_per_s, limits.calls_burst
         if caller.roles:
-            return
-        who = caller.identity or host
+            who, per_s, burst = (who, network_of(host)), limits.role_calls_per_s, limits.role_calls_burst
         now = self._clock.seconds()
-        full_at = max(self._full_at_s.get(who, now), now) + 1 / self._per_s
-        if full_at - now > (self._burst + 0.001) / self._per_s:  # sums of many small steps are not exact
-            metrics.count("calls.too_many")
-            raise TooManyCalls(caller.identity.subject if caller.identity else host, self._per_s)
+        full_at = max(self._full_at_s.get(who, now), now) + 1 / per_s
+        if full_at - now > (burst + 0.001) / per_s:  # sums of many small steps are not exact
+            metrics.CALLS_TOO_MANY.add()
+            raise TooManyCalls(_named(caller, host), per_s)
         self._full_at_s[who] = full_at
         if len(self._full_at_s) > REMEMBERED:
             self._forget(now)
@@ -155,3 +173,9 @@ class Rates:
         """Those with full buckets; if all are busy, everybody gets a full one."""
         busy = {who: full_at for who, full_at in self._full_at_s.items() if full_at > now}
         self._full_at_s = busy if len(busy) < REMEMBERED // 2 else {}
+
+
+def _named(caller: Caller, host: str) -> str:
+    if caller.identity is None:
+        return host
+    return f"{caller.identity.subject} from {host}" if caller.roles else caller.identity.subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet import tcp
@@ -14,6 +15,7 @@ from zope.interface import classImplements, implementedBy, implementer
 from pandad import metrics
 from pandad.api.channel import is_answering
 from pandad.api.door import Door
+from pandad.api.errors import TooManyConnections
 from pandad.api.patience import Stall
 
 BACKLOG = 1024  # pilots come in bursts, and who is turned away at the door comes back only after a second or more
@@ -34,6 +36,14 @@ class PromptServer(tcp.Server):
         super().__init__(sock, protocol, client, server, sessionno, reactor)
         self._door: Door = server.door
         self._door.enter(self)
+
+    def belongs_to(self, who: Hashable, name: str) -> None:
+        """A call of somebody came by this.
+
+        :raise TooManyConnections: he has too many.
+        """
+        if not self._door.belongs(self, who):
+            raise TooManyConnections(name, self._door.most_per_identity)
 
     @property
     def is_busy(self) -> bool:
@@ -74,7 +84,7 @@ class PromptServer(tcp.Server):
         return bool(self.dataBuffer or self._tempDataBuffer)
 
     def _give_up(self) -> None:
-        metrics.count("connections.stalled")
+        metrics.CONNECTIONS.add("stalled")
         self.abortConnection()
 
 

@@ -75,6 +75,6 @@ async def log_level(bench: Bench, call: Call, level: str, logger: str) -> Answer
 
 @verb("reload", STEER)
 async def reload(bench: Bench, call: Call) -> Answer:
-    """Read certificates, auth_config files, queues and the log level again, as SIGHUP does."""
+    """Read certificates, auth_config files, queues and the configuration again, as SIGHUP does."""
     problems = await bench.reload.run()
     return rows(("what", "problem"), problems.items(), "all was read again")

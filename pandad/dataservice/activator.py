@@ -11,7 +11,7 @@ from pandad.dataservice import closer
 from pandad.dataservice.copies import locate
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.destination import landing
-from pandad.dataservice.inspection import Missing, Outcome, Ready, inspect
+from pandad.dataservice.inspection import Missing, Ready, inspect
 from pandad.dataservice.setupper import Coming, Setupper
 from pandad.pace import Pace
 from pandad.spec.job import JobSpec
@@ -26,7 +26,7 @@ FILES = 2000  # in one round, beside those of its last job: what is done with th
 
 
 class Activator:
-    """Looks at the inputs of `assigned` and `waiting` jobs. Only where copies are activates them.
+    """Looks at the inputs of `assigned` and `waiting` jobs. Only what the catalogue says activates them.
 
     ``catalogue``: outputs go into datasets, and may have to be moved.
     """
@@ -66,16 +66,16 @@ class Activator:
         known = [f for o in ready if o.job.PandaID in ours for f in o.files]
         for start in range(0, len(known), FILES):
             await files.update(txn, known[start:start + FILES])
-        if self._ddm.moves and any(o.job.inputs for o in ready):
-            await placements.hold_ready(txn, sorted(ours))
         if self._catalogue:
             await closer.expect(txn, [o.job for o in ready if o.job.PandaID in ours])
+        if self._ddm.moves and any(o.job.inputs for o in ready):
+            await placements.hold_ready(txn, sorted(ours))
 
-    def _with_outputs(self, outcome: Outcome, queues: Mapping[str, Queue]) -> Outcome:
+    def _with_outputs(self, outcome: Ready | Missing, queues: Mapping[str, Queue]) -> Ready | Missing:
         """Where outputs can be moved they are written at the queue, wherever they are wanted."""
         if not self._catalogue or isinstance(outcome, Missing):
             return outcome
-        queue, outputs = queues[outcome.job.computingSite or ""], {f.row_ID for f in outcome.job.outputs}
+        queue, outputs = queues[outcome.job.computingSite or ""], [f.row_ID for f in outcome.job.outputs]
         inputs = [f for f in outcome.files if f.row_ID not in outputs]
         return Ready(outcome.job, [*inputs, *(landing(f, queue) for f in outcome.job.outputs)])
 

@@ -14,9 +14,9 @@ from pandad.dataservice.closer import Closer
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.dispatch import Dispatch
-from pandad.dataservice.finisher import Finisher
+from pandad.dataservice.finisher import Finisher, hear_of_shipments
 from pandad.dataservice.local import LocalDDM
-from pandad.dataservice.notices import Bulletin, hear_of_placements, hear_of_shipments
+from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.dataservice.outbox import Handler, Outbox
 from pandad.dataservice.registrar import Registrar
 from pandad.dataservice.rucio.datasets import RucioDatasets
@@ -45,8 +45,8 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. ``bulletin``: who hears what it tells. The others have the bodies of the
-    loops of their names.
+    """``ddm``: where files are, for the other rooms. ``bulletin``: what the data management system tells by itself. The others
+    have the bodies of the loops of their names.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -59,9 +59,9 @@ class DataService:
             registrar = Registrar(datasets, config)
             handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
         self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
-        self.placements = Arrivals(store, self.ddm, datasets, config)
-        self.bulletin = Bulletin(store, [hear_of_placements, hear_of_shipments])
+        self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)
+        self.bulletin = Bulletin(store, [hear_of_placements, hear_of_shipments])
         self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=datasets is not None)

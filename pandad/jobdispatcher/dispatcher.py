@@ -10,6 +10,7 @@ from pandad.config import SharesConfig
 from pandad.jobdispatcher.matcher import MOST, Matcher
 from pandad.jobdispatcher.requests import AcquireJobs
 from pandad.jobdispatcher.traffic import Traffic
+from pandad.spec.account import People
 from pandad.spec.caller import Caller, Role, compact_name
 from pandad.spec.capability import Capability
 from pandad.spec.errors import Forbidden, NotAuthenticated
@@ -40,9 +41,10 @@ def labels_for(label: str | None) -> tuple[str, ...]:
 class Dispatcher:
     """Gives jobs to pilots, and to Harvester for its workers."""
 
-    def __init__(self, store: Store, clock: IReactorTime, shares: SharesConfig, traffic: Traffic | None = None) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, shares: SharesConfig, traffic: Traffic | None = None,
+                 people: People | None = None) -> None:
         self._store, self._traffic = store, traffic
-        self._matcher = Matcher(store, clock, shares)
+        self._matcher = Matcher(store, clock, shares, people)
 
     async def acquire(self, caller: Caller, wanted: AcquireJobs, gone: Callable[[], bool] = lambda: False) -> list[ClaimedJob]:
         """The best jobs that fit, now in the caller's hands; none if there is none.
@@ -81,7 +83,7 @@ def capability(caller: Caller, wanted: AcquireJobs) -> Capability:
         if wanted.prod_source_label != "user":
             raise Forbidden("without a role of a pilot one may take his own jobs of label user only, and this asked for "
                             f"{wanted.prod_source_label or 'managed'}; {caller.described}")
-        owners = caller.others | {caller.identity}
+        owners = caller.identities
     return Capability(
         queue=wanted.site_name, count=max(1, min(wanted.n_jobs or 1, MAX_JOBS)), memory_mb=_limit(wanted.memory),
         disk_mb=_limit(wanted.disk_space), remaining_s=_limit(wanted.remaining_time), cores=_limit(wanted.core_count),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from pandad.config import SharesConfig
+from pandad.spec.account import People
 from pandad.spec.line import Line
 from pandad.spec.share import Work, work_of
 
@@ -41,7 +42,7 @@ class Node:
 class Place:
     """Where a line stands in the tree.
 
-    :param path: group, type of work, user. :param owner: of the jobs, over all groups.
+    :param path: group, type of work, user. :param owner: the user whose jobs they are, over all groups.
     """
 
     path: tuple[Node, Node, Node]
@@ -60,16 +61,21 @@ class Place:
 
 
 class Shares:
-    """The cores in slots by node of the tree: as last counted in the database, and what was given out here since."""
+    """The cores in slots by node of the tree: as last counted in the database, and what was given out here since.
 
-    def __init__(self, config: SharesConfig) -> None:
-        self._config = config
+    :param people: whose identities are one user. None: no two are.
+    """
+
+    def __init__(self, config: SharesConfig, people: People | None = None) -> None:
+        self._config, self._people = config, people or People()
+        self._by = self._people.directory  # the places were made by
         self._nodes: dict[Hashable, Node] = {}
         self._places: dict[Line, Place] = {}
 
     def counted(self, cores: Mapping[Line, int]) -> None:
         """Begin anew with what the database says of each line."""
-        if len(self._places) > PLACES_KEPT:
+        if len(self._places) > PLACES_KEPT or self._by is not self._people.directory:
+            self._by = self._people.directory
             self._nodes.clear()
             self._places.clear()
         for node in self._nodes.values():
@@ -86,12 +92,13 @@ class Shares:
 
     def _made(self, line: Line) -> Place:
         group, work = line.working_group, work_of(line.label)
-        user = line.owner if work is Work.ANALYSIS else None
+        owner = self._by.person(line.owner)
+        user = owner if work is Work.ANALYSIS else None
         return Place(
             (self._node((group,), self._config.groups.get(group, 1.0), self._config.group_caps.get(group, inf)),
              self._node((group, work), self._config.work.get(work, 1.0)),
              self._node((group, work, user))),
-            self._node(line.owner, cap=self._config.user_cap or inf))
+            self._node(owner, cap=self._config.user_cap or inf))
 
     def _node(self, key: Hashable, weight: float = 1.0, cap: float = inf) -> Node:
         node = self._nodes.get(key)

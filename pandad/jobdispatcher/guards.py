@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pandad.jobdispatcher.requests import JobUpdate
-from pandad.spec.caller import Identity
+from pandad.spec.caller import Caller
 from pandad.spec.jobstatus import BEFORE_PILOT, IN_SLOT, Event, JobStatus
 from pandad.taskbuffer.dispatched import Dispatched
 
@@ -100,11 +100,12 @@ def verdict(job: Dispatched, meaning: Meaning) -> Verdict:
     return TABLE[job.status][2]
 
 
-def fence(job: Dispatched | None, update: JobUpdate, who: Identity) -> Fence | None:
+def fence(job: Dispatched | None, update: JobUpdate, caller: Caller) -> Fence | None:
     """What shows that this word is from somebody else than the job's pilot; None: nothing does.
 
     A pilot that tells its attempt needs no more than that, and a batch id that is the first seen one. An old pilot that does not
-    is known by all that it says of itself; the holder decides only when neither batch nor pilot id agree.
+    is known by all that it says of itself; the holder, under whichever identity, decides only when neither batch nor pilot id
+    agree.
     """
     if job is None:
         return Fence.JOB
@@ -119,7 +120,7 @@ def fence(job: Dispatched | None, update: JobUpdate, who: Identity) -> Fence | N
     if _differ(update.node, job.node):
         return Fence.NODE
     is_known = _agree(update.batch_id, job.batch_id) or _agree(update.pilot_id, job.pilot_id)
-    return Fence.HOLDER if who != job.holder and not is_known else None
+    return Fence.HOLDER if not caller.is_(job.holder) and not is_known else None
 
 
 def other_batch(ours: str | None, theirs: str | None) -> bool:

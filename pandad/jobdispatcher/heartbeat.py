@@ -47,7 +47,7 @@ class Heartbeat:
     def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
         self._store, self._traffic = store, traffic
         self._batcher: Batcher[None, Word, str | None] = Batcher(
-            self._together, row=lambda word: word.update.job_id, lanes=LANES)
+            "update", self._together, row=lambda word: word.update.job_id, lanes=LANES)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
@@ -104,8 +104,8 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
                    traffic: Traffic | None) -> str:
     """The careful way: look at the job first, and let nobody else near it until all is written."""
     job = await dispatched.look(txn, update.job_id)
-    stranger = fence(job, update, who)
-    if not await _lost_it(txn, caller, stranger, update, who):
+    stranger = fence(job, update, caller)
+    if not await _lost_it(txn, caller, stranger, update):
         refuse_stranger(caller, job, update.job_id)
     if job is None or stranger is not None:
         return await _stopped(txn, job, stranger, update, who)
@@ -119,16 +119,16 @@ async def _checked(txn: Transaction, caller: Caller, who: Identity, meaning: Mea
     return command
 
 
-async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate, who: Identity) -> bool:
+async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, update: JobUpdate) -> bool:
     """Whether this is a user's own pilot whose job went to another one: it is to be stopped, where others are refused."""
     if caller.has(Role.PILOT, Role.PRODUCTION) or stranger is not Fence.ATTEMPT or update.attempt_nr is None:
         return False
-    return await dispatched.had(txn, update.job_id, update.attempt_nr, who)
+    return await dispatched.had(txn, update.job_id, update.attempt_nr, caller.identities)
 
 
 async def _stopped(txn: Transaction, job: Dispatched | None, stranger: Fence | None, update: JobUpdate, who: Identity) -> str:
     """A word that is not from the job's pilot changes nothing that the pilot has said, or that keeps its job alive."""
-    txn.after_commit(lambda: metrics.count(f"updates.stale.{stranger}"))
+    txn.after_commit(lambda: metrics.UPDATES_STALE.add(str(stranger)))
     if job is not None and stranger is Fence.BATCH and job.status in TOLD:
         diag = f"invalid batchID {update.batch_id}: the job is that of {job.batch_id}"[:DIAG_LENGTH]
         await dispatched.note_intrusion(txn, update.job_id, code=errorcodes.SUP_INVALID_BATCH_ID, diag=diag, who=who.subject)

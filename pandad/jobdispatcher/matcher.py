@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Window
+from pandad.spec.account import People
 from pandad.spec.capability import Capability
 from pandad.spec.facts import Refusal
 from pandad.spec.job import ClaimedJob
@@ -48,14 +49,14 @@ class Asking:
 class Matcher:
     """Serves pilots in rounds, one at a time: who comes during a round is in the next, so a lone pilot waits for nothing."""
 
-    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig, people: People | None = None) -> None:
         self._store, self._clock, self._config = store, clock, config
-        self._shares = Shares(config)
+        self._shares = Shares(config, people)
         self._shares_at = self._shares_until = -inf  # counted then, and to be counted anew
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change
         self._spares = 0  # candidates beside those picked: other processes pick the same ones
-        self._batcher: Batcher[None, Asking, list[ClaimedJob]] = Batcher(self._round)
+        self._batcher: Batcher[None, Asking, list[ClaimedJob]] = Batcher("acquire", self._round)
 
     def ask(self, pilot: Capability, gone: Callable[[], bool] = lambda: False) -> Deferred[list[ClaimedJob]]:
         """Jobs for this pilot, its own when this fires; none if none that fits was there after it had asked.

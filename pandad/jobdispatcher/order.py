@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Standing, tree_of
+from pandad.spec.account import People
 from pandad.spec.line import Line
 from pandad.taskbuffer import claims, lines
 from pandad.taskbuffer.claims import READ_LEAST, READ_MOST, Waiting
@@ -37,8 +38,8 @@ class Turn:
 class Order:
     """Answers from what waits now, and from cores in slots that are counted as often as for pilots."""
 
-    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
-        self._store, self._clock, self._config = store, clock, config
+    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig, people: People | None = None) -> None:
+        self._store, self._clock, self._config, self._people = store, clock, config, people
         self._used: Mapping[Line, int] = {}
         self._until = -inf
 
@@ -51,7 +52,7 @@ class Order:
             self._used = await self._store.read("order_shares", _usage)
             self._until = self._clock.seconds() + self._config.refresh_s
         heads, known = await self._store.read("order", _heads, queue)
-        shares = Shares(self._config)
+        shares = Shares(self._config, self._people)
         shares.counted(self._used)
         place = shares.place(line)
         names = (line.working_group or "no group", line.label, line.owner_name or line.owner.subject)

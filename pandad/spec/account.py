@@ -61,3 +61,22 @@ class Directory:
         number = account.id if account else None
         found = (*self._by_whom.get(number, ()), *self._by_whom.get(identity.subject, ()))
         return next((ban for ban in found if ban.hits(identity, number)), None)
+
+    def person(self, identity: Identity) -> frozenset[Identity]:
+        """All identities of whoever has this one."""
+        account = self.accounts.get(identity)
+        return frozenset({identity}) if account is None else account.identities
+
+
+class People:
+    """What this process knows of who is who, for what is counted by user: it may be some seconds behind.
+
+    ``directory``: another object when anything has changed. Who waits in between works with one of them from beginning to end.
+    """
+
+    def __init__(self, directory: Directory | None = None) -> None:
+        self.directory = directory or Directory()
+
+    def learn(self, directory: Directory) -> None:
+        """From now on go by this one."""
+        self.directory = directory

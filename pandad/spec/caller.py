@@ -85,6 +85,11 @@ class Caller:
         return identity is not None and (identity == self.identity or identity in self.others)
 
     @property
+    def identities(self) -> frozenset[Identity]:
+        """This one, if there is one, and the others of the account."""
+        return self.others if self.identity is None else self.others | {self.identity}
+
+    @property
     def described(self) -> str:
         """Whom the server takes the caller for, and with what rights: the end of each refusal."""
         if self.identity is None:

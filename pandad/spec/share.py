@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pandad.spec.account import Directory
 from pandad.spec.caller import Identity
 from pandad.spec.line import Line
 
@@ -43,20 +44,32 @@ CAP_RELEASE = 0.9  # of a cap: only below it jobs come back, or each end of a jo
 
 @dataclass(frozen=True, slots=True)
 class Capped:
-    """Who has a cap: a user, by identity, or a working group, by name; and how many cores it is."""
+    """Who has a cap: a user, by all identities of his, or a working group, by name; and how many cores it is."""
 
-    who: Identity | str
+    who: frozenset[Identity] | str
     cores: int
 
     @property
     def name(self) -> str:
         """For a person."""
-        return f"group {self.who}" if isinstance(self.who, str) else f"user {self.who.subject}"
+        if isinstance(self.who, str):
+            return f"group {self.who}"
+        return f"user {' alias '.join(sorted(identity.subject for identity in self.who))}"
 
 
-def caps_of(line: Line, user_cap: int, group_caps: Mapping[str, int]) -> Iterator[Capped]:
-    """The caps that hold for the jobs of a line. ``user_cap``: 0 is none."""
-    if user_cap:
-        yield Capped(line.owner, user_cap)
-    if line.working_group in group_caps:
-        yield Capped(line.working_group, group_caps[line.working_group])
+CapsOf = Callable[[Line], Sequence[Capped]]
+"""The caps that hold for the jobs of a line."""
+
+
+def caps_by(user_cap: int, group_caps: Mapping[str, int], directory: Directory) -> CapsOf:
+    """What each user and some groups may have at most.
+
+    :param user_cap: 0 is none. :param directory: whose identities are one user.
+    """
+
+    def caps_of(line: Line) -> Sequence[Capped]:
+        group = group_caps.get(line.working_group)
+        of_user = [Capped(directory.person(line.owner), user_cap)] if user_cap else []
+        return of_user if group is None else [*of_user, Capped(line.working_group, group)]
+
+    return caps_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pandad.spec.caller import Identity
@@ -45,12 +46,13 @@ async def look(txn: Transaction, panda_id: int) -> Dispatched | None:
 _HAD = sql("dispatched.had", f"""
     SELECT EXISTS (
         SELECT 1 FROM job_event
-        WHERE pandaid = %(panda_id)s AND attemptnr = %(attempt_nr)s AND event = '{Event.CLAIMED}' AND who = %(who)s)""")
+        WHERE pandaid = %(panda_id)s AND attemptnr = %(attempt_nr)s AND event = '{Event.CLAIMED}'
+          AND who = ANY (%(who)s::text[]))""")
 
 
-async def had(txn: Transaction, panda_id: int, attempt_nr: int, who: Identity) -> bool:
-    """Whether that attempt was handed to somebody of that name. A hint only: the history keeps no anchors."""
-    (found,) = await txn.one(_HAD, panda_id=panda_id, attempt_nr=attempt_nr, who=who.subject)
+async def had(txn: Transaction, panda_id: int, attempt_nr: int, who: Collection[Identity]) -> bool:
+    """Whether that attempt was handed to somebody of one of these names. A hint only: the history keeps no anchors."""
+    (found,) = await txn.one(_HAD, panda_id=panda_id, attempt_nr=attempt_nr, who=[each.subject for each in who])
     return bool(found)
 
 

@@ -8,7 +8,7 @@ than it; that delays their end and no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -52,8 +52,9 @@ _REMOVE = sql("lines.remove", f"""
 
 _FIND = sql("lines.find", f"SELECT id, {', '.join(_COLUMNS)} FROM line WHERE id = ANY (%(ids)s::bigint[])")
 
-_OF_OWNER = sql("lines.of_owner", """
-    SELECT id FROM line WHERE ownersubject = %(subject)s AND owneranchor = %(anchor)s""")
+_OF_USER = sql("lines.of_user", """
+    SELECT l.id FROM unnest(%(anchors)s::text[], %(subjects)s::text[]) AS o(anchor, subject)
+    JOIN line l ON l.ownersubject = o.subject AND l.owneranchor = o.anchor""")
 
 _OF_GROUP = sql("lines.of_group", "SELECT id FROM line WHERE workinggroup = %(group)s AND workinggroup <> ''")
 
@@ -91,14 +92,12 @@ async def find(txn: Transaction, ids: Sequence[int]) -> list[Line]:
     return [_line(row) for row in await txn.many(_FIND, ids=list(ids))]
 
 
-async def of_owner(txn: Transaction, owner: Identity) -> list[int]:
-    """All lines with jobs of that owner."""
-    return [row[0] for row in await txn.many(_OF_OWNER, anchor=owner.anchor, subject=owner.subject)]
-
-
-async def of_group(txn: Transaction, group: str) -> list[int]:
-    """All lines with jobs of that working group."""
-    return [row[0] for row in await txn.many(_OF_GROUP, group=group)]
+async def of(txn: Transaction, who: Collection[Identity] | str) -> list[int]:
+    """All lines with jobs of a user, by his identities, or of a working group, by its name."""
+    if isinstance(who, str):
+        return [row[0] for row in await txn.many(_OF_GROUP, group=who)]
+    anchors, subjects = [each.anchor for each in who], [each.subject for each in who]
+    return [row[0] for row in await txn.many(_OF_USER, anchors=anchors, subjects=subjects)]
 
 
 def _line(row: Row) -> Line:

@@ -17,10 +17,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import SharesConfig
+from pandad.spec.account import People
 from pandad.spec.facts import Demand as Activated
 from pandad.spec.facts import Pilots
 from pandad.spec.jobstatus import JobStatus
-from pandad.spec.share import Capped, caps_of
+from pandad.spec.share import Capped, CapsOf, caps_by
 from pandad.taskbuffer import claims, demand, facts, lines
 from pandad.taskbuffer.demand import COUNT_MOST, Head, States
 from pandad.taskbuffer.store import Store, Transaction
@@ -87,8 +88,9 @@ class Published:
 class Demand:
     """Reads it when somebody asks, for all who ask in the same second."""
 
-    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig) -> None:
-        self._store, self._clock, self._config = store, clock, config
+    def __init__(self, store: Store, clock: IReactorTime, config: SharesConfig, people: People | None = None) -> None:
+        self._store, self._clock = store, clock
+        self._config, self._people = config, people or People()
         self._found: Published | None = None
         self._until = -inf
         self._asking: list[Deferred[Published]] | None = None
@@ -116,7 +118,8 @@ class Demand:
         return self._found
 
     async def _fetched(self) -> Published:
-        return await self._store.read("demand", _published, self._config)
+        caps_of = caps_by(self._config.user_cap, self._config.group_caps, self._people.directory)
+        return await self._store.read("demand", _published, caps_of)
 
     def _tell(self, result: Any) -> Any:
         waiting, self._asking = self._asking or [], None
@@ -125,38 +128,38 @@ class Demand:
         return result
 
 
-async def _published(txn: Transaction, config: SharesConfig) -> Published:
+async def _published(txn: Transaction, caps_of: CapsOf) -> Published:
     heads, now = await demand.everywhere(txn)
     there = await facts.demand(txn)
-    rooms = await _rooms(txn, heads, config)
-    counts = await demand.counts(txn, tight(heads, rooms, there, config))
-    return Published(now, demanded(heads, counts, rooms, there, config, now), await demand.states(txn),
+    rooms = await _rooms(txn, heads, caps_of)
+    counts = await demand.counts(txn, tight(heads, rooms, there, caps_of))
+    return Published(now, demanded(heads, counts, rooms, there, caps_of, now), await demand.states(txn),
                      await facts.pilots(txn, WINDOW_S))
 
 
-async def _rooms(txn: Transaction, heads: Sequence[Head], config: SharesConfig) -> dict[Capped, int]:
+async def _rooms(txn: Transaction, heads: Sequence[Head], caps_of: CapsOf) -> dict[Capped, int]:
     """Cores to the cap of those who have one and jobs that wait."""
-    rooms = {cap: cap.cores for head in heads for cap in caps_of(head.line, config.user_cap, config.group_caps)}
+    rooms = {cap: cap.cores for head in heads for cap in caps_of(head.line)}
     if rooms:
         usage = await claims.usage(txn)
         for line in await lines.find(txn, list(usage)):
-            for cap in caps_of(line, config.user_cap, config.group_caps):
+            for cap in caps_of(line):
                 if cap in rooms:
                     rooms[cap] -= usage[line.id]
     return rooms
 
 
-def tight(heads: Sequence[Head], rooms: Mapping[Capped, int], there: Sequence[Activated], config: SharesConfig) -> list[Head]:
+def tight(heads: Sequence[Head], rooms: Mapping[Capped, int], there: Sequence[Activated], caps_of: CapsOf) -> list[Head]:
     """The lines of which a cap may hold some back: all the jobs of their kind at the queue might be their own. Pure."""
     most: Counter[tuple[str, str]] = Counter()
     for each in there:
         most[each.queue, each.resource_type] += each.cores
     return [head for head in heads if any(rooms[cap] < most[head.queue, head.line.resource_type]
-                                          for cap in caps_of(head.line, config.user_cap, config.group_caps))]
+                                          for cap in caps_of(head.line))]
 
 
 def demanded(heads: Sequence[Head], counts: Mapping[tuple[str, int], int], rooms: Mapping[Capped, int],
-             there: Sequence[Activated], config: SharesConfig, now: datetime | None) -> list[Demanded]:
+             there: Sequence[Activated], caps_of: CapsOf, now: datetime | None) -> list[Demanded]:
     """By queue and resource type. The room below a cap is given out once at each queue: any of them may get it. Pure.
 
     :param counts: of the lines that a cap may hold back. :param there: all activated jobs, as the counters have them.
@@ -173,7 +176,7 @@ def demanded(heads: Sequence[Head], counts: Mapping[tuple[str, int], int], rooms
         jobs = counts.get((queue, line.id))
         if jobs is None:
             continue
-        caps = [(queue, cap) for cap in caps_of(line, config.user_cap, config.group_caps)]
+        caps = [(queue, cap) for cap in caps_of(line)]
         going = max(min(jobs, *(left.setdefault(key, rooms[key[1]]) // line.cores for key in caps)), 0)
         for key in caps:
             left[key] -= going * line.cores

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pandad.config import LoopsConfig, SharesConfig, TimeoutsConfig
+from pandad.spec.account import People
 from pandad.spec.caller import Caller
 from pandad.spec.errors import NotFound
 from pandad.spec.failure import failures_of
@@ -16,7 +17,7 @@ from pandad.spec.jobstatus import FINAL, NEW_ATTEMPT
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS
-from pandad.spec.share import CAP_RELEASE, caps_of
+from pandad.spec.share import CAP_RELEASE, caps_by
 from pandad.spec.timeouts import TIMEOUTS, Since
 from pandad.taskbuffer import carriage, decisions, facts, jobs, lines, loops, outbox, places, queuenotes
 from pandad.taskbuffer.jobs import JobEvent
@@ -73,8 +74,9 @@ class Explain:
     """Says why."""
 
     def __init__(self, store: Store, sources: Sources, shares: SharesConfig, timeouts: TimeoutsConfig,
-                 periods: LoopsConfig) -> None:
-        self._store, self._sources, self._shares, self._timeouts = store, sources, shares, timeouts
+                 periods: LoopsConfig, people: People | None = None) -> None:
+        self._store, self._sources, self._timeouts = store, sources, timeouts
+        self._shares, self._people = shares, people or People()
         self._stalled_s = {name: max(QUIET_S, PERIODS * getattr(periods, f"{name}_s")) for name in set(MOVED_BY.values())}
 
     async def job(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]:
@@ -119,9 +121,8 @@ class Explain:
             return known
         if job.jobStatus is S.DEFINED:
             return replace(known, ahead=await places.before_defined(txn, line.id, job.currentPriority, job.PandaID))
-        caps = [CapUse(cap, await places.cores_of(txn, await (
-            lines.of_group(txn, cap.who) if isinstance(cap.who, str) else lines.of_owner(txn, cap.who))))
-            for cap in caps_of(line, self._shares.user_cap, self._shares.group_caps)]
+        caps_of = caps_by(self._shares.user_cap, self._shares.group_caps, self._people.directory)
+        caps = [CapUse(cap, await places.cores_of(txn, await lines.of(txn, cap.who))) for cap in caps_of(line)]
         known = replace(known, line=line, caps=caps)
         if job.jobStatus is S.THROTTLED or job.computingSite is None:
             return replace(known, ahead=await places.before_throttled(txn, line.id, job.currentPriority, job.PandaID))

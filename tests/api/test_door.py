@@ -10,12 +10,14 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from pandad.api.door import LOOKED_AT, OWN_DESCRIPTORS, Door, room_for
 from pandad.api.port import listen
 
 ALIVE = b"GET /server/panda/isAlive HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+GET_JOB, ALICE, BOB, PILOT = b"getJob", b"/CN=alice", b"/CN=bob", b"/CN=pilot\r\nx-roles: pilot"
 SLOW = 40
 PATIENCE_S = 30
 
@@ -58,6 +60,32 @@ def test_an_address_only_harms_itself() -> None:
     assert [v.aborted for v in greedy] == [True] * 45 + [False] * 5
 
 
+def test_an_identity_only_harms_itself() -> None:
+    """Who has as many connections as one identity may have loses his own oldest idle one for the next, from wherever they come;
+    if calls are under way on all of them, the next one is not for him."""
+    door = Door(most_per_identity=3)
+    visitors = [Visitor(f"10.0.0.{n}") for n in range(6)]
+    entered(door, *visitors)
+    assert all(door.belongs(visitor, "alice") for visitor in visitors[:4])
+    assert [v.aborted for v in visitors] == [True] + [False] * 5
+    assert door.belongs(visitors[4], "bob") and not visitors[1].aborted
+    for visitor in visitors:
+        visitor.is_busy = True
+    assert not door.belongs(visitors[5], "alice")
+    assert door.belongs(visitors[1], "alice")
+    door.leave(visitors[1])
+    assert door.belongs(visitors[5], "alice")
+
+
+def test_a_connection_of_several() -> None:
+    """A connection is whose the last call was: a proxy may send everybody's over one."""
+    door = Door(most_per_identity=1)
+    visitor = Visitor("10.0.0.1", is_busy=True)
+    entered(door, visitor)
+    assert all(door.belongs(visitor, who) for who in ("alice", "bob", "alice"))
+    assert list(door._by_identity) == ["alice"]
+
+
 def test_all_busy() -> None:
     """Where nobody idles, the newcomer is turned away; when somebody has left, the next one is not."""
     door = Door(most=LOOKED_AT + 1)
@@ -73,9 +101,11 @@ def test_nothing_is_left() -> None:
     door = Door()
     visitors = [Visitor(f"10.0.0.{n}") for n in range(200)]
     entered(door, *visitors)
+    for number, visitor in enumerate(visitors):
+        door.belongs(visitor, number % 3)
     for visitor in visitors:
         door.leave(visitor)
-    assert (len(door), door._by_address) == (0, {})
+    assert not any((len(door), door._by_address, door._by_identity, door._whose))
 
 
 def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +145,36 @@ async def connected(port: Any, words: bytes) -> Client:
     await connectProtocol(HostnameEndpoint(reactor, "127.0.0.1", port.getHost().port), client)
     await client.begun
     return client
+
+
+@ensureDeferred
+async def test_connections_of_one_identity(api: Any) -> None:
+    """The calls of a user beyond what he may have open at a time are refused with the reason and the number, and those of his
+    pilots' reports never; who has a role is not counted so."""
+    api.dispatcher.gate = api.heartbeat.gate = Deferred()
+    door = Door(most_per_identity=2)
+    port = listen(reactor, 0, api.active.site, "127.0.0.1", door=door)
+
+    async def asks(who: bytes, path: bytes = GET_JOB, body: bytes = b"siteName=Q") -> Client:
+        client = await connected(port, b"POST /server/panda/%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-dn: %b\r\n"
+                                 b"Content-Length: %d\r\n\r\n%b" % (path, who, len(body), body))
+        heard = api.dispatcher.asked, api.heartbeat.asked
+        before = list(map(len, heard))
+        while not client.ended.called and before == list(map(len, heard)):
+            await deferLater(reactor, 0)
+        return client
+
+    waiting = [await asks(ALICE) for _ in range(2)]
+    assert b"StatusCode=20" in await (await asks(ALICE)).ended
+    refused = await (await asks(ALICE, b"getAttr", b"")).ended
+    assert refused.startswith(b"HTTP/1.1 429") and b"alice has more than 2 connections" in refused
+    waiting.append(await asks(ALICE, b"updateJob", b"jobId=1&state=finished"))
+    waiting += [await asks(BOB), *[await asks(PILOT) for _ in range(3)]]
+    assert not any(client.ended.called for client in waiting)
+    api.dispatcher.gate.callback(None)
+    for client in waiting:
+        assert (await client.ended).startswith(b"HTTP/1.1 200")
+    await port.stopListening()
 
 
 @ensureDeferred

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -17,7 +18,7 @@ from pandad.api.route import declared
 from pandad.limitsconfig import LimitsConfig
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
 
-LIMITS = LimitsConfig(calls_per_s=10, calls_burst=20, answer_s=60, lag_s=0.5)
+LIMITS = LimitsConfig(calls_per_s=10, calls_burst=20, role_calls_per_s=100, role_calls_burst=200, answer_s=60, lag_s=0.5)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_pressed_and_relieved(clock: Clock, load: Load) -> None:
 
 def test_the_database_is_slow(clock: Clock, load: Load) -> None:
     """Calls that wait for the database have lists and getJob put off; reports are kept waiting for it."""
-    load.begin("a call", lambda error: None, load.deadline_s(inf))
+    load.begin("a call", lambda error: None, inf)
     clock.pump([LOOK_S] * int(2 * OLD_S / LOOK_S))
     assert load.level == HIGHEST_FOR_OLD == Urgency.LIST - Urgency.USER
     load.end("a call")
@@ -94,11 +95,11 @@ def test_the_database_is_slow(clock: Clock, load: Load) -> None:
 def test_no_call_waits_for_ever(clock: Clock, load: Load) -> None:
     """A call that is not answered in time is told to come again; those of one kind, sooner than of another."""
     told: list[Exception] = []
-    usual_s, sooner_s = map(load.deadline_s, (inf, 20))
-    load.begin("first", told.append, usual_s)
+    load.expect(20)
+    load.begin("first", told.append, inf)
     clock.advance(30)
-    load.begin("second", told.append, usual_s)
-    load.begin("third", told.append, sooner_s)
+    load.begin("second", told.append, inf)
+    load.begin("third", told.append, 20)
     clock.pump([1] * 21)
     assert [str(error)[:22] for error in told] == ["no answer within 20 s;"]
     clock.pump([1] * 10)
@@ -122,14 +123,47 @@ def test_rates(clock: Clock, load: Load) -> None:
 
 
 def test_rates_of_nobody(load: Load) -> None:
-    """Without an identity an address counts; who has a role calls for many and is not counted."""
-    for _ in range(20):
-        load.check_rate(ANONYMOUS, "10.0.0.1")
+    """Without an identity an address counts; all of a network of IPv6, in which a client may choose his."""
+    for host in (*["10.0.0.1"] * 10, *["::ffff:10.0.0.1"] * 10):
+        load.check_rate(ANONYMOUS, host)
     with pytest.raises(TooManyCalls, match="10.0.0.1 makes"):
         load.check_rate(ANONYMOUS, "10.0.0.1")
     load.check_rate(ANONYMOUS, "10.0.0.2")
-    for _ in range(1000):
-        load.check_rate(Caller(Identity("/CN=CA", "/CN=pilot"), frozenset({Role.PILOT})), "10.0.0.1")
+    for number in range(20):
+        load.check_rate(ANONYMOUS, f"2001:db8:0:1::{number:x}")
+    with pytest.raises(TooManyCalls):
+        load.check_rate(ANONYMOUS, "2001:db8:0:1:ffff::1")
+    load.check_rate(ANONYMOUS, "2001:db8:0:2::1")
+
+
+def test_rates_of_a_role(load: Load) -> None:
+    """The pilots of a site are counted together, and not with those of another one; they may call more than a user."""
+    pilot = Caller(Identity("/CN=CA", "/CN=pilot"), frozenset({Role.PILOT}))
+    for _ in range(LIMITS.role_calls_burst):
+        load.check_rate(pilot, "10.0.0.1")
+    with pytest.raises(TooManyCalls, match="/CN=pilot from 10.0.0.1 makes more than 100 calls/s"):
+        load.check_rate(pilot, "10.0.0.1")
+    load.check_rate(pilot, "10.0.0.2")
+
+
+def test_rates_of_an_account(load: Load) -> None:
+    """Who comes now with a certificate and now with a token is one."""
+    for number in range(20):
+        load.check_rate(Caller(Identity("/CN=CA", f"/CN=alice {number % 2}"), account=7), "")
+    with pytest.raises(TooManyCalls, match="alice 1"):
+        load.check_rate(Caller(Identity("/CN=CA", "/CN=alice 1"), account=7), "")
+
+
+def test_other_limits(clock: Clock, load: Load) -> None:
+    """Limits that are read again hold at once, for calls under way too."""
+    told: list[Exception] = []
+    load.begin("a call", told.append, inf)
+    load.adopt(replace(LIMITS, answer_s=5, calls_burst=1))
+    load.check_rate(ANONYMOUS, "10.0.0.1")
+    with pytest.raises(TooManyCalls):
+        load.check_rate(ANONYMOUS, "10.0.0.1")
+    clock.pump([1] * 6)
+    assert [type(error) for error in told] == [AnswerLate]
 
 
 def test_rates_are_forgotten(clock: Clock, load: Load) -> None:
@@ -155,7 +189,7 @@ def endpoint_of(api: Any, path: str) -> list[Load]:
 def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
     """Last words are stored; getJob is answered in its own protocol, so that pilots wait and do not end; others get a 503 with a
     time to come again; and whoever watches this server is answered."""
-    before = metrics.COUNTS["calls.put_off.acquire"]
+    before = metrics.CALLS_PUT_OFF.values["acquire",]
     for state in ("finished", "failed", "holding"):
         for path in ("/server/panda/updateJob", "/api/v1/pilot/update_job"):
             assert api.active.as_pilot(path, {"jobId": 1, "state": state, "job_status": state}).status == 200
@@ -173,7 +207,33 @@ def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
         assert got.status == 503 and 20 <= int(got.headers["retry-after"]) <= 60 and "overloaded" in got.text
     assert not api.dispatcher.asked and not api.jobs.asked and len(api.heartbeat.asked) == 6
     assert api.passive.get("/healthz").status == 200
-    assert metrics.COUNTS["calls.put_off.acquire"] == before + 2
+    assert metrics.CALLS_PUT_OFF.values["acquire",] == before + 2
+
+
+def test_a_pilot_that_calls_too_fast(api: Any) -> None:
+    """Is asked to wait in its protocol; its reports are stored, all of them, alone and in bulk, and it is not refused a file."""
+    (load,) = endpoint_of(api, "/server/panda/getJob")
+    load.adopt(replace(LIMITS, role_calls_burst=1, calls_burst=1))
+    ask = {"siteName": "Q", "site_name": "Q"}, {"accept": "application/json"}
+    said = [api.active.as_pilot("/server/panda/getJob", ask[0], headers=ask[1]).json["StatusCode"] for _ in range(3)]
+    assert said[1:] == [20, 20] != said[:1]
+    v1 = api.active.as_pilot("/api/v1/pilot/acquire_jobs", ask[0])
+    assert v1.status == 200 and "makes more than 100 calls/s" in v1.json["message"]
+    for state in ("running", "finished") * 5:
+        for path in ("/server/panda/updateJob", "/api/v1/pilot/update_job"):
+            assert api.active.as_pilot(path, {"jobId": 1, "state": state, "job_status": state}).status == 200
+        assert api.active.as_pilot("/api/v1/pilot/update_jobs_bulk", {"job_list": []}).status == 200
+    assert len(api.heartbeat.asked) == 20
+
+
+def test_bad_credentials_are_counted(api: Any) -> None:
+    """Who comes with a bad credential over and over has less of this server than who comes without."""
+    (load,) = endpoint_of(api, "/server/panda/getJob")
+    load.adopt(replace(LIMITS, calls_burst=2))
+    said = [api.active.post("/server/panda/getAttr", dn="forged").status for _ in range(4)]
+    assert said == [403, 403, 429, 429]
+    assert api.active.post("/server/panda/getAttr", dn="/CN=alice").status == 200
+    assert api.active.post("/server/panda/updateJob", dn="forged", json={"jobId": 1, "state": "finished"}).status == 403
 
 
 @ensureDeferred
@@ -212,7 +272,8 @@ def test_every_route_has_its_place(api: Any) -> None:
     assert {path for path, urgency in found.items() if urgency is Urgency.ACQUIRE} == {
         "/server/panda/getJob", "/api/v1/pilot/acquire_jobs"}
     assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {
-        "/healthz", "/readyz", "/metrics", "/metrics/demand", "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
+        "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand",
+        "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
         "/cache/schedconfig/pandaqueues.json",
         "/cache/<path:name>", "/trf/<path:name>", "/server/panda/getResourceTypes",
         "/api/v1/metaconfig/get_resource_types", "/server/panda/isAlive", "/api/v1/system/is_alive"}

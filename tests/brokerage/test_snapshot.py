@@ -24,6 +24,6 @@ def test_load() -> None:
 
 
 def test_load_that_is_taken_away() -> None:
-    """Of the jobs that leave a queue those without input go first, then those that pilots could take; there are never less than 0."""
+    """Of the jobs that leave a queue those without input go first, then those that pilots could take, down to 0."""
     assert Now().after(Load(assigned=2, activated=3), -4).load == Load(activated=1)
     assert Now().after(Load(assigned=2), -4).load == Load()

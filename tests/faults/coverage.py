@@ -96,6 +96,7 @@ NOT_CUT: Mapping[str, str] = {
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
     "console_queue_set": "the same statements in one transaction as queue_set, which is cut",
     "notify": "a hint that may get lost: no border",
+    "reload_noted": "the audit of what changed in a file: one statement, again later if it was not stored",
     **dict.fromkeys(("outbox_put_off", "outbox_settle"), "of the loop outbox"),
     **dict.fromkeys(("placements_write", "ddm_told"), "of the loop placements"),
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from factories import ANCHOR, QUEUE, a_job
+from factories import ALICE, ANCHOR, QUEUE, a_job
 from pytest_twisted import ensureDeferred
 from stages import Stage
 
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
+from pandad.spec.account import Account, Directory, People
 from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 
-BOB = Identity(ANCHOR, "/DC=org/DC=test/CN=bob")
+BOB, TOKEN = Identity(ANCHOR, "/DC=org/DC=test/CN=bob"), Identity("https://issuer.test/", "token-4711")
 S = JobStatus
 
 
@@ -43,6 +44,27 @@ async def test_a_user_at_the_cap(stage: Stage) -> None:
     best = await stage.sql("SELECT max(currentpriority) FROM job WHERE jobstatus = 'throttled'")
     back = await stage.sql("SELECT min(currentpriority) FROM job WHERE jobstatus = 'activated' AND ownersubject LIKE '%%alice'")
     assert back > best
+
+
+@ensureDeferred
+async def test_one_user_with_two_credentials(stage: Stage) -> None:
+    """What runs under linked identities counts for the cap together, jobs of all of them are held back, and who asks why reads
+    of both names; somebody else is not held back."""
+    await stage.queue()
+    people = People(Directory(accounts=dict.fromkeys((ALICE, TOKEN), Account(7, "alice", frozenset({ALICE, TOKEN})))))
+    for owner, memory_mb in ((ALICE, 1), (TOKEN, 1), (ALICE, 7), (TOKEN, 7), (BOB, 7)):
+        await stage.jobs(*(a_job(jobStatus=S.ACTIVATED, minRamCount=memory_mb) for _ in range(2)), owner=owner)
+    await stage.claim(count=4, memory_mb=1)
+    caps = Caps(stage.store, SharesConfig(user_cap=4), people)
+    await caps.run_once()
+    assert await counts(stage) == {"sent": 2, "throttled": 2} == await counts(stage, TOKEN.subject)
+    assert await counts(stage, "%bob") == {"activated": 2}
+    (held,) = await stage.sql("SELECT max(pandaid) FROM job WHERE jobstatus = 'throttled'")
+    said = f"user {ALICE.subject} alias {TOKEN.subject} has 4 cores, the cap is 4"
+    assert (await stage.history(held[0]))[-1].why == said
+    people.learn(Directory())
+    await caps.run_once()
+    assert await counts(stage) == {"sent": 2, "activated": 2} == await counts(stage, TOKEN.subject)
 
 
 @ensureDeferred

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pandad.config import SharesConfig
 from pandad.jobdispatcher.fairshare import Shares
 from pandad.jobdispatcher.window import Window
+from pandad.spec.account import Account, Directory, People
 from pandad.spec.caller import Identity
 from pandad.spec.capability import Capability
 from pandad.spec.line import Line
@@ -21,7 +22,11 @@ ALICE, BOB = (Identity(ANCHOR, f"/CN={name}") for name in ("alice", "bob"))
 
 def picked(lines: dict[Line, int], count: int, before: dict[Line, int] | None = None, **config: Any) -> list[Line]:
     """The lines of the jobs that a pilot for so many gets, of lines with so many jobs each."""
-    shares = Shares(SharesConfig(**config))
+    return picked_by(Shares(SharesConfig(**config)), lines, count, before)
+
+
+def picked_by(shares: Shares, lines: dict[Line, int], count: int, before: dict[Line, int] | None = None) -> list[Line]:
+    """The same, by those shares."""
     shares.counted(before or {})
     jobs = ((line, 0, 1000 * line.id + n) for line, number in lines.items() for n in range(number))
     pilot = Capability(queue="Q", count=count, holder=ALICE)
@@ -39,6 +44,19 @@ def test_a_user_gains_nothing_by_different_jobs() -> None:
     kinds, bob = [a_line(n, owner=ALICE, memory_mb=n) for n in range(1, 9)], a_line(9, owner=BOB)
     got = Counter(line.owner for line in picked({**dict.fromkeys(kinds, 10), bob: 100}, 40))
     assert got == {ALICE: 20, BOB: 20}
+
+
+def test_a_user_gains_nothing_by_several_credentials() -> None:
+    """Identities that are linked have one share and one cap together; linked while jobs run, from the next count on."""
+    token = Identity("https://issuer.test/", "4711")
+    alice, same, bob = a_line(1, owner=ALICE), a_line(2, owner=token), a_line(3, owner=BOB)
+    people, waiting = People(), {alice: 100, same: 100, bob: 100}
+    shares = Shares(SharesConfig(user_cap=30), people)
+    assert Counter(line.owner for line in picked_by(shares, waiting, 90)) == {ALICE: 30, token: 30, BOB: 30}
+    account = Account(1, "alice", frozenset({ALICE, token}))
+    people.learn(Directory(accounts=dict.fromkeys(account.identities, account)))
+    got = Counter(line.owner for line in picked_by(shares, waiting, 90, {alice: 10}))
+    assert got[BOB] == 30 and got[ALICE] + got[token] == 20
 
 
 def test_who_has_much_waits() -> None:

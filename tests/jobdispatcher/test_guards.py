@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pandad.jobdispatcher.guards import MEANINGS, TABLE, Fence, Verdict, fence, other_batch, verdict
 from pandad.jobdispatcher.heartbeat import answer_to
 from pandad.jobdispatcher.requests import JobUpdate
+from pandad.spec.caller import Caller
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.pilotcommand import ALREADY_DONE, KILL, NOTHING
 from pandad.taskbuffer.dispatched import Dispatched
@@ -114,12 +115,18 @@ FENCES = [
 def test_fences(has: dict[str, Any], says: dict[str, Any], expected: Fence | None) -> None:
     """What tells a stranger, in every state and for every word alike."""
     for at, word in product(JobStatus, MEANINGS):
-        assert fence(a_job(at, **has), said(word, **says), PILOT) is expected
+        assert fence(a_job(at, **has), said(word, **says), Caller(PILOT)) is expected
+
+
+def test_one_holder_with_two_credentials() -> None:
+    """Who took a job with one identity is its holder with another one of the same account too."""
+    caller = Caller(PILOT, account=7, others=frozenset({ALICE}))
+    assert fence(a_job(holder=ALICE), said("running", attempt_nr=None), caller) is None
 
 
 def test_nobodys_job() -> None:
     """A job that does not exist is nobody's."""
-    assert fence(None, said("running"), PILOT) is Fence.JOB
+    assert fence(None, said("running"), Caller(PILOT)) is Fence.JOB
 
 
 @pytest.mark.parametrize(
@@ -157,7 +164,7 @@ names = st.sampled_from([None, "", "x", "y", "1"])
 )
 def test_whose_word_counts(job: Dispatched, update: JobUpdate) -> None:
     """No word gets past the fence from another attempt, from another batch job, or, without an attempt, from an unknown hand."""
-    if fence(job, update, PILOT) is not None:
+    if fence(job, update, Caller(PILOT)) is not None:
         return
     assert update.attempt_nr in (None, job.attempt_nr)
     assert not other_batch(update.batch_id, job.batch_id)

@@ -14,6 +14,7 @@ from pandad.config import SharesConfig
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.requests import AcquireJobs
+from pandad.spec.account import Account, Directory, People
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import places
 
@@ -35,10 +36,14 @@ async def waiting(stage: Stage, random: Random, jobs: int) -> list[int]:
 @pytest.mark.parametrize("seed", range(4))
 @ensureDeferred
 async def test_order_is_the_dispatchers(stage: Stage, seed: int) -> None:
-    """Each job that is handed out had so many before it; one that no pilot gets is one that a cap holds back."""
+    """Each job that is handed out had so many before it; one that no pilot gets is one that a cap holds back. Alice and Carol are
+    one user for both, or two."""
+    same = frozenset(caller.identity for caller in map(a_caller, ("alice", "carol")) if caller.identity is not None)
+    people = People(Directory(accounts=dict.fromkeys(same if seed % 2 else (), Account(1, "alice", same))))
     ids = await waiting(stage, Random(seed), 25)
     clock = Clock()
-    order, dispatcher = Order(stage.store, clock, CONFIG), Dispatcher(stage.store, clock, CONFIG)
+    order = Order(stage.store, clock, CONFIG, people)
+    dispatcher = Dispatcher(stage.store, clock, CONFIG, people=people)
     said = {}
     for panda_id in ids:
         line = await stage.store.read("line", places.line_of, panda_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import PILOT
+from factories import ALICE, PILOT
 from pytest_twisted import ensureDeferred
 from stages import PILOT_CALLER, Stage
 
@@ -107,6 +107,7 @@ async def test_a_user_whose_own_pilot_lost_the_job(stage: Stage) -> None:
     await stage.claim(holder=OTHER_FACTORY.identity)
     before = await stage.dump()
     assert await tell(stage, "running", panda_id, Caller(PILOT)) == KILL
+    assert await tell(stage, "running", panda_id, Caller(ALICE, others=frozenset({PILOT}))) == KILL
     with pytest.raises(Forbidden):
         await tell(stage, "running", panda_id, Caller(PILOT), attempt_nr=0)
     assert await stage.dump() == before
@@ -116,6 +117,6 @@ async def test_a_user_whose_own_pilot_lost_the_job(stage: Stage) -> None:
 async def test_strays_are_counted(stage: Stage) -> None:
     """Each word from a pilot that has lost its job is counted, by what gave it away."""
     panda_id = await stage.job(S.RUNNING)
-    before = metrics.COUNTS["updates.stale.another attempt"]
+    before = metrics.UPDATES_STALE.values["another attempt",]
     await tell(stage, "running", panda_id, attempt_nr=9)
-    assert metrics.COUNTS["updates.stale.another attempt"] == before + 1
+    assert metrics.UPDATES_STALE.values["another attempt",] == before + 1

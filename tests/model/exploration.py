@@ -14,6 +14,7 @@ from factories import PILOT
 
 from pandad.jobdispatcher.guards import MEANINGS, Meaning, Verdict, fence, verdict
 from pandad.jobdispatcher.requests import JobUpdate
+from pandad.spec.caller import Caller
 from pandad.spec.jobstatus import FINAL, IN_SLOT, TRANSITIONS, Actor, Event, JobStatus, may
 from pandad.taskbuffer.dispatched import Dispatched
 
@@ -83,7 +84,7 @@ def _spoken(at: Situation, number: int, attempt: int, word: str, how: str) -> St
     update = JobUpdate(
         job_id=1, job_status=word, attempt_nr=attempt if how == "attempt" else None, batch_id=f"{name}.ce", node=name)
     what = f"{name} says {word} of attempt {attempt}, with {how}"
-    if fence(at.job, update, PILOT) is not None:
+    if fence(at.job, update, Caller(PILOT)) is not None:
         return Step(what, at, attempt, Verdict.STOP, how == "attempt")
     decided = verdict(at.job, meaning)
     return Step(what, _heard(at, update, meaning) if decided is Verdict.TAKE else at, attempt, decided, how == "attempt")

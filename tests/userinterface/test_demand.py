@@ -12,10 +12,11 @@ from stages import Stage
 from twisted.internet.task import Clock
 
 from pandad.config import SharesConfig
+from pandad.spec.account import Directory
 from pandad.spec.errors import StoreUnavailable
 from pandad.spec.facts import Demand as Activated
 from pandad.spec.jobstatus import JobStatus
-from pandad.spec.share import Capped
+from pandad.spec.share import Capped, caps_by
 from pandad.taskbuffer.demand import COUNT_MOST, Head
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.demand import FRESH_S, WINDOW_S, Demand, Demanded, demanded, tight
@@ -41,9 +42,10 @@ class Waiting:
         return self
 
     def demanded(self, config: SharesConfig, rooms: Mapping[Capped, int]) -> list[Demanded]:
-        held = {(head.queue, head.line.id) for head in tight(self.heads, rooms, self.there, config)}
+        caps_of = caps_by(config.user_cap, config.group_caps, Directory())
+        held = {(head.queue, head.line.id) for head in tight(self.heads, rooms, self.there, caps_of)}
         counts = {key: jobs for key, jobs in self.jobs.items() if key in held}
-        return demanded(self.heads, counts, rooms, self.there, config, NOW)
+        return demanded(self.heads, counts, rooms, self.there, caps_of, NOW)
 
 
 def figures(found: Sequence[Demanded]) -> list[tuple[int, int, int]]:
@@ -59,20 +61,20 @@ def test_without_caps() -> None:
 
 def test_caps_hold_back() -> None:
     """What a cap leaves no room for is no demand; the room is there once at each queue, and for all that share it."""
-    rooms = {Capped(ALICE, 10): 3, Capped("phys", 4): 4}
+    rooms = {Capped(frozenset({ALICE}), 10): 3, Capped("phys", 4): 4}
     assert figures(Waiting().add(5).demanded(CAPS, rooms)) == [(5, 3, 3)]
     assert figures(Waiting().add(5).add(5, resource_type="X").demanded(CAPS, rooms)) == [(5, 3, 3), (5, 0, 0)]
     assert figures(Waiting().add(5).add(5, queue="B").demanded(CAPS, rooms)) == [(5, 3, 3), (5, 3, 3)]
-    assert figures(Waiting().add(9, 2, "phys").demanded(CAPS, {**rooms, Capped(ALICE, 10): 10})) == [(9, 2, 4)]
-    assert figures(Waiting().add(5).demanded(CAPS, {Capped(ALICE, 10): -2})) == [(5, 0, 0)]
+    assert figures(Waiting().add(9, 2, "phys").demanded(CAPS, {**rooms, Capped(frozenset({ALICE}), 10): 10})) == [(9, 2, 4)]
+    assert figures(Waiting().add(5).demanded(CAPS, {Capped(frozenset({ALICE}), 10): -2})) == [(5, 0, 0)]
 
 
 def test_long_lines() -> None:
     """Where no cap is in the way the counters say how many there are; a line that one may hold back is counted so far only."""
     long = Waiting().add(100_000, 2)
-    (found,) = long.demanded(CAPS, {Capped(ALICE, 10): 200_000})
+    (found,) = long.demanded(CAPS, {Capped(frozenset({ALICE}), 10): 200_000})
     assert (found.activated, found.takeable, found.cores, found.approximate) == (100_000, 100_000, 200_000, False)
-    (found,) = long.demanded(CAPS, {Capped(ALICE, 10): 10})
+    (found,) = long.demanded(CAPS, {Capped(frozenset({ALICE}), 10): 10})
     assert (found.activated, found.approximate) == (100_000, True)
 
 

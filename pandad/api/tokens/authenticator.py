@@ -53,12 +53,12 @@ class TokenAuthenticator:
 
     def __init__(self, catalogue: Catalogue, sources: Mapping[str, KeySource], denials: Denials, now_s: Callable[[], float],
                  leeway_s: float) -> None:
-        self._denials, self._now_s, self._leeway_s = denials, now_s, leeway_s
-        self.learn(catalogue, sources)
+        self._denials, self._now_s = denials, now_s
+        self.learn(catalogue, sources, leeway_s)
 
-    def learn(self, catalogue: Catalogue, sources: Mapping[str, KeySource]) -> None:
+    def learn(self, catalogue: Catalogue, sources: Mapping[str, KeySource], leeway_s: float) -> None:
         """Take these tokens from now on, and no others: those that were taken before are looked at anew."""
-        self._catalogue, self._sources = catalogue, sources
+        self._catalogue, self._sources, self._leeway_s = catalogue, sources, leeway_s
         self._known: dict[tuple[bytes, str], _Known] = {}  # by hash and host
 
     async def authenticate(self, request: Any) -> Credential | None:
@@ -72,7 +72,7 @@ class TokenAuthenticator:
         try:
             return self._found(request, said)
         except BadToken as bad:
-            metrics.count(f"tokens.refused.{bad.fault}")
+            metrics.TOKENS_REFUSED.add(bad.fault)
             self.log.info("{host}: {refusal}", host=_host(request), refusal=str(bad))
             raise
 

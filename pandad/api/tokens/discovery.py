@@ -55,6 +55,11 @@ class KeySource:
         self._fetched_s = self._due_s = self._may_ask_s = clock.seconds()
         self._asked = False
 
+    def adopt(self, fetch: Fetch, config: TokensConfig) -> None:
+        """From now on fetch so, and as often as this says; keys that are here stay."""
+        self._fetch, self._config = fetch, config
+        self._due_s = min(self._due_s, self._clock.seconds() + config.refresh_s)
+
     def published(self) -> Published | None:
         """What counts now; None if there is nothing, or nothing fresh enough. A set that was changed is another object."""
         if self._published is None or self._clock.seconds() - self._fetched_s > self._config.keep_s:
@@ -103,10 +108,10 @@ class KeySource:
         self.problem = ""
         self._fetched_s = self._clock.seconds()
         self._due_s = self._fetched_s + self._config.refresh_s
-        metrics.count("tokens.keys_fetched")
+        metrics.TOKEN_KEYS.add("done")
 
     def _complain(self, problem: str) -> None:
-        metrics.count("tokens.keys_not_fetched")
+        metrics.TOKEN_KEYS.add("not done")
         if problem != self.problem:
             self.log.warn("the keys of a token issuer cannot be fetched: {problem}", problem=problem)
         self.problem = problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from pandad.api.site import build_sites
 from pandad.api.tokens import authconfig
 from pandad.api.tokens.accepted import Catalogue
 from pandad.api.tokens.authconfig import AuthConfigError, AuthConfigs
-from pandad.api.tokens.discovery import KeySource
+from pandad.api.tokens.discovery import FetchFailed, KeySource
 from pandad.api.tokens.room import Tokens
+from pandad.embedded.pki import SandboxPki
 from pandad.spec.caller import Caller
 from pandad.spec.token import BadToken, TokenFault
-from pandad.tokenconfig import TokensConfig
+from pandad.tokenconfig import TokenIssuerConfig, TokensConfig
 
 from .forge import ISSUER, Request, StoreStandIn, Web, at_once, good, jwks
 
@@ -52,7 +54,7 @@ def test_read_again(tmp_path: Path) -> None:
     """What was changed counts at once, for tokens that were taken before too; an issuer that stays keeps its keys; files that
     cannot be used change nothing."""
     here, changes = room(written(tmp_path, atlas=PLAIN)), list[str]()
-    here.changed = lambda: changes.append("changed")
+    here.changed = changes.append
     (source,), mine = here.sources, good(aud="https://panda.test")
     before = ask(here, mine, "atlas")
     assert before == ("/atlas/Role=production", "/atlas", "/atlas/production")
@@ -63,13 +65,47 @@ def test_read_again(tmp_path: Path) -> None:
         assert at_once(here.run_once()) is False
         assert ask(here, mine, "atlas") == outcome
         assert here.sources == [source]
-    assert changes == ["changed"] * 2
+    assert changes == ["the auth_config files atlas_auth_config.json"] * 2
     (tmp_path / "atlas_auth_config.json").unlink()
     at_once(here.run_once())
     assert (here.sources, ask(here, mine, "atlas"), len(changes)) == ([], TokenFault.OFF, 3)
     written(tmp_path, atlas=PLAIN)
     at_once(here.run_once())
     assert here.sources != [source] and len(here.sources) == 1
+
+
+IAM = TokenIssuerConfig(issuer=ISSUER, vo="atlas", audience=("https://panda.test",), auto_roles=("production",))
+
+
+def test_another_configuration(tmp_path: Path) -> None:
+    """Issuers come, change and go with the configuration; those that stay keep their keys. One that cannot be used changes
+    nothing."""
+    here, followed = room(written(tmp_path, atlas=PLAIN)), list[int]()
+    here.followed = lambda: followed.append(len(here.sources))
+    (source,), mine = here.sources, good(aud="https://panda.test")
+    config = TokensConfig(issuers={"iam": IAM}, auth_config_directory=tmp_path, refresh_s=77)
+    member = ("/atlas/Role=production", "/atlas", "/atlas/production")
+    assert ask(here, mine, "atlas") == member
+    written(tmp_path, atlas={**PLAIN, "auto_roles": []})
+    here.adopt(config)
+    assert ask(here, mine, "atlas") == member and followed == [1] and here.sources == [source]
+    here.adopt(replace(config, issuers={"iam": replace(IAM, auto_roles=())}))
+    assert ask(here, mine, "atlas") == member[1:]
+    for bad in (replace(config, auth_config_directory=tmp_path / "none"), replace(config, ca_file=tmp_path / "none")):
+        with pytest.raises((AuthConfigError, FetchFailed), match="none"):
+            here.adopt(bad)
+        assert here.sources == [source] and ask(here, mine, "atlas") is not TokenFault.OFF
+    assert here.adopt(TokensConfig(denials_s=1)).denials_s == config.denials_s
+    assert ask(here, mine, "atlas") is TokenFault.OFF and here.sources == []
+
+
+def test_other_authorities(tmp_path: Path, pki: SandboxPki) -> None:
+    """Keys that came by way of authorities that are not believed any more do not count."""
+    here = room(written(tmp_path, atlas=PLAIN))
+    (source,) = here.sources
+    ca_file = next(pki.ca_directory.glob("*.0"))
+    here.adopt(TokensConfig(auth_config_directory=tmp_path, ca_file=ca_file))
+    assert here.sources != [source] and here.sources[0].published() is None
 
 
 def ask(tokens: Tokens, token: bytes, origin: str) -> tuple[str, ...] | TokenFault:
