@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
+from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
 from ruciostand import ENDPOINTS
@@ -27,6 +28,7 @@ from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.rucio import agent
+from pandad.embedded.rucio.admin import furnish
 from pandad.embedded.rucio.agent import Transfer, path_of
 from pandad.embedded.rucio.stand import RucioStand
 
@@ -55,6 +57,7 @@ class RucioWorld:
     """What both have: the client under test."""
 
     def __init__(self, config: RucioConfig) -> None:
+        self.config = config
         self.clock = HastyClock()
         self._session = Session(REACTOR, config, lambda: NOW_S, self.clock)
         self.ddm = RucioDDM(self._session)
@@ -73,12 +76,16 @@ class FakeRucioWorld(RucioWorld):
         place: Path = request.getfixturevalue("tmp_path")
         (place / "password").write_text(PASSWORD)
         self.server = RucioServer(REACTOR, *ENDPOINTS)
-        self._rucio = self.server.rucio
+        self._rucio = self.rucio = self.server.rucio
         self.measured(ENDPOINTS[0], 2000, 1000)
         super().__init__(RucioConfig(url=self.server.url, username=USER, password_file=place / "password"))
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
+
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        self._rucio.rses[name] = Rse()
 
     def outage(self, endpoint: str) -> None:
         self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
@@ -161,6 +168,10 @@ class RealRucioWorld(RucioWorld):
         path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        furnish(self._admin, self.stand.storage, [*ENDPOINTS, name], [], self.stand.account)
 
     def outage(self, endpoint: str) -> None:
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})

@@ -16,12 +16,12 @@ from pandad.brokerage.ahead import Behind, in_turn
 from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
-from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
 from pandad.brokerage.putoff import RETRY_S as RETRY_S
 from pandad.brokerage.putoff import PutOff
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
+from pandad.pace import Pace
 from pandad.spec.errorcodes import NO_QUEUE
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus

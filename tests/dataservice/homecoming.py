@@ -11,6 +11,7 @@ from factories import PILOT, a_file
 from ruciostand import ENDPOINTS
 from rucioworlds import FakeRucioWorld, RealRucioWorld
 from stages import Stage
+from twisted.internet.task import Clock
 
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
@@ -59,7 +60,7 @@ class Rooms:
 
     def __init__(self, store: Store, datasets: IDatasets, ddm: Any, config: DataServiceConfig) -> None:
         policy = RetryPolicy()
-        self.activator = Activator(store, ddm, config, catalogue=True)
+        self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.outbox = Outbox(store, [*upkeep.handlers(datasets), Shipping(store, datasets, config, policy)], config)
         self.finisher = Finisher(store, datasets, config)
@@ -97,8 +98,8 @@ class Home:
         panda_id = await self.running(outputs, **but)
         for file in outputs:
             self.world.written(HERE, name_of(file), content(file.lfn or ""))
-        report = json.dumps({f.lfn: entry(f.lfn or "") for f in outputs} if said is None else said)
-        await self.stage.store.transact("t", _report, panda_id, status, report)
+        text = json.dumps({f.lfn: entry(f.lfn or "") for f in outputs} if said is None else said)
+        await self.stage.store.transact("t", report, panda_id, status, text)
         return panda_id
 
     async def due(self) -> None:
@@ -130,6 +131,6 @@ class Home:
         return [tuple(row) for row in await self.stage.sql("SELECT kind, key, tries, error FROM errand ORDER BY id")]
 
 
-async def _report(txn: Transaction, panda_id: int, status: JobStatus, report: str) -> None:
-    change = moves.Change(panda_id, {"reportedstatus": status}, report=report)
+async def report(txn: Transaction, panda_id: int, status: JobStatus, text: str) -> None:
+    change = moves.Change(panda_id, {"reportedstatus": status}, report=text)
     assert await moves.move(txn, Event.REPORTED, [change], actor=Actor.PILOT, who=PILOT.subject)
