@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
+from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
 from ruciostand import ENDPOINTS
@@ -27,6 +28,7 @@ from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.rucio import agent
+from pandad.embedded.rucio.admin import furnish
 from pandad.embedded.rucio.agent import Transfer, path_of
 from pandad.embedded.rucio.stand import RucioStand
 
@@ -79,6 +81,10 @@ class FakeRucioWorld(RucioWorld):
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
+
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        self._rucio.rses[name] = Rse()
 
     def outage(self, endpoint: str) -> None:
         self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
@@ -161,6 +167,10 @@ class RealRucioWorld(RucioWorld):
         path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        furnish(self._admin, self.stand.storage, [*ENDPOINTS, name], [], self.stand.account)
 
     def outage(self, endpoint: str) -> None:
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})

@@ -8,6 +8,7 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice import shipping
 from pandad.dataservice.datasets import Dataset, IDatasets, Rule, RuleState
 from pandad.dataservice.ddm import DDMUnavailable
+from pandad.dataservice.notices import Notices
 from pandad.spec.jobstatus import Actor, Event
 from pandad.taskbuffer import moves, outbox, shipments
 from pandad.taskbuffer.moves import Change
@@ -70,6 +71,12 @@ class Finisher:
         if left:
             await shipments.lost(txn, [s.id for s in left])
             await outbox.ask(txn, [e for s in left for e in shipping.cleaning(s)])
+
+
+async def hear_of_shipments(txn: Transaction, notices: Notices) -> None:
+    """Transfers of outputs."""
+    if (notices.rules or notices.datasets) and await shipments.heard(txn, notices.rules, notices.datasets):
+        txn.hint("finisher")
 
 
 def trouble(rule: Rule) -> str | None:

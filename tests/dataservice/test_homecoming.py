@@ -139,7 +139,7 @@ async def test_nothing_in_it_is_a_file_too(home: Home) -> None:
     """An output without a byte is entered as such."""
     await home.open()
     outputs = files()
-    said = {f.lfn: entry(f.lfn or "") for f in outputs}
+    said = {f.lfn or "": entry(f.lfn or "") for f in outputs}
     panda_id = await home.reported(outputs, {**said, "out.root": entry("out.root", fsize=0, adler32="1")})
     await home.rooms.adder.run_once()
     assert await home.stage.status(panda_id) is S.FINISHED
