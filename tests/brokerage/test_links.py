@@ -23,7 +23,7 @@ def price(link: Link) -> tuple[bool, int, int]:
 
 @given(links, st.lists(st.tuples(st.lists(st.sampled_from(ENDPOINTS), unique=True), st.sampled_from([*ENDPOINTS, None]))))
 def test_the_cheapest(known: dict[tuple[str, str], Link], asked: list[tuple[list[str], str | None]]) -> None:
-    """One that is open before one that is blocked, then the shorter one, one of unknown length being of length 1, then the one with
+    """One that is open before one that is blocked, then the shorter one, where an unknown length is 1, then that with
     less to move; whatever was asked before."""
     ways = Links(known)
     for sources, goal in asked:
