@@ -20,13 +20,14 @@ from pandad.spec.file import FileName
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer import outbox, retries, shipments
+from pandad.taskbuffer.fsck_data import SEND
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.retries import Failed
 from pandad.taskbuffer.shipments import MOVES, NewShipment, Shipment
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "adder"
-KIND = "move outputs"
+KIND = SEND
 WITHOUT_DATASET = "panda.outputs"  # what the shipment of files without a dataset is named after
 
 
