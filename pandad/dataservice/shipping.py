@@ -20,14 +20,12 @@ from pandad.spec.file import FileName
 from pandad.spec.jobstatus import Actor, Event
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer import outbox, retries, shipments
-from pandad.taskbuffer.fsck_data import SEND
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.retries import Failed
-from pandad.taskbuffer.shipments import MOVES, NewShipment, Shipment
+from pandad.taskbuffer.shipments import MOVES, SEND, NewShipment, Shipment
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "adder"
-KIND = SEND
 WITHOUT_DATASET = "panda.outputs"  # what the shipment of files without a dataset is named after
 
 
@@ -48,7 +46,7 @@ async def send(txn: Transaction, outcomes: Sequence[Outcome], name_length: int) 
 def errand(shipment: Shipment) -> Errand:
     """That it be sent."""
     name = str(Dataset(shipment.scope, shipment.name))
-    return Errand(KIND, name, name, Step.RULE, {"shipment": shipment.id})
+    return Errand(SEND, name, name, Step.RULE, {"shipment": shipment.id})
 
 
 def cleaning(shipment: Shipment) -> list[Errand]:
@@ -58,9 +56,9 @@ def cleaning(shipment: Shipment) -> list[Errand]:
 
 
 class Shipping:
-    """Handler of KIND: makes the dataset and the rule."""
+    """Handler of SEND: makes the dataset and the rule."""
 
-    kind, together = KIND, 1
+    kind, together = SEND, 1
 
     def __init__(self, store: Store, datasets: IDatasets, config: DataServiceConfig, policy: RetryPolicy) -> None:
         self._store, self._datasets, self._config, self._policy = store, datasets, config, policy

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pandad.spec.jobstatus import FINAL
 from pandad.taskbuffer.datasets import OPEN
 from pandad.taskbuffer.invariant import Severity, invariant
-from pandad.taskbuffer.shipments import MOVES
+from pandad.taskbuffer.shipments import MOVES, SEND
 from pandad.taskbuffer.statement import listed
 
 E, W = Severity.ERROR, Severity.WARNING
-
-SEND = "move outputs"  # the kind of errand that sends a shipment
 
 DATA = (
     invariant(

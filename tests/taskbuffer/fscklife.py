@@ -14,7 +14,6 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, outbox, shipments, users, workers
-from pandad.taskbuffer.fsck_data import SEND
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
@@ -142,7 +141,7 @@ async def _sent(txn: Transaction, job: JobSpec) -> None:
     new = shipments.NewShipment("user.alice", "user.alice.out", "TAPE", "Express", "", [(output.row_ID or 0, job.PandaID or 0)])
     (made,) = await shipments.make(txn, [new], 250)
     name = f"{made.scope}:{made.name}"
-    await outbox.ask(txn, [outbox.Errand(SEND, name, name, outbox.Step.RULE, {"shipment": made.id})])
+    await outbox.ask(txn, [outbox.Errand(shipments.SEND, name, name, outbox.Step.RULE, {"shipment": made.id})])
 
 
 async def _look(txn: Transaction, panda_id: int) -> JobSpec:
