@@ -136,6 +136,7 @@ RUCIO_FAILURES = Counter("rucio_failures", "Calls to Rucio that failed for now."
 RUCIO_NOT_ASKED = Counter("rucio_not_asked", "Calls that the breaker kept from Rucio.")
 RUCIO_TOKENS = Counter("rucio_tokens", "Tokens got from Rucio.")
 RUCIO_BREAKER = Gauge("rucio_breaker", "0: closed, all is well. 1: half open, one call tries. 2: open, Rucio is left alone.")
+DDM_TOLD = Counter("ddm_notices", "Things that the data management system told of, by what was made of them.", "fate")
 ERRANDS = Counter("errands", "Outside calls that were settled, by kind.", "kind")
 ERRANDS_PUT_OFF = Counter("errands_put_off", "Outside calls that failed for now, and are tried again.")
 

@@ -23,6 +23,7 @@ from twisted.python.usage import UsageError
 
 from pandad import log, operation, systemd
 from pandad.admission import Admission
+from pandad.api.ddm import Ddm
 from pandad.api.descriptions import Descriptions
 from pandad.api.farewell import Farewell
 from pandad.api.files import Files
@@ -205,6 +206,7 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
             self.admission.tokens.auth_configs,
+            Ddm(self._data.bulletin),
             Health(self._checks, self._starts, self._notes),
             Numbers(lambda: self._store.read("census", census.take), self._reactor),
         )
@@ -224,6 +226,7 @@ class Pandad(MultiService):
             brake=Braking(store, config.brokerage).run_once,
             rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._data.ddm).run_once,
             activator=self._data.activator.run_once,
+            placements=self._data.arrivals.run_once,
             adder=self._data.adder.run_once,
             outbox=self._data.outbox.run_once,
             finisher=self._data.finisher.run_once,

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
+from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
 from ruciostand import ENDPOINTS
@@ -27,6 +28,7 @@ from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.rucio import agent
+from pandad.embedded.rucio.admin import furnish
 from pandad.embedded.rucio.agent import Transfer, path_of
 from pandad.embedded.rucio.stand import RucioStand
 
@@ -81,6 +83,10 @@ class FakeRucioWorld(RucioWorld):
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
 
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        self._rucio.rses[name] = Rse()
+
     def outage(self, endpoint: str) -> None:
         self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
 
@@ -107,9 +113,6 @@ class FakeRucioWorld(RucioWorld):
             for (scope, name), state in rse.replicas.items():
                 if state == "C" or state == "U" and fail is None:
                     self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
-
-    def repaired(self, dataset: Dataset) -> None:
-        """Rucio looks again at rules that got stuck."""
 
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""
@@ -163,6 +166,10 @@ class RealRucioWorld(RucioWorld):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        furnish(self._admin, self.stand.storage, [*ENDPOINTS, name], [], self.stand.account)
+
     def outage(self, endpoint: str) -> None:
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})
 
@@ -196,11 +203,6 @@ class RealRucioWorld(RucioWorld):
     async def transferred(self, fail: str | None = None) -> None:
         """What rules want moved is moved, but for files whose names match, which fail."""
         await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
-
-    def repaired(self, dataset: Dataset) -> None:
-        """Rucio looks again at rules that got stuck: its judge-repairer, which does not run here."""
-        self._sql("""UPDATE rules SET state = 'O', locks_ok_cnt = locks_ok_cnt + locks_stuck_cnt, locks_stuck_cnt = 0
-                     WHERE scope = %(scope)s AND name = %(name)s""", vars_of(dataset))
 
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""

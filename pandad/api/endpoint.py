@@ -85,7 +85,7 @@ class Endpoint:
         if self._counted:
             self._count(request, caller)
         route.access.check(caller)
-        asked: tuple[Any, ...] = ()
+        asked: tuple[Any, ...] = (body,) if route.raw else ()
         if self._decode is not None:
             given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)

@@ -16,10 +16,10 @@ from pandad.brokerage.ahead import Behind, in_turn
 from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
-from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
+from pandad.pace import Pace
 from pandad.spec.job import NOTHING_BUT, JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import brakes, decisions, moves, worklists

@@ -20,6 +20,7 @@ class Bodies:
     brake: Body
     rebrokerage: Body
     activator: Body
+    placements: Body
     adder: Body
     outbox: Body
     finisher: Body
@@ -44,6 +45,7 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("brake", bodies.brake, config.brake_s, True),
         ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
+        ("placements", bodies.placements, config.placements_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("outbox", bodies.outbox, config.outbox_s, True),
         ("finisher", bodies.finisher, config.finisher_s, True),

@@ -9,11 +9,14 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.arrivals import Arrivals
 from pandad.dataservice.closer import Closer
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
-from pandad.dataservice.finisher import Finisher
+from pandad.dataservice.dispatch import Dispatch
+from pandad.dataservice.finisher import Finisher, hear_of_shipments
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.dataservice.outbox import Handler, Outbox
 from pandad.dataservice.registrar import Registrar
 from pandad.dataservice.rucio.datasets import RucioDatasets
@@ -42,7 +45,8 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. The others have the bodies of the loops of their names.
+    """``ddm``: where files are, for the other rooms. ``bulletin``: what the data management system tells by itself. The others
+    have the bodies of the loops of their names.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -53,9 +57,11 @@ class DataService:
         registrar, handlers = None, list[Handler]()
         if datasets is not None:
             registrar = Registrar(datasets, config)
-            handlers = [*upkeep.handlers(datasets), Shipping(store, datasets, config, policy)]
-        self.activator = Activator(store, self.ddm, config, catalogue=datasets is not None)
+            handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
+        self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)
+        self.bulletin = Bulletin(store, [hear_of_placements, hear_of_shipments])
         self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=datasets is not None)

@@ -24,7 +24,8 @@ CONTENTION_TRIES = 5
 PAUSE_MAX_S = 0.5  # between two attempts
 HINT_GAP_S = 0.05  # between two notices, each of which costs a commit; the first is sent at once
 READ_ONLY = " -c default_transaction_read_only=on"
-CHANNELS = ("brokerage", "activator", "adder", "outbox", "finisher", "rights", "audit")  # what a hint may wake, in any process
+CHANNELS = (  # what a hint may wake, in any process on this database
+    "brokerage", "activator", "adder", "outbox", "finisher", "placements", "rights", "audit")
 
 
 class Transaction:

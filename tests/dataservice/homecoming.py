@@ -11,6 +11,7 @@ from factories import PILOT, a_file
 from ruciostand import ENDPOINTS
 from rucioworlds import FakeRucioWorld, RealRucioWorld
 from stages import Stage
+from twisted.internet.task import Clock
 
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
@@ -59,7 +60,7 @@ class Rooms:
 
     def __init__(self, store: Store, datasets: IDatasets, ddm: Any, config: DataServiceConfig) -> None:
         policy = RetryPolicy()
-        self.activator = Activator(store, ddm, config, catalogue=True)
+        self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.outbox = Outbox(store, [*upkeep.handlers(datasets), Shipping(store, datasets, config, policy)], config)
         self.finisher = Finisher(store, datasets, config)

@@ -78,6 +78,10 @@ ROWS = {
            INSERT INTO dataset_job (dataset, pandaid) SELECT id, 1 FROM dataset;
            INSERT INTO shipment (scope, name, endpoint, activity, comment) VALUES ('a', 'b_sub01', 'DISK', 'Express', '');
            INSERT INTO shipment_file (shipment, row_id, pandaid) SELECT id, 1, 1 FROM shipment""",
+    17: """INSERT INTO placement (scope, name, endpoint, activity, files, bytes)
+               VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
+           INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
+           INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
