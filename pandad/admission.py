@@ -12,6 +12,7 @@ from twisted.application.service import MultiService
 
 from pandad import log
 from pandad.api.auth import Authenticators, X509Authenticator
+from pandad.api.callbackauth import CallbackAuthenticator
 from pandad.api.door import Door
 from pandad.api.grants import Grants
 from pandad.api.load import Load
@@ -23,6 +24,7 @@ from pandad.config import Config, IdentityConfig, LogConfig
 from pandad.daemons.keyloops import KeyLoops
 from pandad.daemons.loop import Loop
 from pandad.daemons.rights import RightsReader
+from pandad.dataserviceconfig import RucioConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.livesettings import LiveSettings
 from pandad.spec.account import Directory, People
@@ -48,6 +50,7 @@ class Admission(MultiService):
         self._store, tls = store, config.tls
         self._log = config.log
         self._grants, self.people = Grants({}, directory=None), People()
+        self._callback = _callback(config.dataservice.rucio)
         self._adopt_identity(config.identity)
         self.rights = RightsReader(store, self._learn)
         self.door, self.load = Door(), Load(reactor, config.limits)
@@ -69,7 +72,7 @@ class Admission(MultiService):
         for each in (keys, self.tls_loop, self.issuers_loop):
             each.setServiceParent(self)
         x509 = X509Authenticator(now_s, self.tls.attributes)
-        self.identify = Authenticators([x509, self.tokens.authenticator], self._grants.granted).identify
+        self.identify = Authenticators([self._callback, x509, self.tokens.authenticator], self._grants.granted).identify
 
     async def _read_issuers(self) -> bool:
         await self.tokens.run_once()
@@ -85,7 +88,8 @@ class Admission(MultiService):
         self.people.learn(directory)
 
     def _adopt_identity(self, config: IdentityConfig) -> IdentityConfig:
-        roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
+        roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin,
+                 Role.DDM: (*config.ddm, *self._callback.principals)}
         self._grants.adopt(roles, config.groups, config.vos)
         return config
 
@@ -98,3 +102,8 @@ class Admission(MultiService):
         log.set_level(config.level)
         self._log = replace(self._log, level=config.level)
         return self._log
+
+
+def _callback(config: RucioConfig) -> CallbackAuthenticator:
+    file = config.callback_password_file
+    return CallbackAuthenticator({config.callback_user: file.read_text("utf-8").strip()} if file is not None else {})

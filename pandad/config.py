@@ -86,6 +86,8 @@ class IdentityConfig:
         "May submit and manage production work, and do what a pilot does", (), check=configchecks.principal
     )
     admin: tuple[str, ...] = setting("May do everything", (), check=configchecks.principal)
+    ddm: tuple[str, ...] = setting(
+        "May tell what became of transfers (/ddm/callback)", (), check=configchecks.principal)
     vos: tuple[str, ...] = setting(
         "VOs whose roles count from VOMS: /VO/Role=production, /VO/Role=pilot, and /VO/GROUP/Role=production for GROUP alone",
         (), check=configchecks.vo,
@@ -256,12 +258,15 @@ class LoopsConfig:
     rebrokerage_s: float = setting("Takes waiting jobs off queues that went away, or where they waited long", 30.0, low=0.05,
                                    high=HOUR_S)
     activator_s: float = setting("Sees whether inputs are there, and activates", 10.0, low=0.05, high=HOUR_S)
+    placements_s: float = setting("Sees how transfers of input are doing that are due", 5.0, low=0.05, high=HOUR_S)
     adder_s: float = setting(
         "Checks and registers the outputs of jobs that are through", 10.0, low=0.05, high=HOUR_S
     )
     outbox_s: float = setting(
         "Makes the calls that are owed to the data management system, and tries those again that failed", 5.0, low=0.05,
         high=HOUR_S)
+    finisher_s: float = setting("Finishes jobs whose outputs have reached their destination", 10.0, low=0.05, high=HOUR_S)
+    closer_s: float = setting("Closes output datasets that are complete", 30.0, low=0.05, high=HOUR_S)
     watcher_s: float = setting("Ends or requeues jobs past a limit of [timeouts]", 4.0, low=0.05, high=HOUR_S)
     alive_s: float = setting(
         "Says that this process lives; three times this without a word of any is an outage", 2.0, low=0.05, high=60

@@ -37,6 +37,10 @@ class RucioConfig:
     token_file: Path | None = setting(
         "oidc: file with an access token, kept fresh by another program; read again before it runs out",
         None, on_disk=configchecks.secret)
+    callback_user: str = setting(
+        'User name with which its hermes posts to /ddm/callback; "" is nobody', "", check=configchecks.header)
+    callback_password_file: Path | None = setting(
+        "File with the password that goes with it, and nothing else", None, on_disk=configchecks.secret)
     scope: str = setting("Scope of the datasets that pandad makes for itself", "panda", check=configchecks.header)
     endpoints: str = setting(
         "Which of its storage elements (RSEs) jobs may use, as an RSE expression; * is all", "*", check=configchecks.filled)
@@ -64,6 +68,8 @@ class RucioConfig:
         for key in needed[self.auth_type]:
             if not getattr(self, key):
                 return f'has auth_type = "{self.auth_type}" and no {key}; write {key} = "..."'
+        if bool(self.callback_user) != (self.callback_password_file is not None):
+            return "has one of callback_user and callback_password_file; write both, or none"
         if self.auth_type == X509_PROXY and not (self.auth_url or self.url).startswith("https:"):
             return "has auth_type = \"x509_proxy\" and an address without https; certificates need https"
         return None
@@ -84,10 +90,32 @@ class DataServiceConfig:
         low=1,
         high=365 * DAY_S,
     )
+    recheck_s: int = setting(
+        "How often a job whose input is on its way is looked at in any case", HOUR_S, low=1, high=DAY_S)
+    dispatch_files: int = setting("Most files in one dispatch dataset", 1000, low=1, high=10_000)
+    dispatch_lifetime_s: int = setting(
+        "How long what was brought for jobs is kept; longer while one of them lives", 7 * DAY_S, low=60, high=365 * DAY_S)
+    poll_s: float = setting(
+        "How often a transfer is looked at, beside what Rucio tells; one that takes long less often, down to a tenth", 60.0,
+        low=0.05, high=DAY_S)
+    stuck_s: int = setting(
+        "Input of which no file came for so long is asked for in another way; 0 is never", 6 * HOUR_S, low=0, high=30 * DAY_S)
+    other_sources: int = setting(
+        "From so many other endpoints it is tried to be had first, if they have it", 1, low=0, high=10)
+    other_queue: bool = setting(
+        "Then its jobs go to another queue, unless they are pinned; else they go on waiting for it", True)
     errand_retry_s: float = setting(
         "What could not be asked of the storage is asked again after this, then after twice as long, and so on", 10.0,
         low=0.01, high=HOUR_S)
     errand_retry_max_s: float = setting("But never less often than this", 180.0, low=0.01, high=DAY_S)
+    transfer_poll_s: float = setting(
+        "How often a rule is asked after that brings outputs to their destination, if nobody says sooner that it has", 60.0,
+        low=0.05, high=DAY_S)
+    sub_lifetime_s: int = setting("How long such a rule and its dataset live", 14 * DAY_S, low=60, high=365 * DAY_S)
+    dataset_close_s: float = setting("An output dataset is closed so long after the last of its jobs ended", 1800.0, low=0,
+                                     high=30 * DAY_S)
+    dataset_erase_s: float = setting("And, if no file came into it, erased so long after that", 4.0 * DAY_S, low=0,
+                                     high=365 * DAY_S)
     endpoints: Mapping[str, Path] = setting(
         'Storage endpoints of the local backend: NAME = "/folder"',
         lambda: MappingProxyType({}),

@@ -73,7 +73,7 @@ class LiveSettings:
         try:
             after = self._sections[name](wanted)
         except UNUSABLE as error:
-            metrics.count("settings.refused")
+            metrics.SETTINGS_REFUSED.add(name)
             return name, str(error)
         self._used = replace(self._used, **{name: after})
         changes = list(differences(name, before, after))

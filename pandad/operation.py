@@ -16,7 +16,7 @@ from twisted.internet.defer import TimeoutError as WaitTimeout
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from pandad import systemd
+from pandad import metrics, systemd
 from pandad.api.farewell import Farewell
 from pandad.daemons.lease import Leases
 from pandad.daemons.loop import Loop
@@ -51,6 +51,16 @@ def wake(loops: Sequence[Loop], names: Container[str]) -> Step:
                 loop.wake()
 
     return woken
+
+
+def measure(loops: Sequence[Loop], store: Store) -> None:
+    """Have /metrics tell how these are."""
+    metrics.LOOP_IDLE.read(lambda: {(loop.loop_name,): loop.idle_s for loop in loops})
+    metrics.LOOP_FAILURES.read(lambda: {(loop.loop_name,): loop.failures for loop in loops})
+    metrics.POOL.read(lambda: {
+        (pool, state): n for pool, most, used, idle, _ in store.connections()
+        for state, n in (("most", most), ("used", used), ("idle", idle))})
+    metrics.POOL_WAITING.read(lambda: {(pool,): waiting for pool, *_, waiting in store.connections()})
 
 
 def show_life(reactor: Any, loops: Sequence[Loop], parent: MultiService) -> None:

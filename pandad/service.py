@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -21,15 +21,17 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from pandad import log, metrics, operation, systemd
+from pandad import log, operation, systemd
 from pandad.admission import Admission
+from pandad.api.ddm import Ddm
 from pandad.api.descriptions import Descriptions
 from pandad.api.farewell import Farewell
 from pandad.api.files import Files
-from pandad.api.health import Check, Health, asked
+from pandad.api.health import Check, Health, answers
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
+from pandad.api.numbers import Numbers
 from pandad.api.openapi import OpenApi
 from pandad.api.port import listen
 from pandad.api.site import build_sites
@@ -78,7 +80,7 @@ from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import migrate, vault
+from pandad.taskbuffer import census, migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface.accounts import Accounts
@@ -204,7 +206,9 @@ class Pandad(MultiService):
             Legacy(dispatcher, heartbeat, workers, job_secrets),
             Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
             self.admission.tokens.auth_configs,
-            Health(self._checks, metrics.text, self._notes),
+            Ddm(self._data.bulletin),
+            Health(self._checks, self._starts, self._notes),
+            Numbers(lambda: self._store.read("census", census.take), self._reactor),
         )
         return *handlers, OpenApi(handlers)
 
@@ -222,8 +226,11 @@ class Pandad(MultiService):
             brake=Braking(store, config.brokerage).run_once,
             rebrokerage=Rebrokerage(store, config.brokerage, self._reactor, self._data.ddm).run_once,
             activator=self._data.activator.run_once,
+            placements=self._data.arrivals.run_once,
             adder=self._data.adder.run_once,
             outbox=self._data.outbox.run_once,
+            finisher=self._data.finisher.run_once,
+            closer=self._data.closer.run_once,
             watcher=Watcher(store, config.timeouts, policy_of(config.retry), self._reactor).run_once,
             alive=Alive(store, config.loops.alive_s).run_once,
             caps=Caps(store, config.shares, self.admission.people).run_once,
@@ -236,6 +243,7 @@ class Pandad(MultiService):
             traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)
         loops = [*loops, Loop(self._reactor, "token denials", config.tokens.denials_s, self.admission.tokens.denials.run_once)]
+        operation.measure(loops, store)
         for loop in loops:
             if loop.loop_name in CHANNELS:
                 store.listen(loop.loop_name, loop.wake)
@@ -320,13 +328,16 @@ class Pandad(MultiService):
             systemd.tell(f"STATUS=not ready: {problem}")
         self._problem = problem
 
-    def _checks(self) -> Sequence[Check]:
-        loops = (loop.complaint for loop in self._loops)
-        own = "this process stops" if self._stopping else self._problem
-        return (lambda: own, self._database_complaint, self.admission.tls_watch.complaint, *loops)
+    def _starts(self) -> Mapping[str, Check]:
+        return {"schema": lambda: self._problem}
+
+    def _checks(self) -> Mapping[str, Check]:
+        return {**self._starts(), "stop": lambda: "this process stops" if self._stopping else None,
+                "database": self._database_complaint, "certificates": self.admission.tls_watch.complaint,
+                **{f"loop {loop.loop_name}": loop.complaint for loop in self._loops}}
 
     async def _complaints(self) -> Sequence[str]:
-        return [sentence for check in self._checks() if (sentence := await asked(check)) is not None]
+        return [sentence for sentence in (await answers(self._checks())).values() if sentence is not None]
 
     def _notes(self) -> Sequence[str]:
         """What an operator should know, and what is no reason to send requests elsewhere."""

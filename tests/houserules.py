@@ -20,7 +20,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 # Modules that any room above may use.
 FLOOR = frozenset({
     "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download"})
+    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
+    "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -67,6 +68,7 @@ IMPURE = frozenset(
 STATE_WORDS: Mapping[str, str] = {
     "jobdispatcher/guards.py": "words that pilots send",
     "dataservice/adder.py": "status words of files",
+    "taskbuffer/shipments.py": "status words of files",
     "userinterface/jobs.py": "status words of files",
     "taskbuffer/fsck_rows.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",

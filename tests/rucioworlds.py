@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
 import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -12,17 +14,21 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
+from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
 from ruciostand import ENDPOINTS
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
+from pandad.dataservice.datasets import Dataset
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
+from pandad.embedded.rucio import agent
+from pandad.embedded.rucio.admin import furnish
 from pandad.embedded.rucio.agent import Transfer, path_of
 from pandad.embedded.rucio.stand import RucioStand
 
@@ -76,6 +82,10 @@ class FakeRucioWorld(RucioWorld):
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._rucio.put(endpoint, (name.scope, name.lfn), len(content), f"{zlib.adler32(content):08x}")
 
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        self._rucio.rses[name] = Rse()
+
     def outage(self, endpoint: str) -> None:
         self._rucio.rses[endpoint].readable = self._rucio.rses[endpoint].writable = False
 
@@ -91,6 +101,33 @@ class FakeRucioWorld(RucioWorld):
 
     def moved(self, endpoint: str, name: FileName, state: str) -> None:
         self._rucio.update_replicas({"rse": endpoint, "files": [{"scope": name.scope, "name": name.lfn, "state": state}]})
+
+    def written(self, endpoint: str, name: FileName, content: bytes) -> None:
+        """A pilot has put it there, and nobody has told the catalogue."""
+        self._rucio.scopes.add(name.scope)
+
+    async def transferred(self, fail: str | None = None) -> None:
+        """What rules want moved is moved, but for files whose names match, which fail."""
+        for endpoint, rse in self._rucio.rses.items():
+            for (scope, name), state in rse.replicas.items():
+                if state == "C" or state == "U" and fail is None:
+                    self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
+
+    def repaired(self, dataset: Dataset) -> None:
+        """Rucio looks again at rules that got stuck."""
+
+    def forget_rules(self, dataset: Dataset) -> None:
+        """Somebody removes the rules of a dataset."""
+        for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
+            del self._rucio.rules[rule.id]
+
+    async def away(self) -> None:
+        """The server stops."""
+        await self.server.stop()
+
+    async def back(self) -> None:
+        """And is there again, with all it knew."""
+        self.server.start()
 
     def measured(self, endpoint: str, total_bytes: int, free_bytes: int) -> None:
         self._rucio.rses[endpoint].usage["storage"] = (total_bytes, free_bytes)
@@ -131,6 +168,10 @@ class RealRucioWorld(RucioWorld):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
+    def endpoint(self, name: str) -> None:
+        """One more."""
+        furnish(self._admin, self.stand.storage, [*ENDPOINTS, name], [], self.stand.account)
+
     def outage(self, endpoint: str) -> None:
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_read": False, "availability_write": False})
 
@@ -154,6 +195,37 @@ class RealRucioWorld(RucioWorld):
         files = [{"scope": name.scope, "name": name.lfn, "state": state}]
         self._admin.call("PUT", "/replicas", {"rse": endpoint, "files": files})
 
+    def written(self, endpoint: str, name: FileName, content: bytes) -> None:
+        """A pilot has put it there, and nobody has told the catalogue."""
+        self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name.scope}")
+        path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    async def transferred(self, fail: str | None = None) -> None:
+        """What rules want moved is moved, but for files whose names match, which fail."""
+        await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
+
+    def repaired(self, dataset: Dataset) -> None:
+        """Rucio looks again at rules that got stuck: its judge-repairer, which does not run here."""
+        self._sql("""UPDATE rules SET state = 'O', locks_ok_cnt = locks_ok_cnt + locks_stuck_cnt, locks_stuck_cnt = 0
+                     WHERE scope = %(scope)s AND name = %(name)s""", vars_of(dataset))
+
+    def forget_rules(self, dataset: Dataset) -> None:
+        """Somebody removes the rules of a dataset."""
+        for table in ("locks", "dataset_locks"):
+            self._sql(f"DELETE FROM {table} WHERE rule_id IN (SELECT id FROM rules WHERE scope = %(scope)s AND name = %(name)s)",
+                      vars_of(dataset))
+        self._sql("DELETE FROM rules WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
+
+    async def away(self) -> None:
+        """The server stops."""
+        await self.stand.stop(signal.SIGKILL)
+
+    async def back(self) -> None:
+        """And is there again, with all it knew."""
+        await self.stand.start()
+
     def measured(self, endpoint: str, total_bytes: int, free_bytes: int) -> None:
         usage = {"source": "storage", "used": total_bytes - free_bytes, "free": free_bytes}
         self._admin.call("PUT", f"/rses/{endpoint}/usage", usage)
@@ -166,6 +238,11 @@ class RealRucioWorld(RucioWorld):
     def _sql(self, text: str, parameters: dict[str, Any]) -> None:
         with closing(psycopg2.connect(self.stand.dsn)) as link, link, link.cursor() as cursor:
             cursor.execute(text, parameters)
+
+
+def vars_of(dataset: Dataset) -> dict[str, Any]:
+    """For SQL."""
+    return {"scope": dataset.scope, "name": dataset.name}
 
 
 RUCIOS = [FakeRucioWorld, pytest.param(RealRucioWorld, marks=pytest.mark.rucio)]

@@ -88,7 +88,7 @@ async def test_a_round_is_named_after_its_own_calls(store: Store) -> None:
     async def work(kind: None, questions: Sequence[int]) -> Sequence[str]:
         return [await store.read("test", _query)] * len(questions)
 
-    batcher: Batcher[None, int, str] = Batcher(work)
+    batcher: Batcher[None, int, str] = Batcher("test", work)
 
     def ask(name: str) -> Deferred[str]:
         tracing.current.set(Call(name))

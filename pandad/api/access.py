@@ -78,6 +78,8 @@ DEBUG_AS_PILOT = Access(
 PILOT = Access(
     name="PILOT", says="pilots (role pilot, production or admin)", limited=True, reach=Reach.NOTHING,
     roles=frozenset({Role.PILOT, Role.PRODUCTION}))
+TELLS_OF_DATA = Access(
+    name="TELLS_OF_DATA", says="the data management system (role ddm)", reach=Reach.NOTHING, roles=frozenset({Role.DDM}))
 # The rooms see to it that without a role one gets nothing but his own user jobs, and updates only what he got.
 CLAIM = Access(name="CLAIM", says="pilots, and users who run their own pilots", limited=True, reach=Reach.CLAIM)
 REPORT = Access(name="REPORT", says="pilots, and users who run their own pilots", limited=True, reach=Reach.REPORT)

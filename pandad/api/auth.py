@@ -106,7 +106,7 @@ class X509Authenticator:
         try:
             peer = peer_chain(handle())
         except PeerRefused as refused:
-            metrics.count(f"tls.refused.{refused.reason}")
+            metrics.TLS_REFUSED.add(refused.reason)
             self.log.info("refused the chain from {peer}: {sentence} ({reason})",
                           peer=_host(request), sentence=str(refused), reason=refused.reason.value)
             raise NotAuthenticated(str(refused)) from None
@@ -118,7 +118,7 @@ class X509Authenticator:
         try:
             proved = self._attributes(peer) if self._attributes is not None else None
         except AttributesRefused as refused:
-            metrics.count(f"voms.refused.{refused.reason}")
+            metrics.VOMS_REFUSED.add(refused.reason)
             self.log.info("the VOMS attributes of {dn!r} from {peer} do not count, {why} ({reason})",
                           dn=peer.dn, peer=host, why=str(refused), reason=refused.reason.value)
             return _Known(replace(credential, unproved=_unproved(refused)), peer.not_after.timestamp())

@@ -78,7 +78,7 @@ class Door:
 
     def _displaced(self, those: Iterable[Any]) -> bool:
         idle = next((each for each in islice(those, LOOKED_AT) if not each.is_busy), None)
-        metrics.count("connections.refused" if idle is None else "connections.displaced")
+        metrics.CONNECTIONS.add("refused" if idle is None else "displaced")
         if idle is not None:
             self.leave(idle)
             idle.abortConnection()

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
-from pandad import tracing
+from pandad import metrics, tracing
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
@@ -60,7 +60,12 @@ class Endpoint:
         tracing.current.set(request)
         self._load.begin(request, refuse, self.route.answer_s)
         await guarded(self._act(request, variables, wants_json), refuse, self.route.path)
-        self._load.end(request)
+        self._measure(request, self._load.end(request))
+
+    def _measure(self, request: Any, took_s: float | None) -> None:
+        metrics.CALLS.add(self.route.path, str(request.code))
+        late_s = min(self.route.answer_s, self._load.answer_s)
+        metrics.CALL_SECONDS.took(late_s if took_s is None else took_s, self.route.path)
 
     async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
         self._check_way(request)
@@ -80,7 +85,7 @@ class Endpoint:
         if self._counted:
             self._count(request, caller)
         route.access.check(caller)
-        asked: tuple[Any, ...] = ()
+        asked: tuple[Any, ...] = (body,) if route.raw else ()
         if self._decode is not None:
             given = parameters(body, request.args, route.body_limit_bytes, route.json_depth)
             given.update(variables)

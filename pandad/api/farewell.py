@@ -53,7 +53,7 @@ class Farewell:
         cut: int = sum(connection.is_busy for connection in left)
         for connection in left:
             connection.abortConnection()
-        metrics.count("connections.cut_at_stop", cut)
+        metrics.CONNECTIONS.add("cut at the stop", n=cut)
         return cut
 
 

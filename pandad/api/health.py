@@ -1,61 +1,78 @@
-"""What machines that watch over this process ask for."""
+"""What machines that watch over this process ask for: does it live, has it started, can it work."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import isawaitable
 
 from pandad.api.access import PUBLIC
+from pandad.api.encode import TEXT, Reply, json_bytes
 from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
-from pandad.spec.errors import Unavailable
 
 Check = Callable[[], str | None | Awaitable[str | None]]
+Checks = Callable[[], Mapping[str, Check]]
+
+NOT_NOW = 503
 
 
-class NotReady(Unavailable):
-    """Work sent here now would not be done; each sentence says what is missing."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the checks said: of each None, or a sentence for the operator. ``notes``: sentences that spoil nothing."""
 
-    def __init__(self, sentences: Sequence[str]) -> None:
-        super().__init__("not ready: " + "; ".join(sentences))
+    checks: Mapping[str, str | None]
+    notes: Sequence[str] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong."""
+        return [sentence for sentence in self.checks.values() if sentence is not None]
+
+
+def told(report: Report, wants_json: bool) -> Reply:
+    """Two hundred or 503; for those who accept it JSON with each check, else a line for each thing to say."""
+    wrong = report.sentences
+    status = NOT_NOW if wrong else 200
+    if wants_json:
+        checks = {name: {"ok": True} if said is None else {"ok": False, "problem": said} for name, said in report.checks.items()}
+        return Reply(json_bytes({"ok": not wrong, "checks": checks, "notes": list(report.notes)}), status=status)
+    lines = [f"not ready: {'; '.join(wrong)}"] if wrong else ["ok", *report.notes]
+    return Reply("".join(f"{line}\n" for line in lines).encode(), TEXT, status)
 
 
 class Health:
-    """Liveness, readiness, numbers.
+    """Liveness, start, readiness.
 
-    :param checks: each gives None if all is well, else a sentence for the operator.
-    :param metrics: the numbers in Prometheus' text format.
+    :param ready: by name; each gives None if all is well, else a sentence for the operator. :param started: those of the start.
     :param notes: what else the operator should know: sentences that do not make it not ready.
     """
 
-    def __init__(self, checks: Callable[[], Sequence[Check]], metrics: Callable[[], str],
-                 notes: Callable[[], Sequence[str]] = tuple) -> None:
-        self._checks, self._notes, self._metrics = checks, notes, metrics
+    def __init__(self, ready: Checks, started: Checks, notes: Callable[[], Sequence[str]] = tuple) -> None:
+        self._ready, self._started, self._notes = ready, started, notes
 
-    @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
-    async def healthz(self, caller: Caller) -> str:
+    @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    async def healthz(self, caller: Caller) -> Report:
         """The process lives and its reactor turns. Says nothing about the database: restarting would not mend that."""
-        return "ok\n"
+        return Report({"reactor": None})
 
-    @Route("/readyz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
-    async def readyz(self, caller: Caller) -> str:
-        """Whether requests should be sent here.
+    @Route("/startupz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    async def startupz(self, caller: Caller) -> Report:
+        """Whether the start is over: the schema is up to date and the loops run. Once it is, it stays so."""
+        return Report(await answers(self._started()))
 
-        :raise NotReady: not now.
-        """
-        sentences = [sentence for check in self._checks() if (sentence := await asked(check))]
-        if sentences:
-            raise NotReady(sentences)
-        return "".join(f"{line}\n" for line in ("ok", *self._notes()))
-
-    @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
-    async def metrics(self, caller: Caller) -> str:
-        """Counters and timings."""
-        return self._metrics()
+    @Route("/readyz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    async def readyz(self, caller: Caller) -> Report:
+        """Whether requests should be sent here."""
+        return Report(await answers(self._ready()), self._notes())
 
 
-async def asked(check: Check) -> str | None:
-    """What it says."""
+async def answers(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    """What each says."""
+    return {name: await _asked(check) for name, check in checks.items()}
+
+
+async def _asked(check: Check) -> str | None:
     answer = check()
     return await answer if isawaitable(answer) else answer

@@ -65,9 +65,10 @@ class Load:
 
     def start(self) -> None:
         """Look from now on."""
-        for name, read in (("calls.waiting", lambda: float(len(self.waiting))), ("calls.oldest_s", lambda: self.oldest_s),
-                           ("reactor.lag_s", lambda: self.lag_s), ("load.level", lambda: self.level)):
-            metrics.gauge(name, read)
+        metrics.CALLS_WAITING.is_now(lambda: len(self.waiting))
+        metrics.CALLS_OLDEST.is_now(lambda: self.oldest_s)
+        metrics.REACTOR_LAG.is_now(lambda: self.lag_s)
+        metrics.LOAD_LEVEL.is_now(lambda: self.level)
         self._look_again()
 
     def stop(self) -> None:
@@ -86,14 +87,20 @@ class Load:
         """
         self.waiting[request] = self._clock.seconds(), refuse, answer_s
 
-    def end(self, request: Any) -> None:
-        """It is answered, or nobody waits for it."""
-        self.waiting.pop(request, None)
+    def end(self, request: Any) -> float | None:
+        """It is answered, or nobody waits for it: how long it took, s; None if it had been answered for being late."""
+        known = self.waiting.pop(request, None)
+        return self._clock.seconds() - known[0] if known is not None else None
+
+    @property
+    def answer_s(self) -> float:
+        """Within which every call is answered."""
+        return self._limits.answer_s
 
     def admit(self, urgency: Urgency) -> None:
         """:raise Overloaded: not now. To be asked only while `level` is not 0."""
         if urgency >= Urgency.HEARTBEAT and self.level - PUT_OFF.index(urgency) > random():
-            metrics.count(f"calls.put_off.{urgency.name.lower()}")
+            metrics.CALLS_PUT_OFF.add(urgency.name.lower())
             raise Overloaded
 
     @property
@@ -127,7 +134,7 @@ class Load:
         for request, (since_s, refuse, answer_s) in list(self.waiting.items()):
             if now_s - since_s >= (limit_s := min(answer_s, most_s)):
                 del self.waiting[request]
-                metrics.count("calls.answered_late")
+                metrics.CALLS_LATE.add()
                 refuse(AnswerLate(limit_s))
 
 
@@ -156,7 +163,7 @@ class Rates:
         now = self._clock.seconds()
         full_at = max(self._full_at_s.get(who, now), now) + 1 / per_s
         if full_at - now > (burst + 0.001) / per_s:  # sums of many small steps are not exact
-            metrics.count("calls.too_many")
+            metrics.CALLS_TOO_MANY.add()
             raise TooManyCalls(_named(caller, host), per_s)
         self._full_at_s[who] = full_at
         if len(self._full_at_s) > REMEMBERED:

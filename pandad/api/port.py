@@ -84,7 +84,7 @@ class PromptServer(tcp.Server):
         return bool(self.dataBuffer or self._tempDataBuffer)
 
     def _give_up(self) -> None:
-        metrics.count("connections.stalled")
+        metrics.CONNECTIONS.add("stalled")
         self.abortConnection()
 
 

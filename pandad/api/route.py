@@ -54,6 +54,7 @@ class Route:
 
     The method gets the Caller, then the decoded request if ``takes`` names its dataclass; what it returns is encoded.
 
+    ``raw``: the method gets the body as it came instead.
     ``path``: a Klein pattern; its variables join the parameters.
     ``tells_gone``: the method gets one argument more, at the end: a function without arguments that says whether the client has
     hung up since, for calls that hand out what should not go to somebody who left while waiting for it.
@@ -72,6 +73,7 @@ class Route:
     _: KW_ONLY
     access: Access
     takes: type | None = None
+    raw: bool = False
     tells_gone: bool = False
     forgiving: bool = False
     passive: bool = False
@@ -85,6 +87,8 @@ class Route:
     def __post_init__(self) -> None:
         if not isinstance(self.access, Access):
             raise TypeError(f"{self.path}: {self.access!r} is not an access rule")
+        if self.raw and self.takes is not None:
+            raise TypeError(f"{self.path}: a body is either decoded or not")
         if self.passive and not self.access.anonymous:
             raise TypeError(f"{self.path}: nobody has an identity on the passive port")
 

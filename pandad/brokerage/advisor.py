@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.look import Locator, Look
-from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
+from pandad.pace import Pace
 from pandad.spec.job import JobSpec
 from pandad.taskbuffer.store import Store
 

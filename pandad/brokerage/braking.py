@@ -51,5 +51,5 @@ class Braking:
             txn.hint("brokerage")
 
     def _tell(self, txn: Transaction, queue: str, what: str) -> None:
-        txn.after_commit(lambda: metrics.count("brokerage.brakes"))
+        txn.after_commit(lambda: metrics.BRAKES.add())
         txn.after_commit(lambda: self.log.warn("queue {queue}: {what}", queue=queue, what=what))

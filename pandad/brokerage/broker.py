@@ -2,74 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from operator import mul
 
 from pandad.brokerage.criterion import No
-from pandad.brokerage.datarules import DATA_RULES, DataLimits
+from pandad.brokerage.datarules import DATA_RULES
 from pandad.brokerage.decision import Decision as Decision
 from pandad.brokerage.decision import Verdict as Verdict
 from pandad.brokerage.decision import Verdicts
-from pandad.brokerage.inputs import Inputs, Work
+from pandad.brokerage.kinds import Kind, Kinds, Open
 from pandad.brokerage.known import PASSED_USAGE, Known
-from pandad.brokerage.loads import PINNED_RULES, Limits, overload
-from pandad.brokerage.rules import READ, TEST_LABELS
-from pandad.brokerage.siterules import URGENT
+from pandad.brokerage.loads import PINNED_RULES, overload
+from pandad.brokerage.policy import DEFAULT
+from pandad.brokerage.policy import Policy as Policy
+from pandad.brokerage.rules import TEST_LABELS
 from pandad.brokerage.snapshot import Snapshot
-from pandad.brokerage.weights import GENERIC, TOP_PRIORITY, Weight
 from pandad.spec.job import JobSpec
-from pandad.spec.site import Queue
 
-_read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
 PASSED_DATA = PASSED_USAGE + len(DATA_RULES)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an operator chose."""
-
-    weight: Weight = GENERIC
-    limits: Limits = Limits()
-    data: DataLimits = DataLimits()
-
-
-def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = Policy()) -> Iterator[Decision]:
+def decide(jobs: Iterable[JobSpec], snapshot: Snapshot, policy: Policy = DEFAULT) -> Iterator[Decision]:
     """Decide on each job in turn; a queue that gets a job weighs less for the next one."""
     round_ = Round(snapshot, policy)
     for job in jobs:
         yield round_.decide(job)
-
-
-@dataclass(slots=True)
-class _Kind:
-    """Jobs that are alike in all that counts.
-
-    :param nos: what keeps queues from them, whatever the queues have to do. :param able: the places of the others.
-    :param factors: what those are worth for these jobs, besides what their load makes them.
-    :param verdicts: as told last. :param at: which state of the queues that was in. :param before: jobs since.
-    :param refused: how many of them no queue took.
-    """
-
-    work: Work
-    nos: list[No | None]
-    able: list[int]
-    queues: list[Queue]
-    factors: list[float]
-    verdicts: Verdicts | None = None
-    at: int = -1
-    before: int = 0
-    refused: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """The queues that can take a job now, and their weights for it."""
-
-    places: list[int]
-    queues: list[Queue]
-    weights: list[float]
 
 
 class Round:
@@ -77,28 +35,25 @@ class Round:
 
     def __init__(self, snapshot: Snapshot, policy: Policy, known: Known | None = None) -> None:
         self._snapshot, self._policy = snapshot, policy
-        self._given: Counter[int] = Counter()
-        self._kinds: dict[tuple[object, ...], _Kind] = {}
-        self._known = known or Known()
-        self._last: tuple[JobSpec, _Kind] | None = None
-        self._known.hold_for(snapshot.queues)
         queues = snapshot.queues
-        self._least_input = min((q.maxinput_mb for q in queues if q.maxinput_mb), default=None)
-        self._least_disk = min((q.maxwdir_mb for q in queues if q.maxwdir_mb), default=None)
-        self._closed = {name for name, endpoint in snapshot.endpoints.items() if not endpoint.readable}
         self._testers = {place: set(snapshot.brakes[queue.name].owners) for place, queue in enumerate(queues)
                          if queue.name in snapshot.brakes}
-        self._by_priority = any(share.priorities for queue in queues for share in queue.fairshare.shares)
+        self._kinds = Kinds(snapshot, policy, known or Known(), bool(self._testers))
+        self._last: tuple[JobSpec, Kind] | None = None
+        self._before = [snapshot.now(queue, 0) for queue in queues]
+        self._counted = [snapshot.counted(queue.name) for queue in queues]
+        self._given = [0] * len(queues)
         self._nos: list[No | None] = [None] * len(queues)
         self._pinned_nos: list[No | None] = [None] * len(queues)
         self._weights = [0.0] * len(queues)
-        self._refusing = self._state = 0  # queues that say no by themselves; how often that changed
+        self._state = 0  # how often it changed which queues say no by themselves
         for place in range(len(queues)):
             self._look(place)
 
     def learn(self, snapshot: Snapshot) -> None:
         """What is known of more jobs; of the queues it says the same as the one before."""
         self._snapshot = snapshot
+        self._kinds.learn(snapshot)
 
     def refused(self, job: JobSpec) -> int:
         """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either."""
@@ -106,18 +61,20 @@ class Round:
 
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
-        kind, nos = self._kind(job), self._now_nos(job)
-        field = self._field(kind, nos)
-        told = self._told(kind, nos, field)
-        if not field.places:
+        kind = self._kind(job)
+        field = self._field(kind, job)
+        weights = self._weighed(field)
+        told = self._told(kind, job, weights)
+        if not weights:
             kind.refused += 1
             return Decision(job, None, told)
-        best = self._policy.weight.pick(kind.work, field.queues, field.weights)
-        decision = Decision(job, field.queues[best], told, field.weights[best], kind.before)
+        best = self._policy.weight.pick(kind.work, field.queues, weights)
+        place = field.places[best]
+        decision = Decision(job, field.queues[best], told, weights[best], kind.before)
         kind.before += 1
-        self._give(field.places[best], 1)
-        if field.places[best] in self._testers:
-            self._testers[field.places[best]].add(job.prodUserName or "")
+        self._give(place, 1)
+        if place in self._testers:
+            self._testers[place].add(job.prodUserName or "")
             self._state += 1
         return decision
 
@@ -127,30 +84,39 @@ class Round:
 
         :param besides: queues that it must not go to. :param gain: infinite: only if its own cannot take it.
         """
-        kind, nos = self._kind(job), self._now_nos(job)
-        field = self._field(kind, nos)
+        kind = self._kind(job)
+        field = self._field(kind, job)
+        of_all = self._weighed(field)
         own = next((at for at, queue in enumerate(field.queues) if queue.name == job.computingSite), None)
         able = [at for at, queue in enumerate(field.queues) if at != own and queue.name not in besides]
         if not able:
             return None
-        weights = [field.weights[at] for at in able]
-        best = able[self._policy.weight.pick(kind.work, [field.queues[at] for at in able], weights)]
-        if own is not None and field.weights[best] <= gain * field.weights[own]:
+        best = able[self._policy.weight.pick(kind.work, [field.queues[at] for at in able], [of_all[at] for at in able])]
+        if own is not None and of_all[best] <= gain * of_all[own]:
             return None
-        told = self._told(kind, nos, field)
+        told = self._told(kind, job, of_all)
         self._give(field.places[best], 1)
         if own is not None:
             self._give(field.places[own], -1)
-        return Decision(job, field.queues[best], told, field.weights[best], kind.before)
+        return Decision(job, field.queues[best], told, of_all[best], kind.before)
 
     def _give(self, place: int, jobs: int) -> None:
         self._given[place] += jobs
         self._look(place)
 
-    def _field(self, kind: _Kind, nos: list[No | None]) -> _Field:
-        places, queues, factors = self._open(kind, nos)
-        of_load = self._weights
-        return _Field(places, queues, [of_load[place] * factor for place, factor in zip(places, factors, strict=True)])
+    def _kind(self, job: JobSpec) -> Kind:
+        if self._last is None or self._last[0] is not job:
+            self._last = job, self._kinds.of(job)
+        return self._last[1]
+
+    def _field(self, kind: Kind, job: JobSpec) -> Open:
+        """The queues that can take jobs of the kind, as long as the queues themselves say the same."""
+        if kind.at != self._state:
+            kind.open, kind.at, kind.verdicts = self._open(kind.able, self._now_nos(job)), self._state, None
+        return kind.open
+
+    def _weighed(self, field: Open) -> list[float]:
+        return list(map(mul, map(self._weights.__getitem__, field.places), field.factors))
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
@@ -166,100 +132,42 @@ class Round:
                 nos[place] = No("badsite", 1, 1, f"it is braked, and a test job of {owner} is there already", PASSED_DATA)
         return nos
 
-    def _open(self, kind: _Kind, nos: list[No | None]) -> tuple[list[int], list[Queue], list[float]]:
-        """Those that can take it: places, queues, factors. Doubtful ones only if there is no other."""
-        if not self._refusing and not self._testers:
-            return kind.able, kind.queues, kind.factors
-        able = [number for number, place in enumerate(kind.able) if nos[place] is None]
-        if not able:
-            alone = len(kind.able) == 1
-            able = [number for number, place in enumerate(kind.able)
-                    if (no := nos[place]) is not None and (no.only_if_others or (alone and no.unless_alone))]
-        return ([kind.able[number] for number in able], [kind.queues[number] for number in able],
-                [kind.factors[number] for number in able])
+    @staticmethod
+    def _open(able: Open, nos: list[No | None]) -> Open:
+        """Those that can take it. Doubtful ones only if there is no other."""
+        ats = [at for at, place in enumerate(able.places) if nos[place] is None]
+        if len(ats) == len(able.places):
+            return able
+        if not ats:
+            alone = len(able.places) == 1
+            ats = [at for at, place in enumerate(able.places)
+                   if (no := nos[place]) is not None and (no.only_if_others or (alone and no.unless_alone))]
+        return Open([able.places[at] for at in ats], [able.queues[at] for at in ats], [able.factors[at] for at in ats])
 
-    def _told(self, kind: _Kind, nos: list[No | None], field: _Field) -> Verdicts:
-        if kind.verdicts is None or kind.at != self._state:
-            told = [no or now for no, now in zip(kind.nos, nos, strict=True)]
+    def _told(self, kind: Kind, job: JobSpec, weights: list[float]) -> Verdicts:
+        if kind.verdicts is None:
+            told = [no or now for no, now in zip(kind.nos, self._now_nos(job), strict=True)]
             heavy = [0.0] * len(told)
-            for place, weight in zip(field.places, field.weights, strict=True):
+            for place, weight in zip(kind.open.places, weights, strict=True):
                 told[place], heavy[place] = None, weight
-            kind.verdicts, kind.at, kind.before = Verdicts(self._snapshot.queues, told, heavy), self._state, 0
+            kind.verdicts, kind.before = Verdicts(self._snapshot.queues, told, heavy), 0
         return kind.verdicts
 
     def _look(self, place: int) -> None:
         """What a queue says by itself."""
-        queue, policy = self._snapshot.queues[place], self._policy
-        now = self._snapshot.now(queue, self._given[place])
+        queue, policy, given = self._snapshot.queues[place], self._policy, self._given[place]
+        now = self._before[place].after(self._counted[place], given)
         self._weights[place] = policy.weight.load(queue, now)
         no, was = overload(queue, now, policy.limits), self._nos[place]
         if no is None and was is None:
             return
         pinned = overload(queue, now, policy.limits, PINNED_RULES)
-        if (no is None) != (was is None) or (pinned is None) != (self._pinned_nos[place] is None):
+        if _counts(no) != _counts(was) or _counts(pinned) != _counts(self._pinned_nos[place]):
             self._state += 1
-            self._refusing += (was is None) - (no is None)
         self._nos[place] = replace(no, passed=PASSED_DATA) if no is not None else None
         self._pinned_nos[place] = replace(pinned, passed=PASSED_DATA) if pinned is not None else None
 
-    def _kind(self, job: JobSpec) -> _Kind:
-        if self._last is None or self._last[0] is not job:
-            self._last = job, self._find_kind(job)
-        return self._last[1]
 
-    def _find_kind(self, job: JobSpec) -> _Kind:
-        work = self._snapshot.work(job)
-        fits = (*self._fit_key(job), work.usage)
-        owner = job.prodUserName if self._testers else None
-        key = (fits, work.inputs, len(job.inputs), job.currentPriority >= TOP_PRIORITY, owner)
-        kind = self._kinds.get(key)
-        if kind is None:
-            self._kinds[key] = kind = self._new_kind(fits, work)
-        return kind
-
-    def _new_kind(self, fits: tuple[object, ...], work: Work) -> _Kind:
-        able = self._known.able.get(fits)
-        if able is None:
-            self._known.able[fits] = able = self._known.find_able(work, self._snapshot.queues)
-        queues, favour = self._snapshot.queues, self._policy.weight.favour
-        nos, places, factors = able.nos, able.places, [1.0] * len(able.places)
-        if work.inputs is not None:
-            of_data = self._by_endpoint(work.inputs)
-            found = [of_data[queues[place].endpoint_in] for place in places]
-            refused = {place: no for place, (no, _) in zip(places, found, strict=True) if no is not None}
-            if refused:
-                nos = [refused.get(place, no) for place, no in enumerate(nos)]
-                places = [place for place in places if place not in refused]
-            factors = [factor for no, factor in found if no is None]
-        if favour is not None:
-            factors = [factor * favour(work, queues[place]) for place, factor in zip(places, factors, strict=True)]
-        return _Kind(work, nos, places, [queues[place] for place in places], factors)
-
-    def _by_endpoint(self, inputs: Inputs) -> Mapping[str | None, tuple[No | None, float]]:
-        """What each endpoint means for jobs with this input. Those that have none of it are alike, but for the way to them."""
-        known = {*self._snapshot.read_from, None}
-        if not self._snapshot.links:
-            known &= {*inputs.sources, *inputs.silent, *self._closed}
-        alike = self._of_data(inputs, None)
-        return defaultdict(lambda: alike, {endpoint: self._of_data(inputs, endpoint) for endpoint in known})
-
-    def _of_data(self, inputs: Inputs, endpoint: str | None) -> tuple[No | None, float]:
-        """What keeps queues that read from there from jobs with this input, or what they are worth for it."""
-        for passed, rule in enumerate(DATA_RULES, PASSED_USAGE):
-            no = rule.check(inputs, endpoint, self._snapshot, self._policy.data)
-            if no is not None:
-                return replace(no, passed=passed), 0.0
-        return None, self._policy.weight.data(inputs, endpoint, self._snapshot)
-
-    def _fit_key(self, job: JobSpec) -> tuple[object, ...]:
-        """All that the rules of the description read of a job: jobs alike in this get the same answers. Sizes below every queue's
-        limit are alike, for they differ from job to job."""
-        input_mb = (job.inputFileBytes or 0) // 2**20
-        disk_mb = job.maxDiskCount + input_mb
-        if self._least_input is None or input_mb <= self._least_input:
-            input_mb = 0
-        if self._least_disk is None or disk_mb <= self._least_disk:
-            disk_mb = 0
-        return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
-                job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
-                *_read(job))
+def _counts(no: No | None) -> tuple[bool, bool] | None:
+    """When it does not count."""
+    return (no.only_if_others, no.unless_alone) if no is not None else None

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pandad import log
 from pandad.brokerage import logline
+from pandad.brokerage.ahead import Behind, in_turn
 from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
-from pandad.brokerage.pace import Pace
 from pandad.brokerage.policy import policy_of
+from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
+from pandad.pace import Pace
 from pandad.spec.job import NOTHING_BUT, JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import brakes, decisions, moves, worklists
@@ -31,6 +35,20 @@ FIRST, DEEPER = 8, 4  # jobs of each line at first, and so many times as many in
 EXPLAINED = 20  # jobs alike that are told why no queue takes them; those behind wait for the same, and are not touched
 
 Lines = Mapping[int, Sequence[JobSpec]]
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A round under way.
+
+    :param placed: PandaIDs of jobs that got a queue. :param decided: how many jobs were looked at.
+    """
+
+    round: Round
+    snapshot: Snapshot
+    writes: Behind = field(default_factory=Behind)
+    placed: set[int] = field(default_factory=set)
+    decided: int = 0
 
 
 class Cycle:
@@ -52,7 +70,7 @@ class Cycle:
         """Broker due jobs; True if there may be more that find a queue.
 
         Reading and writing are separate short transactions: a long one would hold back the vacuum of the hot table. A job that
-        changed in between is simply not moved.
+        changed in between is simply not moved. PostgreSQL reads the next page and writes the last one while one is decided.
         """
         began = self._line
         lines = await self._heads()
@@ -61,20 +79,18 @@ class Cycle:
         if not lines:
             return False
         snapshot = await self._look.queues()
-        round_, each = Round(snapshot, self._policy, self._known), min(FIRST, self._batch)
-        taken = decided = 0
-        while lines and taken < self._batch:
-            jobs = by_turns(lines)[:self._batch - taken]
-            placed: set[int] = set()
-            for start in range(0, len(jobs), PAGE):
-                page = jobs[start:start + PAGE]
-                round_.learn(await self._look.jobs(snapshot, page))
-                made = await self._place(round_, page, snapshot.brakes.keys())
-                decided += len(made)
-                placed |= {_id(d.job) for d in made if d.chosen is not None}
-            taken += len(jobs)
-            lines, each = await self._behind(lines, placed, each, self._batch - taken)
-        return decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
+        run = _Run(Round(snapshot, self._policy, self._known), snapshot)
+        each, taken = min(FIRST, self._batch), 0
+        try:
+            while lines and taken < self._batch:
+                jobs = by_turns(lines)[:self._batch - taken]
+                pages = [jobs[start:start + PAGE] for start in range(0, len(jobs), PAGE)]
+                await in_turn([partial(self._looked, snapshot, page) for page in pages], partial(self._place, run))
+                taken += len(jobs)
+                lines, each = await self._behind(lines, run.placed, each, self._batch - taken)
+        finally:
+            await run.writes.end()
+        return run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
 
     async def _heads(self) -> Lines:
         """The heads of the lines, after those of the round before if that did not come to the end."""
@@ -98,23 +114,36 @@ class Cycle:
         each = max(min(each * DEEPER, PAGE, most // len(last)), 1)
         found: dict[int, Sequence[JobSpec]] = {}
         numbers, step = sorted(last), max(PAGE // each, 1)
-        for start in range(0, len(numbers), step):
-            asked = {line: last[line] for line in numbers[start:start + step]}
-            found.update(await self._store.read("brokerage_read", worklists.behind, asked, each))
+        asked = [{line: last[line] for line in numbers[start:start + step]} for start in range(0, len(numbers), step)]
+
+        async def take(page: Lines) -> None:
+            found.update(page)
+
+        await in_turn([partial(self._read_behind, those, each) for those in asked], take)
         return found, each
 
-    async def _place(self, round_: Round, jobs: Sequence[JobSpec], braked: Collection[str]) -> list[Decision]:
-        """Decide, and write; what was decided. Jobs like many that were refused in this round already are left alone."""
+    async def _read_behind(self, last: Mapping[int, JobSpec], each: int) -> Lines:
+        return await self._store.read("brokerage_read", worklists.behind, last, each)
+
+    async def _looked(self, snapshot: Snapshot, jobs: Sequence[JobSpec]) -> tuple[Sequence[JobSpec], Snapshot]:
+        return jobs, await self._look.jobs(snapshot, jobs)
+
+    async def _place(self, run: _Run, looked: tuple[Sequence[JobSpec], Snapshot]) -> None:
+        """Decide, and begin to write. Jobs like many that were refused in this round already are left alone."""
+        jobs, known = looked
+        run.round.learn(known)
         pace, made = Pace(self._clock), []
         for job in jobs:
-            if round_.refused(job) < EXPLAINED:
-                made.append(round_.decide(job))
+            if run.round.refused(job) < EXPLAINED:
+                made.append(run.round.decide(job))
                 if log.chosen.level == "debug":
                     self._tell(made[-1])
             await pace.rest()
+        run.decided += len(made)
+        run.placed.update(_id(decision.job) for decision in made if decision.chosen is not None)
         if made:
-            await self._store.transact("brokerage_write", _write, made, braked)
-        return made
+            await run.writes.begin(
+                lambda: self._store.transact("brokerage_write", _write, made, run.snapshot.brakes.keys()))
 
     def _tell(self, decision: Decision) -> None:
         """All queues to the first of jobs alike, to the others where they go."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from typing import NamedTuple
 
 from pandad.spec.facts import Link, Usage, Whereabouts
 from pandad.spec.file import FileName
@@ -13,14 +12,17 @@ from pandad.spec.job import JobSpec
 
 EXACT_BELOW = 1_000_000  # bytes
 FIGURES = 2
+NOWHERE: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(NamedTuple):
     """What an endpoint does not have of a job's input."""
 
     files: int = 0
     size_bytes: int = 0
+
+
+NOTHING = Lack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,22 @@ class Inputs:
     def of(cls, job: JobSpec, where: Whereabouts) -> Inputs:
         """By what is known of the copies. A size that the job does not say is that of a copy."""
         files, size_bytes = 0, 0
-        counts: Counter[str] = Counter()
-        sizes: Counter[str] = Counter()
+        here: dict[str, Lack] = {}
         for file in job.inputs:
-            copies = where.copies.get(FileName.of(file), {})
+            copies = where.copies.get(FileName.of(file), NOWHERE)
             size = file.fsize or max(copies.values(), default=0)
             files, size_bytes = files + 1, size_bytes + size
             for endpoint in copies:
-                counts[endpoint] += 1
-                sizes[endpoint] += size
-        held = tuple((endpoint, Lack(counts[endpoint], rounded(sizes[endpoint]))) for endpoint in sorted(counts))
+                had = here.get(endpoint, NOTHING)
+                here[endpoint] = Lack(had.files + 1, had.size_bytes + size)
+        held = tuple((endpoint, Lack(had.files, rounded(had.size_bytes))) for endpoint, had in sorted(here.items()))
         return cls(files, rounded(size_bytes), held, frozenset(where.silent))
 
     def lack(self, endpoint: str | None) -> Lack:
         """What is not there; nothing, where it is not known: a catalogue that is down counts as ready."""
         if endpoint in self.silent:
-            return Lack()
-        here = next((lack for name, lack in self.held if name == endpoint), Lack())
+            return NOTHING
+        here = next((lack for name, lack in self.held if name == endpoint), NOTHING)
         return Lack(self.files - here.files, max(self.size_bytes - here.size_bytes, 0))
 
     def is_whole_at(self, endpoints: Collection[str]) -> bool:
@@ -88,7 +89,7 @@ def rounded(size_bytes: int) -> int:
     """Bytes as they are told: exact when few, else rounded up to two figures."""
     if size_bytes < EXACT_BELOW:
         return size_bytes
-    step = int(10 ** (floor(log10(size_bytes)) - FIGURES + 1))
+    step: int = 10 ** (len(str(size_bytes)) - FIGURES)
     return -(-size_bytes // step) * step
 
 

@@ -82,7 +82,7 @@ class Look:
         try:
             return await Deferred.fromCoroutine(_plain(question)).addTimeout(patience_s, self._clock)
         except (PandadError, WaitTimeout) as error:
-            metrics.count("brokerage.data_unknown")
+            metrics.DATA_UNKNOWN.add()
             self.log.warn("brokerage decides without the data service: {error}", error=str(error) or "no answer in time")
             return None
 

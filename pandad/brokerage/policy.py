@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from pandad.brokerage.broker import Policy
+from dataclasses import dataclass
+
 from pandad.brokerage.datarules import DataLimits
 from pandad.brokerage.loads import Limits
-from pandad.brokerage.weights import WEIGHTS
+from pandad.brokerage.weights import GENERIC, WEIGHTS, Weight
 from pandad.config import BrokerageConfig
 
 GB, MB = 10**9, 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator chose."""
+
+    weight: Weight = GENERIC
+    limits: Limits = Limits()
+    data: DataLimits = DataLimits()
+
+
+DEFAULT = Policy()
 
 
 def policy_of(config: BrokerageConfig) -> Policy:

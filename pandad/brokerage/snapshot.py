@@ -32,6 +32,13 @@ class Now:
     endpoint: Endpoint | None = None
     space: Space | None = None
 
+    def after(self, counted: Load, given: int) -> Now:
+        """When this round has given it so many jobs.
+
+        :param counted: what it had before. :param given: less than 0: that were taken away.
+        """
+        return Now(_after(counted, given), given, self.pilots, self.ends, self.brake, self.endpoint, self.space)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -64,17 +71,12 @@ class Snapshot:
         per_state = self.counts.get(queue, {})
         return sum(per_state.get(s, 0) for s in states)
 
-    def load(self, queue: str, newly_assigned: int) -> Load:
-        """What a queue has to do.
-
-        :param newly_assigned: jobs that this round has given the queue already; less than 0: that it took away.
-        """
-        assigned = self.count(queue, JobStatus.ASSIGNED, JobStatus.WAITING) + newly_assigned
+    def counted(self, queue: str) -> Load:
+        """What a queue had to do when it was counted."""
         return Load(
-            assigned=max(assigned, 0),
-            activated=max(self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING) + min(assigned, 0), 0),
-            running=self.count(queue, JobStatus.RUNNING),
-            transferring=self.count(queue, JobStatus.TRANSFERRING))
+            assigned=self.count(queue, JobStatus.ASSIGNED, JobStatus.WAITING),
+            activated=self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING),
+            running=self.count(queue, JobStatus.RUNNING), transferring=self.count(queue, JobStatus.TRANSFERRING))
 
     def now(self, queue: Queue, given: int) -> Now:
         """How a queue does, with the jobs that this round has given it. Of a queue whose pilots nobody saw, while those of others
@@ -82,10 +84,16 @@ class Snapshot:
         pilots = self.pilots.get(queue.name, Pilots()) if self.pilots else None
         endpoint = self.endpoints.get(queue.endpoint_out or "")
         space = self.space.get(queue.endpoint_out or "") or (endpoint.space if endpoint is not None else None)
-        return Now(self.load(queue.name, given), given, pilots, self.ends.get(queue.name), self.brakes.get(queue.name), endpoint,
-                   space)
+        return Now(_after(self.counted(queue.name), given), given, pilots, self.ends.get(queue.name), self.brakes.get(queue.name),
+                   endpoint, space)
 
     def work(self, job: JobSpec) -> Work:
         """What is known of a job."""
         inputs = Inputs.of(job, self.where) if self.where is not None and job.inputs else None
         return Work(job, inputs, self.usage.get(job.jediTaskID or 0))
+
+
+def _after(counted: Load, given: int) -> Load:
+    """Jobs that are taken away were assigned, or else activated."""
+    assigned = counted.assigned + given
+    return Load(max(assigned, 0), max(counted.activated + min(assigned, 0), 0), counted.running, counted.transferring)

@@ -9,8 +9,8 @@ from operator import attrgetter
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.brokerage.criterion import No
-from pandad.brokerage.pace import Pace
 from pandad.brokerage.rules import READ, RULES
+from pandad.pace import Pace
 from pandad.spec.criterion import Kind, Never, kind_of
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue

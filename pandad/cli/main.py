@@ -36,6 +36,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "audit": ("pandad.cli.audit", "show what persons and admins changed, and verify that nobody changed that"),
     "access": ("pandad.cli.access", "list all calls and who may make them"),
     "timeouts": ("pandad.cli.timeouts", "list how long jobs may stay where they are"),
+    "metrics": ("pandad.cli.metrics", "list what /metrics tells, and what it means"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
     "console": ("pandad.cli.console", "talk to a running daemon on this host: look, drain, run a loop, change the log level"),
     "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),

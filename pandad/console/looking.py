@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from pandad.userinterface import explain
 
 DAYS = 30  # of the audit
 WINDOW_S = 3600  # of the pilots
+_PRESSURE = (metrics.CALLS_WAITING, metrics.CALLS_OLDEST, metrics.REACTOR_LAG, metrics.LOAD_LEVEL)
 
 _QUEUE = Arg("queue", text, "name of a queue", named=True, needed=False)
 _ID = Arg("panda_id", panda_id, "PandaID of a job")
@@ -47,7 +47,7 @@ async def show_help(bench: Bench, call: Call, verb: str | None, second: str | No
 async def status(bench: Bench, call: Call) -> Answer:
     """This process: version, process id, whether it is ready and why not, how hard it is pressed."""
     complaints = list(await bench.complaints())
-    gauges = {name: read() for name, read in sorted(metrics.GAUGES.items()) if name.startswith(("calls.", "reactor.", "load."))}
+    gauges = {each.name: each.values.get((), 0.0) for each in _PRESSURE}
     data = {"version": __version__, "pid": os.getpid(), "holder": bench.holder, "ready": not complaints, "complaints": complaints,
             **gauges}
     said = "; ".join(complaints) or "ready"
@@ -141,15 +141,13 @@ async def pool(bench: Bench, call: Call) -> Answer:
 @verb("metrics", LOOK, Arg("beginning", text, "only those whose names begin so", needed=False))
 async def show_metrics(bench: Bench, call: Call, beginning: str | None) -> Answer:
     """The counters, timings and gauges of this process."""
-    values: dict[str, list[float | None]] = defaultdict(lambda: [None, None])
-    for name, n in metrics.COUNTS.items():
-        values[name][0] = n
-    for name, seconds in metrics.SECONDS.items():
-        values[name][1] = round(seconds, 6)
-    for name, read in metrics.GAUGES.items():
-        values[name][0] = read()
-    shown = [(name, *pair) for name, pair in sorted(values.items()) if name.startswith(beginning or "")]
-    return rows(("name", "value", "seconds"), shown, "nothing of that name was counted")
+    shown = [(each.name, ", ".join(labels), sum(value) if isinstance(value, list) else value, _seconds(each, labels))
+             for each in metrics.ALL if each.name.startswith(beginning or "") for labels, value in sorted(each.values.items())]
+    return rows(("name", "of", "value", "seconds"), shown, "nothing of that name was counted")
+
+
+def _seconds(series: object, labels: metrics.Labels) -> float | None:
+    return round(series.seconds[labels], 6) if isinstance(series, (metrics.Timing, metrics.Histogram)) else None
 
 
 @verb("sessions", LOOK)

@@ -121,7 +121,7 @@ class Loop(Service):
             self.log.failure("loop {name} failed, {n} in a row", name=self.loop_name, n=self.failures)
             return False
         self.failures, self.last_error, self._out, self._good_at = 0, None, False, self._clock.seconds()
-        metrics.timing(f"loop.{self.loop_name}", self._good_at - started)
+        metrics.LOOP_ROUNDS.took(self._good_at - started, self.loop_name)
         return more
 
     def _delay_s(self) -> float:

@@ -46,7 +46,7 @@ class Reload:
         for name, problem in problems.items():
             self.log.error("{step} not reloaded, what was there stays in force: {problem}", step=name, problem=problem)
         self.problems = problems
-        metrics.count("reload.failed" if problems else "reload.done")
+        metrics.RELOADS.add("in part" if problems else "done")
         said = f"reloaded, but for {', '.join(problems)}: see the log" if problems else "reloaded"
         self.log.info("{said}", said=said)
         self._tell("READY=1", f"STATUS={said}")

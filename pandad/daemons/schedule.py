@@ -20,8 +20,11 @@ class Bodies:
     brake: Body
     rebrokerage: Body
     activator: Body
+    placements: Body
     adder: Body
     outbox: Body
+    finisher: Body
+    closer: Body
     watcher: Body
     caps: Body
     ageing: Body
@@ -42,8 +45,11 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("brake", bodies.brake, config.brake_s, True),
         ("rebrokerage", bodies.rebrokerage, config.rebrokerage_s, True),
         ("activator", bodies.activator, config.activator_s, True),
+        ("placements", bodies.placements, config.placements_s, True),
         ("adder", bodies.adder, config.adder_s, True),
         ("outbox", bodies.outbox, config.outbox_s, True),
+        ("finisher", bodies.finisher, config.finisher_s, True),
+        ("closer", bodies.closer, config.closer_s, True),
         ("watcher", bodies.watcher, config.watcher_s, True),
         ("caps", bodies.caps, config.caps_s, True),
         ("ageing", bodies.ageing, config.ageing_s, True),

@@ -1,66 +1,83 @@
-"""Placed jobs whose inputs are at their queue become `activated`; the others wait, and say for what."""
+"""Placed jobs whose inputs are at their queue become `activated`; what is missing is brought there, or waited for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import DataServiceConfig
-from pandad.dataservice.copies import Copies, differs, locate, name_of
-from pandad.dataservice.ddm import IDDM, Replica
-from pandad.spec import errorcodes
-from pandad.spec.file import FileSpec
+from pandad.dataservice import closer
+from pandad.dataservice.copies import locate
+from pandad.dataservice.ddm import IDDM
+from pandad.dataservice.destination import landing
+from pandad.dataservice.inspection import Missing, Ready, inspect
+from pandad.dataservice.setupper import Coming, Setupper
+from pandad.pace import Pace
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.site import Queue
-from pandad.taskbuffer import files, moves, sites, worklists
+from pandad.taskbuffer import files, moves, placements, sites, worklists
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "activator"
-LISTED = 3  # names in a message; the rest is counted
 DIAG_LENGTH = 500  # of ddmErrorDiag
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """All inputs are there: what became known of the job's files."""
-
-    job: JobSpec
-    files: Sequence[FileSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Something is not there, or not yet known to be."""
-
-    job: JobSpec
-    why: str
-    code: int
+FILES = 2000  # in one round, beside those of its last job: what is done with them at a time must not keep calls waiting
 
 
 class Activator:
-    """Looks at the inputs of `assigned` and `waiting` jobs."""
+    """Looks at the inputs of `assigned` and `waiting` jobs. Only what the catalogue says activates them.
 
-    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig) -> None:
-        self._store, self._ddm, self._config = store, ddm, config
+    ``catalogue``: outputs go into datasets, and may have to be moved.
+    """
+
+    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, clock: IReactorTime, *,
+                 catalogue: bool = False) -> None:
+        self._store, self._ddm, self._config, self._clock, self._catalogue = store, ddm, config, clock, catalogue
+        self._setupper = Setupper(store, ddm, config)
 
     async def run_once(self) -> bool:
         """Look at the jobs that are due; True if there may be more."""
         due, queues = await self._store.read("activator_read", _read, self._config.batch)
         if due:
             copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
-            outcomes = [inspect(job, queues.get(job.computingSite or ""), copies) for job in due]
-            await self._store.transact("activator_write", self._write, outcomes)
-        return len(due) == self._config.batch
+            pace, outcomes = Pace(self._clock), []
+            for job in due:
+                outcomes.append(self._with_outputs(inspect(job, queues.get(job.computingSite or ""), copies), queues))
+                await pace.rest()
+            considered = await self._setupper.consider(outcomes)
+            await self._store.transact("activator_write", self._write, considered)
+        return len(due) == self._config.batch or sum(len(job.Files) for job in due) >= FILES
 
-    async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing]) -> None:
-        ready = [o for o in outcomes if isinstance(o, Ready)]
-        if ready:
-            changes = [moves.Change(_id(o.job), {"ddmErrorCode": 0, "ddmErrorDiag": None}) for o in ready]
-            moved = await moves.move(txn, Event.INPUT_READY, changes, actor=Actor.DATASERVICE, who=WHO)
-            ours = {m.panda_id for m in moved}
-            await files.update(txn, [f for o in ready if o.job.PandaID in ours for f in o.files])
+    async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing | Coming]) -> None:
+        # What is on its way first: rows of placements are locked before those of jobs, here as elsewhere.
+        coming = [o for o in outcomes if isinstance(o, Coming)]
+        if coming:
+            await self._setupper.bring(txn, coming)
+        await self._activate(txn, [o for o in outcomes if isinstance(o, Ready)])
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
+
+    async def _activate(self, txn: Transaction, ready: Sequence[Ready]) -> None:
+        if not ready:
+            return
+        changes = [moves.Change(_id(o.job), {"ddmErrorCode": 0, "ddmErrorDiag": None}) for o in ready]
+        moved = await moves.move(txn, Event.INPUT_READY, changes, actor=Actor.DATASERVICE, who=WHO)
+        ours = {m.panda_id for m in moved}
+        known = [f for o in ready if o.job.PandaID in ours for f in o.files]
+        for start in range(0, len(known), FILES):
+            await files.update(txn, known[start:start + FILES])
+        if self._catalogue:
+            await closer.expect(txn, [o.job for o in ready if o.job.PandaID in ours])
+        if self._ddm.moves and any(o.job.inputs for o in ready):
+            await placements.hold_ready(txn, sorted(ours))
+
+    def _with_outputs(self, outcome: Ready | Missing, queues: Mapping[str, Queue]) -> Ready | Missing:
+        """Where outputs can be moved they are written at the queue, wherever they are wanted."""
+        if not self._catalogue or isinstance(outcome, Missing):
+            return outcome
+        queue, outputs = queues[outcome.job.computingSite or ""], [f.row_ID for f in outcome.job.outputs]
+        inputs = [f for f in outcome.files if f.row_ID not in outputs]
+        return Ready(outcome.job, [*inputs, *(landing(f, queue) for f in outcome.job.outputs)])
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""
@@ -82,7 +99,7 @@ class Activator:
 
 
 async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], dict[str, Queue]]:
-    due = await worklists.input_due(txn, batch)
+    due = await worklists.input_due(txn, batch, FILES)
     queues = {q.name: q for q in await sites.find_all(txn)} if due else {}
     return due, queues
 
@@ -90,35 +107,6 @@ async def _read(txn: Transaction, batch: int) -> tuple[list[JobSpec], dict[str, 
 def _endpoint_in(job: JobSpec, queues: Mapping[str, Queue]) -> str | None:
     queue = queues.get(job.computingSite or "")
     return queue.endpoint_in if queue is not None else None
-
-
-def inspect(job: JobSpec, queue: Queue | None, copies: Mapping[str, Copies | Exception]) -> Ready | Missing:
-    """Whether a job can run at its queue, by what is known of the copies there."""
-    if queue is None:
-        return Missing(job, f"the queue {job.computingSite} is gone", errorcodes.DDM_SETUPPER)
-    outputs = [replace(f, destinationSE=f.destinationSE or queue.endpoint_out) for f in job.outputs]
-    if not job.inputs:
-        return Ready(job, outputs)
-    here = copies.get(queue.endpoint_in or "", {})
-    if isinstance(here, Exception):
-        return Missing(job, str(here), errorcodes.DDM_RSE)
-    absent = [f for f in job.inputs if name_of(f) not in here]
-    if absent:
-        return Missing(job, f"not at {queue.endpoint_in}: {_listed(absent)}", errorcodes.DDM_SETUPPER)
-    wrong = [difference for f in job.inputs if (difference := differs(f, here[name_of(f)]))]
-    if wrong:
-        return Missing(job, "; ".join(wrong), errorcodes.DDM_SETUPPER)
-    return Ready(job, [_known(f, here[name_of(f)]) for f in job.inputs] + outputs)
-
-
-def _known(file: FileSpec, copy: Replica) -> FileSpec:
-    return replace(file, status="ready", dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes,
-                   checksum=file.checksum or f"ad:{copy.adler32}")
-
-
-def _listed(absent: Sequence[FileSpec]) -> str:
-    more = f" and {len(absent) - LISTED} more" if len(absent) > LISTED else ""
-    return ", ".join(str(name_of(f)) for f in absent[:LISTED]) + more
 
 
 def _id(job: JobSpec) -> int:

@@ -1,20 +1,20 @@
-"""Reported jobs: check the outputs against what the pilot says and what lies at the endpoint; finish, retry or fail the job."""
+"""Reported jobs: check the outputs against what the pilot says, and bring them home; finish, retry or fail the job."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from pandad.config import DataServiceConfig
+from pandad.dataservice import shipping
 from pandad.dataservice.copies import Copies, differs, locate, name_of
 from pandad.dataservice.ddm import IDDM, DDMUnavailable
-from pandad.spec import errorcodes
+from pandad.dataservice.registrar import Registrar
+from pandad.dataservice.reports import Outcome as Outcome
+from pandad.dataservice.reports import as_reported, claimed, counted, failed, parsed, unreadable
 from pandad.spec.file import FileSpec
-from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.retry import RetryPolicy
@@ -24,33 +24,32 @@ from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.worklists import Reported
 
 WHO = "adder"
-MAX_DIGITS = 18  # of a size: more would not fit its column
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What becomes of a reported job. No event: look again later."""
-
-    job: JobSpec
-    event: Event | None
-    why: str | None = None
-    files: Sequence[FileSpec] = ()
-    values: Mapping[str, object] = field(default_factory=dict)
+HOLDING = frozenset({JobStatus.HOLDING})
 
 
 class Adder:
-    """Ends `holding` jobs whose pilot has reported, or has them tried again."""
+    """Ends `holding` jobs whose pilot has reported, sends their outputs on, or has them tried again.
 
-    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, policy: RetryPolicy) -> None:
+    :param registrar: enters outputs in a catalogue; None: there is none, and they are looked for where they should be.
+    """
+
+    def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, policy: RetryPolicy,
+                 registrar: Registrar | None = None) -> None:
         self._store, self._ddm, self._config, self._policy = store, ddm, config, policy
+        self._registrar = registrar
 
     async def run_once(self) -> bool:
         """Check the jobs that are due; True if there may be more."""
         due = await self._store.read("adder_read", worklists.output_due, self._config.batch)
         if due:
-            copies = await locate(self._ddm, [(f.destinationSE, f) for r in due for f in r.job.outputs])
-            await self._store.transact("adder_write", self._write, [conclude(r, copies, self._config.give_up_s) for r in due])
+            await self._store.transact("adder_write", self._write, await self._concluded(due))
         return len(due) == self._config.batch
+
+    async def _concluded(self, due: Sequence[Reported]) -> list[Outcome]:
+        if self._registrar is not None:
+            return await self._registrar.conclude(due)
+        copies = await locate(self._ddm, [(f.destinationSE, f) for r in due for f in r.job.outputs])
+        return [conclude(r, copies, self._config.give_up_s) for r in due]
 
     async def _write(self, txn: Transaction, outcomes: Sequence[Outcome]) -> None:
         by_event: dict[Event | None, list[Outcome]] = defaultdict(list)
@@ -58,16 +57,37 @@ class Adder:
             by_event[outcome.event].append(outcome)
         for event, group in by_event.items():
             if event is None:
-                await moves.defer(txn, [_id(o) for o in group], JobStatus.HOLDING, self._config.missing_retry_s)
+                await self._keep_holding(txn, group)
                 continue
             if event is Event.FAILED:
-                failed = [Failed(_id(o), event, o.why or "", o.job.attemptNr, o.values, o.files) for o in group]
-                await retries.settle(txn, self._policy, failed, actor=Actor.DATASERVICE, who=WHO)
+                lost = [Failed(_id(o), event, o.why or "", o.job.attemptNr, _values(o), o.files) for o in group]
+                await retries.settle(txn, self._policy, lost, actor=Actor.DATASERVICE, who=WHO)
                 continue
-            changes = [moves.Change(_id(o), o.values, why=o.why) for o in group]
-            moved = await moves.move(txn, event, changes, actor=Actor.DATASERVICE, who=WHO)
-            ours = {m.panda_id for m in moved}
-            await files.update(txn, [f for o in group if o.job.PandaID in ours for f in o.files])
+            changes = [moves.Change(_id(o), _values(o), why=o.why) for o in group]
+            moved = {m.panda_id for m in await moves.move(txn, event, changes, actor=Actor.DATASERVICE, who=WHO)}
+            ours = [o for o in group if o.job.PandaID in moved]
+            await files.update(txn, [f for o in ours for f in o.files])
+            if event is Event.TRANSFER_STARTED:
+                await shipping.send(txn, ours, self._config.rucio.name_length)
+        if self._registrar is not None:
+            await self._registrar.note(txn, outcomes)
+
+    async def _keep_holding(self, txn: Transaction, group: Sequence[Outcome]) -> None:
+        """Look again later; what they wait for is said once."""
+        pause_s = self._config.missing_retry_s
+        told = [_id(o) for o in group if o.job.ddmErrorDiag]
+        if told:
+            await moves.defer(txn, told, JobStatus.HOLDING, pause_s)
+        if len(told) < len(group):
+            changes = [
+                moves.Change(_id(o), failed(o.job, (), o.why or "").values, why=o.why, check_in_s=pause_s)
+                for o in group if not o.job.ddmErrorDiag]
+            await moves.touch(txn, "outputs wait", changes, HOLDING, actor=Actor.DATASERVICE, who=WHO)
+
+
+def _values(outcome: Outcome) -> Mapping[str, object]:
+    """What it waited for is over."""
+    return {"ddmErrorCode": 0, "ddmErrorDiag": None, **outcome.values} if outcome.job.ddmErrorDiag else outcome.values
 
 
 def conclude(reported: Reported, copies: Mapping[str, Copies | Exception], give_up_s: float) -> Outcome:
@@ -78,10 +98,10 @@ def conclude(reported: Reported, copies: Mapping[str, Copies | Exception], give_
     job = reported.job
     killed = job.commandToPilot == KILL  # who killed it was told that it ends so, even if its pilot was through before it heard
     try:
-        said = _parsed(reported.report)
+        said = parsed(reported.report)
     except ValueError as error:
         if not killed:
-            return _failed(job, (), f"the pilot's output report is not readable: {error}")
+            return failed(job, (), unreadable(error))
         said = {}
     unknown = [c for f in job.outputs if isinstance(c := copies.get(f.destinationSE or ""), DDMUnavailable)]
     if unknown and reported.age_s < give_up_s:
@@ -91,30 +111,11 @@ def conclude(reported: Reported, copies: Mapping[str, Copies | Exception], give_
     if killed:
         return Outcome(job, Event.KILLED, job.taskBufferErrorDiag, seen)
     if reported.outcome is JobStatus.FAILED:
-        return Outcome(job, Event.FAILED, job.pilotErrorDiag or job.exeErrorDiag or "the pilot reports a failure", seen)
+        return as_reported(job, seen)
     problems = [problem for _, problem in checked if problem]
     if problems:
-        return _failed(job, seen, "; ".join(problems))
-    outputs = [f for f in seen if f.type == "output"]
-    return Outcome(job, Event.COMPLETED, files=seen, values={
-        "nOutputDataFiles": len(outputs), "outputFileBytes": sum(f.fsize or 0 for f in outputs)})
-
-
-def _failed(job: JobSpec, seen: Sequence[FileSpec], why: str) -> Outcome:
-    return Outcome(job, Event.FAILED, why, seen, {"ddmErrorCode": errorcodes.DDM_ADDER, "ddmErrorDiag": why[:500]})
-
-
-def _parsed(report: str) -> Mapping[str, Mapping[str, Any]]:
-    """The output report: {lfn: {guid, fsize, adler32 or md5sum, surl, endpoint}}; an empty text is an empty report.
-
-    A NUL would be refused by the database when the files are stored, and one job must not stop the others.
-    """
-    if "\\u0000" in report:
-        raise ValueError("it holds a NUL character")
-    said = orjson.loads(report) if report.strip() else {}
-    if not isinstance(said, dict) or not all(isinstance(entry, dict) for entry in said.values()):
-        raise ValueError("not a table of file entries")
-    return said
+        return failed(job, seen, "; ".join(problems))
+    return counted(job, Event.COMPLETED, seen)
 
 
 def _checked(file: FileSpec, entry: Mapping[str, Any] | None, here: Copies | Exception) -> tuple[FileSpec, str | None]:
@@ -125,23 +126,10 @@ def _checked(file: FileSpec, entry: Mapping[str, Any] | None, here: Copies | Exc
     if copy is None:
         missing = "the pilot did not report it, and it" if entry is None else "it"
         return replace(file, status="failed"), f"{file.lfn}: {missing} is not at {file.destinationSE or 'any endpoint'}"
-    claimed = _claimed(file, entry or {})
-    problem = differs(claimed, copy) if claimed.fsize is not None else f"{file.lfn}: the pilot did not report its size"
+    described = claimed(file, entry or {})
+    problem = differs(described, copy) if described.fsize is not None else f"{file.lfn}: the pilot did not report its size"
     status = "failed" if problem else "ready"
-    return replace(claimed, status=status, fsize=copy.size_bytes, checksum=f"ad:{copy.adler32}"), problem
-
-
-def _claimed(file: FileSpec, entry: Mapping[str, Any]) -> FileSpec:
-    """The file as the pilot describes it."""
-    adler32, guid = entry.get("adler32"), entry.get("guid")
-    return replace(file, GUID=str(guid)[:64] if guid else file.GUID, fsize=_size(entry.get("fsize")),
-                   checksum=f"ad:{adler32}" if adler32 else None)
-
-
-def _size(value: object) -> int | None:
-    """A size in bytes, which may come as text (form dialect); None for what is none."""
-    digits = str(value)
-    return int(digits) if digits.isdecimal() and len(digits) <= MAX_DIGITS else None
+    return replace(described, status=status, fsize=copy.size_bytes, checksum=f"ad:{copy.adler32}"), problem
 
 
 def _id(outcome: Outcome) -> int:

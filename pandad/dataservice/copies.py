@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName, Replica, UnknownEndpoint
 from pandad.spec.file import FileSpec
 
 Copies = Mapping[FileName, Replica]
+LISTED = 3  # names in a message; the rest is counted
 
 
 def name_of(file: FileSpec) -> FileName:
@@ -38,3 +39,9 @@ def differs(file: FileSpec, copy: Replica) -> str | None:
     if file.checksum and file.checksum.startswith("ad:") and file.checksum[3:].lower().rjust(8, "0") != copy.adler32:
         return f"{file.lfn} at {copy.endpoint} has adler32 {copy.adler32}, expected {file.checksum[3:]}"
     return None
+
+
+def listed(files: Sequence[FileSpec]) -> str:
+    """The first few of them."""
+    more = f" and {len(files) - LISTED} more" if len(files) > LISTED else ""
+    return ", ".join(str(name_of(f)) for f in files[:LISTED]) + more

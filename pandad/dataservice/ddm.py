@@ -25,6 +25,10 @@ class DDMUnavailable(Unavailable):
     """The system did not answer; asking again later is right."""
 
 
+class CopyUnusable(DDMUnavailable):
+    """It is not known what to make of the copies of some files; the other files of the call have no part in that."""
+
+
 class DDMRefused(PandadError):
     """The system will not do this; asking again will not help."""
 

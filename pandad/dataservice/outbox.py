@@ -118,7 +118,7 @@ class Outbox:
             if len(done) > 1:
                 return await self._one_by_one(self._settled, handler, done)
             return await self._left(handler, [done[0].pending], error)
-        metrics.count(f"outbox.{handler.kind}", len(done))
+        metrics.ERRANDS.add(handler.kind, n=len(done))
         for each in done:
             if each.error is not None:
                 self.log.warn("the errand {kind} {key} ended: {error}", kind=handler.kind, key=each.pending.errand.key,
@@ -140,7 +140,7 @@ class Outbox:
 
     async def _put_off(self, put: Sequence[PutOff]) -> None:
         await self._store.transact("outbox_put_off", outbox.put_off, put)
-        metrics.count("outbox.put_off", len(put))
+        metrics.ERRANDS_PUT_OFF.add(n=len(put))
 
     def _pause_s(self, pending: Pending) -> float:
         return min(self._config.errand_retry_s * 2.0 ** min(pending.tries, 30), self._config.errand_retry_max_s)

@@ -9,13 +9,20 @@ from pandad.config import DataServiceConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.arrivals import Arrivals
+from pandad.dataservice.closer import Closer
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
+from pandad.dataservice.dispatch import Dispatch
+from pandad.dataservice.finisher import Finisher, hear_of_shipments
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.dataservice.outbox import Handler, Outbox
+from pandad.dataservice.registrar import Registrar
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
+from pandad.dataservice.shipping import Shipping
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer.store import Store
 
@@ -38,7 +45,8 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. ``activator``, ``adder``, ``outbox``: bodies of loops.
+    """``ddm``: where files are, for the other rooms. ``bulletin``: what the data management system tells by itself. The others
+    have the bodies of the loops of their names.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -46,10 +54,17 @@ class DataService:
 
     def __init__(self, reactor: Any, store: Store, config: DataServiceConfig, policy: RetryPolicy, now: Now) -> None:
         self.ddm, datasets = BACKENDS[config.backend](reactor, config, now)
-        self.activator = Activator(store, self.ddm, config)
-        self.adder = Adder(store, self.ddm, config, policy)
-        handlers: list[Handler] = [] if datasets is None else [*upkeep.handlers(datasets)]
+        registrar, handlers = None, list[Handler]()
+        if datasets is not None:
+            registrar = Registrar(datasets, config)
+            handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
+        self.arrivals = Arrivals(store, self.ddm, datasets, config)
+        self.adder = Adder(store, self.ddm, config, policy, registrar)
+        self.bulletin = Bulletin(store, [hear_of_placements, hear_of_shipments])
         self.outbox = Outbox(store, handlers, config)
+        self.finisher = Finisher(store, datasets, config)
+        self.closer = Closer(store, config, active=datasets is not None)
 
     @property
     def refreshed(self) -> Refreshed | None:

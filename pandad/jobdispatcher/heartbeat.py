@@ -47,7 +47,7 @@ class Heartbeat:
     def __init__(self, store: Store, traffic: Traffic | None = None) -> None:
         self._store, self._traffic = store, traffic
         self._batcher: Batcher[None, Word, str | None] = Batcher(
-            self._together, row=lambda word: word.update.job_id, lanes=LANES)
+            "update", self._together, row=lambda word: word.update.job_id, lanes=LANES)
 
     async def update(self, caller: Caller, update: JobUpdate) -> str:
         """Store what the pilot says; the command to answer, always a text.
@@ -128,7 +128,7 @@ async def _lost_it(txn: Transaction, caller: Caller, stranger: Fence | None, upd
 
 async def _stopped(txn: Transaction, job: Dispatched | None, stranger: Fence | None, update: JobUpdate, who: Identity) -> str:
     """A word that is not from the job's pilot changes nothing that the pilot has said, or that keeps its job alive."""
-    txn.after_commit(lambda: metrics.count(f"updates.stale.{stranger}"))
+    txn.after_commit(lambda: metrics.UPDATES_STALE.add(str(stranger)))
     if job is not None and stranger is Fence.BATCH and job.status in TOLD:
         diag = f"invalid batchID {update.batch_id}: the job is that of {job.batch_id}"[:DIAG_LENGTH]
         await dispatched.note_intrusion(txn, update.job_id, code=errorcodes.SUP_INVALID_BATCH_ID, diag=diag, who=who.subject)

@@ -38,7 +38,7 @@ class JobSecrets:
 
     def __init__(self, store: Store, vault: Vault | None, config: SecretsConfig) -> None:
         self._store, self._vault, self._config = store, vault, config
-        self._batcher: Batcher[bool, Sequence[int], Mapping[int, Extra]] = Batcher(self._together)
+        self._batcher: Batcher[bool, Sequence[int], Mapping[int, Extra]] = Batcher("secrets", self._together)
 
     async def of_jobs(self, ids: Sequence[int]) -> Mapping[int, Extra]:
         """What to add to the definitions of these jobs, just claimed; only jobs that have something are in the answer.

@@ -56,7 +56,7 @@ class Matcher:
         self._windows: dict[str, Window] = {}
         self._lines: dict[int, Line] = {}  # they never change
         self._spares = 0  # candidates beside those picked: other processes pick the same ones
-        self._batcher: Batcher[None, Asking, list[ClaimedJob]] = Batcher(self._round)
+        self._batcher: Batcher[None, Asking, list[ClaimedJob]] = Batcher("acquire", self._round)
 
     def ask(self, pilot: Capability, gone: Callable[[], bool] = lambda: False) -> Deferred[list[ClaimedJob]]:
         """Jobs for this pilot, its own when this fires; none if none that fits was there after it had asked.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from pandad import metrics
 from pandad.spec.capability import Capability
 from pandad.spec.facts import NOTHING, ROLE, UNKNOWN_QUEUE, Refusal
 from pandad.taskbuffer import pilotcalls
@@ -76,6 +77,7 @@ class Traffic:
         queue.asked += 1
         queue.served += jobs
         queue.asked_at = now
+        metrics.PILOTS.add("jobs" if jobs else "nothing")
         demands = pilot.demands
         queue.requests[demands] = request = queue.requests.pop(demands, None) or _Request(pilot, why_not)
         request.pilot, request.why_not, request.at, request.jobs = pilot, why_not, now, jobs
@@ -90,6 +92,7 @@ class Traffic:
         there = self._queue(queue)
         there.asked += 1
         there.asked_at = self._clock.seconds()
+        metrics.PILOTS.add("refused")
         there.refused[ROLE] += 1
 
     def heard(self, queues: Iterable[str | None]) -> None:
@@ -137,8 +140,11 @@ class Traffic:
         for request in queue.requests.values():
             if request.missed:
                 request.refusals = request.why_not(request.pilot)[:TOLD]
+        refused = _refused(queue)
+        for criterion, n in refused.items():
+            metrics.PILOTS_REFUSED.add(criterion, n=n)
         return Calls(
-            queue=_text(name), asked=queue.asked, served=queue.served, heard=queue.heard, refused=_refused(queue),
+            queue=_text(name), asked=queue.asked, served=queue.served, heard=queue.heard, refused=refused,
             asked_s=None if queue.asked_at is None else now - queue.asked_at,
             heard_s=None if queue.heard_at is None else now - queue.heard_at,
             requests=[pilotcalls.Request(

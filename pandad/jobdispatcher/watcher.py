@@ -76,7 +76,7 @@ class Watcher:
             raise
         except Exception:
             self._besides.add(panda_id)
-            metrics.count("watcher.left_alone")
+            metrics.WATCHER_LEFT.add()
             self.log.failure("job {panda_id} is past {setting} and cannot be ended; it is left alone until the next start",
                              panda_id=panda_id, setting=row.setting)
 
@@ -96,7 +96,7 @@ class Watcher:
                 await moves.touch(txn, "kill asked", changes, row.states, actor=Actor.WATCHER, who=WHO)
             else:
                 await moves.move(txn, event, changes, actor=Actor.WATCHER, who=WHO)
-        txn.after_commit(lambda: metrics.count(f"watcher.{row.name}", len(found)))
+        txn.after_commit(lambda: metrics.WATCHER.add(row.name, n=len(found)))
         return len(found)
 
 

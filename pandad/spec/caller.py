@@ -13,6 +13,7 @@ class Role(StrEnum):
 
     PILOT = "pilot"            # may take and report any job
     PRODUCTION = "production"  # may submit and manage production work; may do what a pilot does
+    DDM = "ddm"                # may tell what became of rules and transfers
     ADMIN = "admin"            # may do everything, and see everything
 
 

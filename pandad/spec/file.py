@@ -7,6 +7,7 @@ panda-server 1.0.4).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pandad.spec.attribute import attributes_of, limited
 
@@ -45,8 +46,7 @@ class FileSpec:
 FILE_ATTRIBUTES = attributes_of(FileSpec)
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(NamedTuple):
     """What names a file in the data management system."""
 
     scope: str

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pandad import tracing
+from pandad import metrics, tracing
 from pandad.spec.errors import Unavailable
 from pandad.tracing import Traced
 
@@ -36,6 +36,7 @@ class _Kind(Generic[Q, A]):
 class Batcher(Generic[K, Q, A]):
     """Of each kind one round at a time: what arrives during a round goes into the next, so a lone call waits for nothing.
 
+    :param name: of what is asked, in the metrics.
     :param work: does a round of questions of one kind in one transaction, all of it or nothing; an answer per question, in order.
     :param row: what a question is about; two about the same are answered one after the other. None: they do not get in each
         other's way.
@@ -43,9 +44,9 @@ class Batcher(Generic[K, Q, A]):
         written, at the price of smaller rounds.
     """
 
-    def __init__(self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A]]],
+    def __init__(self, name: str, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A]]],
                  row: Callable[[Q], Hashable] | None = None, lanes: int = 1) -> None:
-        self._work, self._row, self._lanes = work, row, lanes
+        self._name, self._work, self._row, self._lanes = name, work, row, lanes
         self._kinds: dict[K, _Kind[Q, A]] = {}  # with a round under way
 
     def ask(self, kind: K, question: Q) -> Deferred[A]:
@@ -97,6 +98,8 @@ class Batcher(Generic[K, Q, A]):
     async def _whole_round(self, kind: K, there: _Kind[Q, A], rows: set[Hashable],
                            round_: Sequence[Asked[Q, A]]) -> Sequence[_Answered[A]]:
         answered = await self._round(kind, round_)
+        metrics.ROUNDS.add(self._name)
+        metrics.BATCHED.add(self._name, n=len(round_))
         there.rows -= rows
         return answered
 

@@ -10,7 +10,7 @@ from pandad.spec.file import FileSpec
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
-_KNOWN = ("guid", "status", "dispatchdblocktoken", "destinationse", "fsize", "checksum")
+_KNOWN = ("guid", "status", "dispatchdblocktoken", "destinationse", "destinationdblocktoken", "fsize", "checksum")
 
 _UPDATE = sql("files.update", f"""
     UPDATE file f SET {", ".join(f"{c} = coalesce(n.{c}, f.{c})" for c in _KNOWN)}
@@ -28,7 +28,8 @@ async def update(txn: Transaction, files: Sequence[FileSpec]) -> int:
     if not files:
         return 0
     rows = [{"row_id": f.row_ID, "pandaid": f.PandaID, "guid": f.GUID, "status": f.status, "fsize": f.fsize,
-             "checksum": f.checksum, "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE}
+             "checksum": f.checksum, "dispatchdblocktoken": f.dispatchDBlockToken, "destinationse": f.destinationSE,
+             "destinationdblocktoken": f.destinationDBlockToken}
             for f in files]
     return await txn.run(_UPDATE, files=orjson.dumps(rows).decode())
 

@@ -169,6 +169,15 @@ _PLAIN_MOVE = _moving("moves.plain_move", f"""
                     "was <> jobstatus", together=False), {})
 _PLAIN = frozenset({*_OFTEN, "reportedstatus"})
 
+# A round of brokerage moves thousands of jobs, and sets these two of each.
+_PLACED = frozenset({"computingsite", "brokerageerrordiag"})
+_PLACE = _moving(
+    "moves.place", ", ".join(f"{column} text" for column in sorted(_PLACED)), lambda time, old: old,
+    ", ".join(f"{column} = f.{column}" for column in sorted(_PLACED)),
+    tallies.counted("moved", {"wasqueue": "wasqueue", "wastype": "resource_type", **_NOW, **_USED_IF_FINISHED},
+                    "(was, wasqueue) IS DISTINCT FROM (jobstatus, computingsite)", together=True),
+    {"wasqueue": "j.computingsite"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
@@ -225,6 +234,8 @@ async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Move
     numbered = [(number, change, change.new) for number, each in enumerate(happenings) for change in each.changes]
     if all(new.keys() <= _PLAIN and None not in new.values() and change.cause is None for _, change, new in numbered):
         statement, asked = _PLAIN_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
+    elif all(new.keys() == _PLACED and change.cause is None for _, change, new in numbered):
+        statement, asked = _PLACE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
     else:
         statement, asked = _MOVE, [{"number": number, **change.fences, "new": new} for number, change, new in numbered]
     rows = await txn.many(

@@ -24,7 +24,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from txpostgres import txpostgres
 
-from pandad import tracing
+from pandad import metrics, tracing
 from pandad.config import DatabaseConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
 from pandad.taskbuffer.statement import Statement
@@ -248,8 +248,8 @@ PINNED_PLANS = ("-c jit=off -c plan_cache_mode=force_generic_plan"
 class Pool:
     """At most `size` links; the last one given back goes out first, so the rest may stay unopened."""
 
-    def __init__(self, clock: IReactorTime, config: DatabaseConfig, size: int, options: str = "") -> None:
-        self._clock, self._config, self._options = clock, config, options
+    def __init__(self, name: str, clock: IReactorTime, config: DatabaseConfig, size: int, options: str = "") -> None:
+        self.name, self._clock, self._config, self._options = name, clock, config, options
         self._turn = DeferredSemaphore(size)
         self._idle: list[Link] = []
         self._ending = self._closed = False
@@ -293,12 +293,16 @@ class Pool:
 
     async def _wait_turn(self, deadline: float) -> None:
         turn = self._turn.acquire()
-        if not turn.called:
-            turn.addTimeout(max(deadline - self._clock.seconds(), 0), self._clock)
-        try:
+        if turn.called:
             await turn
+            return
+        began_s = self._clock.seconds()
+        try:
+            await turn.addTimeout(max(deadline - began_s, 0), self._clock)
         except WaitTimeout:
             raise StoreBusy("all database connections are in use") from None
+        finally:
+            metrics.POOL_WAITS.took(self._clock.seconds() - began_s, self.name)
 
     def _newest_idle(self) -> Link | None:
         while self._idle:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.timeouts import ANALYSIS_LABELS
+from pandad.taskbuffer import placements
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 from pandad.taskbuffer.worklists import BROKERED_COLUMNS, brokered
@@ -116,7 +117,9 @@ async def left(txn: Transaction, ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 async def unplace(txn: Transaction, jobs: Sequence[tuple[int, str | None]]) -> None:
-    """Forget on the files of these jobs what came of their queue: (PandaID, endpoint that its outputs got)."""
+    """Forget on the files of these jobs what came of their queue, and what is brought there: (PandaID, endpoint that its outputs
+    got)."""
     if jobs:
         ids, endpoints = map(list, zip(*jobs, strict=True))
         await txn.run(_UNPLACE, ids=ids, endpoints=endpoints)
+        await placements.leave(txn, ids)

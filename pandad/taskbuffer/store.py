@@ -24,7 +24,8 @@ CONTENTION_TRIES = 5
 PAUSE_MAX_S = 0.5  # between two attempts
 HINT_GAP_S = 0.05  # between two notices, each of which costs a commit; the first is sent at once
 READ_ONLY = " -c default_transaction_read_only=on"
-CHANNELS = ("brokerage", "activator", "adder", "outbox", "rights", "audit")  # what a hint may wake, in any process
+CHANNELS = (  # what a hint may wake, in any process on this database
+    "brokerage", "activator", "adder", "outbox", "finisher", "placements", "rights", "audit")
 
 
 class Transaction:
@@ -77,8 +78,8 @@ class Store:
 
     def __init__(self, clock: IReactorTime, config: DatabaseConfig) -> None:
         self._clock, self._config = clock, config
-        self._pool = Pool(clock, config, config.connections)
-        self._readers = Pool(clock, config, config.read_connections, READ_ONLY)
+        self._pool = Pool("writes", clock, config, config.connections)
+        self._readers = Pool("reads", clock, config, config.read_connections, READ_ONLY)
         self._listeners: dict[str, list[Callable[[], object]]] = {}
         self._listener: Listener | None = None
         self._hints: set[str] = set()
@@ -118,7 +119,7 @@ class Store:
 
     def connections(self) -> list[tuple[str, int, int, int, int]]:
         """What they are for, then what Pool.usage says."""
-        return [("writes", *self._pool.usage()), ("reads", *self._readers.usage())]
+        return [(pool.name, *pool.usage()) for pool in (self._pool, self._readers)]
 
     def start(self) -> None:
         """Open the listener. Calls work without it."""
@@ -172,7 +173,7 @@ class Store:
                 if isinstance(error, Contention) and tries >= CONTENTION_TRIES or self._clock.seconds() > deadline:
                     raise StoreUnavailable(f"{name} could not be stored: {error}") from error
             else:
-                metrics.timing(f"store.{name}", self._clock.seconds() - started)
+                metrics.TRANSACTIONS.took(self._clock.seconds() - started, name)
                 return result
             finally:
                 pool.give(link)

@@ -9,7 +9,7 @@ from typing import Any
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
-from pandad.taskbuffer.jobs import FILES, JOB_ROW, files_of, job_from_row
+from pandad.taskbuffer.jobs import FILES, files_of
 from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import sql
@@ -25,7 +25,7 @@ BROKERED_BY = (
     "relocationFlag", "VO", "workingGroup", "processingType", "specialHandling", "coreCount", "inputFileBytes", "jediTaskID",
     "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName",
     "eventService")
-_BROKERED_FILE = ("lfn", "type", "scope", "fsize", "dataset", "prodDBlockToken", "destinationSE")
+_BROKERED_FILE = ("type", "scope", "lfn", "fsize")
 
 BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
            (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _BROKERED_FILE)}) ORDER BY f.row_id)
@@ -51,15 +51,26 @@ _BEHIND = sql("worklists.behind", f"""
           AND d.currentpriority <= head.priority AND (d.currentpriority < head.priority OR d.pandaid > head.pandaid)
         ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j""", planned_each_time=True)
 
+# What decides on a placed job, beside its files, which are many: of those too only what is looked at.
+_PLACED = ("PandaID", "jobStatus", "computingSite", "ddmErrorCode", "ddmErrorDiag", "relocationFlag", "prodSourceLabel",
+           "currentPriority", "jediTaskID", "taskID")
+_PLACED_FILE = ("row_ID", "PandaID", "lfn", "type", "scope", "fsize", "checksum", "destinationSE", "destinationDBlock", "dataset")
+
 _INPUT_DUE = sql("worklists.input_due", f"""
-    WITH due AS (SELECT pandaid FROM job
+    WITH due AS (SELECT pandaid, nextcheck FROM job
                  WHERE jobstatus IN {_INPUT_STATES} AND nextcheck <= now()
-                 ORDER BY nextcheck, pandaid LIMIT %(limit)s)
-    SELECT {JOB_ROW} FROM due JOIN job j USING (pandaid) LEFT JOIN job_text t USING (pandaid)
+                 ORDER BY nextcheck, pandaid LIMIT %(limit)s),
+    counted AS (SELECT pandaid, sum((SELECT count(*) FROM file f WHERE f.pandaid = d.pandaid)) OVER (
+                    ORDER BY nextcheck, pandaid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM due d)
+    SELECT {", ".join("j." + name.lower() for name in _PLACED)},
+           (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _PLACED_FILE)}) ORDER BY f.row_id)
+            FROM file f WHERE f.pandaid = j.pandaid)
+    FROM counted c JOIN job j USING (pandaid) WHERE coalesce(c.before, 0) < %(files)s
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
 # What decides the end of a reported job, beside its files: the whole row would cost more than all the rest of the reading.
-_REPORTED = ("PandaID", "attemptNr", "commandToPilot", "pilotErrorDiag", "exeErrorDiag", "taskBufferErrorDiag")
+_REPORTED = ("PandaID", "attemptNr", "commandToPilot", "pilotErrorDiag", "exeErrorDiag", "taskBufferErrorDiag", "ddmErrorDiag",
+             "prodSourceLabel", "currentPriority", "jediTaskID")
 
 _OUTPUT_DUE = sql("worklists.output_due", f"""
     WITH due AS (SELECT pandaid FROM job
@@ -115,13 +126,24 @@ def _by_line(rows: Sequence[Row]) -> dict[int, list[JobSpec]]:
 def brokered(row: Sequence[Any]) -> JobSpec:
     """The job of BROKERED_COLUMNS."""
     *values, avoided, file_rows = row
-    files = [FileSpec(**dict(zip(_BROKERED_FILE, file, strict=True))) for file in file_rows or ()]
+    files = [FileSpec(type=kind, scope=scope, lfn=lfn, fsize=size) for kind, scope, lfn, size in file_rows or ()]
     return JobSpec(**dict(zip(BROKERED_BY, values, strict=True)), avoided=avoided, Files=files)
 
 
-async def input_due(txn: Transaction, limit: int) -> list[JobSpec]:
-    """Placed jobs whose input should be looked at now."""
-    return [job_from_row(row) for row in await txn.many(_INPUT_DUE, limit=limit)]
+async def input_due(txn: Transaction, limit: int, files: int) -> list[JobSpec]:
+    """Placed jobs whose input should be looked at now, with of their attributes the few that decide.
+
+    :param files: of all of them, beside those of the last one.
+    """
+    return [_placed(row) for row in await txn.many(_INPUT_DUE, limit=limit, files=files)]
+
+
+def _placed(row: Row) -> JobSpec:
+    *values, file_rows = row
+    job = JobSpec(**dict(zip(_PLACED, values, strict=True)))
+    job.jobStatus = JobStatus(job.jobStatus)
+    job.Files = [FileSpec(**dict(zip(_PLACED_FILE, file, strict=True))) for file in file_rows or ()]
+    return job
 
 
 async def output_due(txn: Transaction, limit: int) -> list[Reported]:

@@ -42,7 +42,7 @@ class Jobs:
 
     def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, suitability: ISuitability | None = None) -> None:
         self._store, self._config, self._suitability = store, config, suitability
-        self._submissions: Batcher[None, Wish, Receipt] = Batcher(self._submit, row=lambda wish: wish.row)
+        self._submissions: Batcher[None, Wish, Receipt] = Batcher("submit", self._submit, row=lambda wish: wish.row)
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
         """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID. (Repeats: see submission.py)

@@ -14,7 +14,7 @@ import pytest
 from treq.testing import StubTreq
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransport
@@ -27,6 +27,7 @@ from pandad.api.health import Health
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
 from pandad.api.legacyuser import LegacyUser
+from pandad.api.numbers import Numbers
 from pandad.api.openapi import OpenApi
 from pandad.api.site import PandaSite, build_sites
 from pandad.api.v1.account import Account
@@ -45,6 +46,7 @@ from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer.census import Census
 from pandad.userinterface.accounts import LinkCode
 from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer
@@ -372,6 +374,7 @@ class Api:
     secrets: SecretsStandIn
     job_secrets: JobSecretsStandIn
     checks: list[Any]
+    census: CensusStandIn
     lending: LendingStandIn
     accounts: AccountsStandIn
     why: WhyStandIn
@@ -402,10 +405,25 @@ class DescriptionsStandIn:
         return '{"TEST_DISK":{"state":"ACTIVE"}}'
 
 
+class CensusStandIn:
+    """One look at a time; the database may be away."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.looks = 0
+
+    def __call__(self) -> Deferred[Census]:
+        """Five jobs."""
+        self.looks += 1
+        return fail(self.trouble) if self.trouble is not None else succeed(Census(
+            jobs={"activated": 5}, oldest_s={"activated": 61.5}, leases={"adder": "host:1:abc"}, loops_s={"adder": 2.0},
+            errands=3, errands_s=7.0))
+
+
 def standing(directory: Path) -> Api:
     """Both ports, over stand-ins, with empty directories."""
     rooms = DispatcherStandIn(), HeartbeatStandIn(), WorkersStandIn()
-    jobs, checks, notes = JobsStandIn(), list[Any](), list[str]()
+    jobs, checks, notes, census = JobsStandIn(), list[Any](), list[str](), CensusStandIn()
     debug, secrets, job_secrets = DebugStandIn(), SecretsStandIn(), JobSecretsStandIn()
     lending: Any = LendingStandIn()
     accounts: Any = AccountsStandIn()
@@ -418,13 +436,14 @@ def standing(directory: Path) -> Api:
         Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(DescriptionsStandIn(), cache, trf),
-        Health(lambda: checks, lambda: "pandad_jobs 5\n", lambda: notes),
+        Health(lambda: {f"check {n}": check for n, check in enumerate(checks)}, lambda: {"schema": lambda: None}, lambda: notes),
+        Numbers(census, Clock()),
     ]
     handlers.append(OpenApi(handlers[:]))
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        lending, accounts, why, demand, handlers, trf, cache, notes)
+        census, lending, accounts, why, demand, handlers, trf, cache, notes)
 
 
 @pytest.fixture

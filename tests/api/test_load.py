@@ -189,7 +189,7 @@ def endpoint_of(api: Any, path: str) -> list[Load]:
 def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
     """Last words are stored; getJob is answered in its own protocol, so that pilots wait and do not end; others get a 503 with a
     time to come again; and whoever watches this server is answered."""
-    before = metrics.COUNTS["calls.put_off.acquire"]
+    before = metrics.CALLS_PUT_OFF.values["acquire",]
     for state in ("finished", "failed", "holding"):
         for path in ("/server/panda/updateJob", "/api/v1/pilot/update_job"):
             assert api.active.as_pilot(path, {"jobId": 1, "state": state, "job_status": state}).status == 200
@@ -207,7 +207,7 @@ def test_under_the_highest_pressure(api: Any, pressed: Load) -> None:
         assert got.status == 503 and 20 <= int(got.headers["retry-after"]) <= 60 and "overloaded" in got.text
     assert not api.dispatcher.asked and not api.jobs.asked and len(api.heartbeat.asked) == 6
     assert api.passive.get("/healthz").status == 200
-    assert metrics.COUNTS["calls.put_off.acquire"] == before + 2
+    assert metrics.CALLS_PUT_OFF.values["acquire",] == before + 2
 
 
 def test_a_pilot_that_calls_too_fast(api: Any) -> None:
@@ -272,7 +272,8 @@ def test_every_route_has_its_place(api: Any) -> None:
     assert {path for path, urgency in found.items() if urgency is Urgency.ACQUIRE} == {
         "/server/panda/getJob", "/api/v1/pilot/acquire_jobs"}
     assert {path for path, urgency in found.items() if urgency is Urgency.ALWAYS} == {
-        "/healthz", "/readyz", "/metrics", "/metrics/demand", "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
+        "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand",
+        "/cache/schedconfig/<queue>.all.json", "/cache/ddmendpoints.json",
         "/cache/schedconfig/pandaqueues.json",
         "/cache/<path:name>", "/trf/<path:name>", "/server/panda/getResourceTypes",
         "/api/v1/metaconfig/get_resource_types", "/server/panda/isAlive", "/api/v1/system/is_alive"}

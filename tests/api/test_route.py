@@ -18,7 +18,7 @@ PASSIVE = {
     "/cache/<path:name>", "/trf/<path:name>",
     "/api/v1/statistics/active_job_stats_by_site", "/api/v1/statistics/active_job_detailed_stats_by_site",
     "/api/v1/statistics/demand",
-    "/healthz", "/readyz", "/metrics", "/metrics/demand",
+    "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand",
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.scripts.twistd import run
 
 from pandad import service
-from pandad.api.auth import Authenticators
+from pandad.admission import Admission
 from pandad.api.port import listen
 from pandad.config import Config
 from pandad.embedded.pki import SANDBOX_USERS
@@ -25,16 +25,15 @@ from pandad.spec.caller import Caller, Identity, Role
 PILOT = Caller(Identity("/CN=nobody vouches for this", SANDBOX_USERS["pilot"]), frozenset({Role.PILOT}), host=INTERFACE)
 
 
-class EverybodyElseIsThePilot(Authenticators):
+class EverybodyElseIsThePilot(Admission):
     """The usual ways to tell who is calling, and a pilot where they find nobody."""
 
-    def __init__(self, usual: Authenticators) -> None:
-        super().__init__([], lambda _: PILOT)
-        self._usual = usual
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._usual, self.identify = self.identify, self._identify
 
-    async def identify(self, request: Any) -> Caller:
-        """See Authenticators."""
-        caller = await self._usual.identify(request)
+    async def _identify(self, request: Any) -> Caller:
+        caller = await self._usual(request)
         return PILOT if caller.identity is None else caller
 
 
@@ -45,9 +44,6 @@ class OpenPandad(Pandad):
         self._plain_port = plain_port
         super().__init__(reactor, config, read)
 
-    def _authenticators(self) -> Authenticators:
-        return EverybodyElseIsThePilot(super()._authenticators())
-
     def _listen(self) -> None:
         super()._listen()
         self._ports.append(listen(self._reactor, self._plain_port, self._sites.active, INTERFACE))
@@ -55,4 +51,5 @@ class OpenPandad(Pandad):
 
 if __name__ == "__main__":
     service.Pandad = partial(OpenPandad, int(sys.argv.pop(1)))  # type: ignore[assignment,misc]  # makeService makes this one then
+    service.Admission = EverybodyElseIsThePilot  # type: ignore[attr-defined]
     run()

@@ -9,6 +9,7 @@ import pytest
 
 from pandad import metrics
 from pandad.api.encode import Envelope, envelope
+from pandad.api.exposition import exposition, families
 from pandad.api.jobdefinition import job_definition
 from pandad.spec.job import JobSpec
 from tests.benchmarks import messages, pgbench, profiler
@@ -91,10 +92,11 @@ statement latencies in milliseconds and failures:
 
 def test_transactions_are_counted() -> None:
     """By name, as pandad tells them; other counters are none."""
-    metrics.timing("store.acquire_jobs", 0.5)
-    metrics.count("something else")
-    assert transactions_in(metrics.text())["acquire_jobs"] == metrics.COUNTS["store.acquire_jobs"]
-    assert "something else" not in transactions_in(metrics.text())
+    metrics.TRANSACTIONS.took(0.5, "acquire_jobs")
+    metrics.LOOP_ROUNDS.took(0.5, "something else")
+    told = transactions_in(exposition(families(metrics.ALL)).decode())
+    assert told["acquire_jobs"] == metrics.TRANSACTIONS.values["acquire_jobs",]
+    assert "something else" not in told
 
 
 def test_a_profile_counts_recursion_once() -> None:

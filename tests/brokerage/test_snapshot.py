@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pandad.brokerage.snapshot import Snapshot
+from pandad.brokerage.snapshot import Now, Snapshot
 from pandad.spec.facts import Load
 from pandad.spec.jobstatus import JobStatus as S
 
@@ -18,6 +18,12 @@ def test_counts_add_up_over_states() -> None:
 def test_load() -> None:
     """Jobs of this round count as assigned; those that a pilot has not begun yet as activated."""
     counts = {S.ASSIGNED: 1, S.WAITING: 2, S.ACTIVATED: 4, S.SENT: 8, S.STARTING: 16, S.RUNNING: 32, S.TRANSFERRING: 64}
-    load = Snapshot((), {"A": counts}).load("A", 100)
+    load = Now().after(Snapshot((), {"A": counts}).counted("A"), 100).load
     assert (load.assigned, load.activated, load.waiting, load.running, load.transferring) == (103, 28, 131, 32, 64)
-    assert Snapshot((), {}).load("A", 0) == Load()
+    assert Snapshot((), {}).counted("A") == Load()
+
+
+def test_load_that_is_taken_away() -> None:
+    """Of the jobs that leave a queue those without input go first, then those that pilots could take, down to 0."""
+    assert Now().after(Load(assigned=2, activated=3), -4).load == Load(activated=1)
+    assert Now().after(Load(assigned=2), -4).load == Load()

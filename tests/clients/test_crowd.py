@@ -82,7 +82,7 @@ async def acquired(daemon: Daemon, alice: User) -> dict[str, object]:
 async def metric(daemon: Daemon, name: str) -> float:
     """A number of /metrics; 0 if it is not there yet."""
     text = (await in_thread(daemon.ask, "/metrics")).text
-    found = re.search(rf'name="{re.escape(name)}"\}} (\S+)', text)
+    found = re.search(rf"^pandad_{re.escape(name)} (\S+)", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
@@ -122,7 +122,7 @@ async def test_slow_clients(narrow: Sandbox, daemon: Daemon, alice: User) -> Non
         if number % 60 == 59:
             assert (await in_thread(daemon.tell, "updateJob", **update, state="running")).status == 200
     assert (await in_thread(daemon.tell, "updateJob", **update, state="finished")).status == 200
-    assert await metric(daemon, "connections.displaced") > SLOW / 2
+    assert await metric(daemon, 'connections_total{fate="displaced"}') > SLOW / 2
     for each in slow:
         each.close()
 
@@ -137,7 +137,7 @@ async def test_more_than_it_can_bear(narrow: Sandbox, daemon: Daemon, alice: Use
     flood = subprocess.Popen(words, env=path)
     try:
         async def pressed() -> bool:
-            return await metric(daemon, "calls.put_off.list") > 0
+            return await metric(daemon, 'calls_put_off_total{urgency="list"}') > 0
 
         await until(pressed, "overload")
         no_job = await in_thread(daemon.tell, "getJob", siteName=QUEUE, prodSourceLabel="user", node="n1", diskSpace=10000)
@@ -150,7 +150,7 @@ async def test_more_than_it_can_bear(narrow: Sandbox, daemon: Daemon, alice: Use
         flood.wait()
 
     async def relieved() -> bool:
-        return await metric(daemon, "load.level") == 0
+        return await metric(daemon, "load_level") == 0
 
     await until(relieved, "relief")
     assert (await in_thread(daemon.ask, "/server/panda/isAlive")).text == "alive=yes"

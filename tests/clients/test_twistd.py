@@ -194,7 +194,7 @@ def asked_who(connection: HTTPSConnection) -> str:
 
 async def reloads(daemon: Daemon) -> int:
     """How often the daemon read its files."""
-    found = re.search(r'name="tls.reloaded"} (\d+)', (await in_thread(daemon.ask, "/metrics")).text)
+    found = re.search(r'pandad_tls_reloads_total{outcome="done"} (\d+)', (await in_thread(daemon.ask, "/metrics")).text)
     return int(found[1]) if found else 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from cryptography import x509
 from twisted.internet.address import IPv4Address
 
 from pandad.api.auth import IAuthenticator, X509Authenticator
+from pandad.api.callbackauth import CallbackAuthenticator
+from pandad.api.ddm import PATH
 from pandad.api.x509.gridcert import read
 from pandad.embedded.pki import SandboxPki
 from pandad.embedded.proxies import INDEPENDENT, make_proxy
@@ -97,7 +100,33 @@ def token_stand(pki: SandboxPki) -> Stand:
     )
 
 
-STANDS: Mapping[str, Callable[[SandboxPki], Stand]] = {"x509": x509_stand, "token": token_stand}
+class PathRequest(forge.Request):
+    """To one path."""
+
+    def __init__(self, said: Sequence[bytes] = (), path: str = PATH) -> None:
+        super().__init__(list(said))
+        self.path = path.encode()
+
+
+def callback_stand(pki: SandboxPki) -> Stand:
+    def basic(text: str, path: str = PATH) -> PathRequest:
+        return PathRequest([b"Basic " + b64encode(text.encode())], path)
+
+    return Stand(
+        CallbackAuthenticator({"alice": "a:b", "bob": "xyzzy", "pilot": "p"}),
+        without=lambda: basic("alice:a:b", "/server/panda/getJob"),
+        good=lambda user: basic({"alice": "alice:a:b", "bob": "bob:xyzzy"}[user]),
+        bad={
+            "wrong password": lambda user: basic(f"{user}:x"),
+            "no password": lambda user: basic(f"{user}:"),
+            "nobody": lambda user: basic(":"),
+            "an unknown user": lambda user: basic("eve:p"),
+            "no base64": lambda user: PathRequest([b"Basic ///"]),
+        },
+    )
+
+
+STANDS: Mapping[str, Callable[[SandboxPki], Stand]] = {"x509": x509_stand, "token": token_stand, "callback": callback_stand}
 
 
 @pytest.fixture(params=STANDS)

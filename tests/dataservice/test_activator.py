@@ -9,11 +9,13 @@ from factories import QUEUE, a_file, a_job, a_queue
 from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
 from stages import Meanwhile, Stage
+from twisted.internet.task import Clock
 
 from pandad.config import DataServiceConfig
-from pandad.dataservice.activator import Activator, Missing, Ready, inspect
+from pandad.dataservice.activator import Activator
 from pandad.dataservice.copies import Copies, name_of
 from pandad.dataservice.ddm import DDMUnavailable, Replica
+from pandad.dataservice.inspection import Missing, Ready, inspect
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -92,7 +94,7 @@ def test_a_queue_that_is_gone() -> None:
 
 
 def rounds(stage: Stage, ddm: FakeDDM, store: Store | None = None, **settings: Any) -> Activator:
-    return Activator(store or stage.store, ddm, DataServiceConfig(**settings))
+    return Activator(store or stage.store, ddm, DataServiceConfig(**settings), Clock())
 
 
 @ensureDeferred

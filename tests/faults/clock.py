@@ -106,12 +106,13 @@ def false_durations(metrics: str) -> Iterator[str]:
     values: dict[tuple[str, str], float] = {}
     for line in metrics.splitlines():
         if not line.startswith("#"):
-            (series, _, value) = line.rpartition(" ")
+            series, _, value = line.rpartition(" ")
             family, _, name = series.partition("{")
             values[family, name] = float(value)
     for (family, name), sum_s in values.items():
-        if family == "pandad_seconds_total" and not 0 <= sum_s / values["pandad_events_total", name] < ACCURACY_S:
-            yield f"{name} took {sum_s:.1f} s in all"
+        timed = family.removesuffix("_sum")
+        if timed != family and not 0 <= sum_s / max(values[f"{timed}_count", name], 1) < ACCURACY_S:
+            yield f"{timed} {name} took {sum_s:.1f} s in all"
 
 
 def _date_of(port: int) -> float:

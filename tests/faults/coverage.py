@@ -46,6 +46,7 @@ ROUTES: Covered = {
     "/api/v1/pilot/update_job": (s.finished, s.failed, s.checked, s.recovered, s.killed_in_slot, s.debugged),
     "/api/v1/pilot/update_jobs_bulk": (s.reported_together,),
     "/api/v1/pilot/update_worker_status": (s.of_a_worker,),
+    "/ddm/callback": "what it says only hastens a look that comes anyway",
     "/api/v1/system/get_attributes": SAYS,
     "/api/v1/system/get_user_attributes": SAYS,
     "/api/v1/system/get_voms_attributes": SAYS,
@@ -73,6 +74,7 @@ LOOPS: Covered = {
     "rebrokerage": (s.queue_gone, trouble.queue_left),
     "activator": (s.finished,),
     "adder": (s.finished, s.failed, s.with_more_memory, s.elsewhere),
+    "placements": "looks at what folders do not move: tests/dataservice cuts it, in front of a Rucio",
     "outbox": "makes calls that folders need not: tests/dataservice cuts it, in front of a Rucio",
     "watcher": tuple(LIMITS),
     "caps": (s.held_back,),
@@ -96,6 +98,7 @@ NOT_CUT: Mapping[str, str] = {
     "notify": "a hint that may get lost: no border",
     "reload_noted": "the audit of what changed in a file: one statement, again later if it was not stored",
     **dict.fromkeys(("outbox_put_off", "outbox_settle"), "of the loop outbox"),
+    **dict.fromkeys(("placements_write", "ddm_told"), "of the loop placements"),
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

@@ -102,8 +102,8 @@ class CutStore(Store):
 
     def __init__(self, clock: Any, config: DatabaseConfig, scalpel: Scalpel) -> None:
         super().__init__(clock, config)
-        self._pool = _CutPool(clock, config, config.connections)
-        self._readers = _CutPool(clock, config, config.read_connections, READ_ONLY)
+        self._pool = _CutPool("writes", clock, config, config.connections)
+        self._readers = _CutPool("reads", clock, config, config.read_connections, READ_ONLY)
         self._scalpel = self._pool.scalpel = self._readers.scalpel = scalpel
 
     def transact(self, name: str, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:

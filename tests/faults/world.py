@@ -103,7 +103,7 @@ class World:
         rooms: dict[str, Any] = {
             "brokerage": Cycle(store, brokerage, clock, ddm),
             "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "brake": Braking(store, brokerage),
-            "activator": Activator(store, ddm, data),
+            "activator": Activator(store, ddm, data, clock),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),

@@ -194,9 +194,9 @@ async def test_pilots_that_come_together_share_statements(stage: Stage) -> None:
     """Each gets a job of its own although far fewer statements ran than pilots came, and each job knows its node."""
     await stage.queue()
     wanted = [await stage.job(JobStatus.ACTIVATED) for _ in range(30)]
-    dispatcher, before = a_dispatcher(stage), metrics.COUNTS["store.acquire_jobs"]
+    dispatcher, before = a_dispatcher(stage), metrics.TRANSACTIONS.values["acquire_jobs",]
     calls = [Deferred.fromCoroutine(dispatcher.acquire(PILOT_CALLER, asked(node=f"wn{n}"))) for n in range(30)]
     found = await gatherResults(calls)
     assert sorted(job.PandaID or 0 for (job,) in found) == wanted
     assert [job.modificationHost for (job,) in found] == [f"wn{n}" for n in range(30)]
-    assert metrics.COUNTS["store.acquire_jobs"] - before <= 3
+    assert metrics.TRANSACTIONS.values["acquire_jobs",] - before <= 3

@@ -95,13 +95,13 @@ async def test_pilots_of_all_kinds_share_a_statement(stage: Stage) -> None:
     """Pilots of different queues and demands that come together are served by one claim, each with what it can take."""
     small, big = await stage.job(ACTIVATED, minRamCount=500), await stage.job(ACTIVATED, minRamCount=8000, currentPriority=5000)
     other = await stage.job(ACTIVATED, computingSite="OTHER")
-    matching, before = a_matcher(stage)[0], metrics.COUNTS["store.acquire_jobs"]
+    matching, before = a_matcher(stage)[0], metrics.TRANSACTIONS.values["acquire_jobs",]
     asked = [a_pilot(memory_mb=1000, node="wn1"), a_pilot(node="wn2"), a_pilot(queue="OTHER", node="wn3"), a_pilot(queue="NONE")]
     first = matching.ask(a_pilot(queue="NONE"))  # alone in its round
     found = await gatherResults([first, *map(matching.ask, asked)])
     assert list(map(ids, found)) == [[], [small], [big], [other], []]
     assert [job.modificationHost for jobs in found for job in jobs] == ["wn1", "wn2", "wn3"]
-    assert metrics.COUNTS["store.acquire_jobs"] - before == 1
+    assert metrics.TRANSACTIONS.values["acquire_jobs",] - before == 1
 
 
 @ensureDeferred

@@ -117,6 +117,6 @@ async def test_a_user_whose_own_pilot_lost_the_job(stage: Stage) -> None:
 async def test_strays_are_counted(stage: Stage) -> None:
     """Each word from a pilot that has lost its job is counted, by what gave it away."""
     panda_id = await stage.job(S.RUNNING)
-    before = metrics.COUNTS["updates.stale.another attempt"]
+    before = metrics.UPDATES_STALE.values["another attempt",]
     await tell(stage, "running", panda_id, attempt_nr=9)
-    assert metrics.COUNTS["updates.stale.another attempt"] == before + 1
+    assert metrics.UPDATES_STALE.values["another attempt",] == before + 1

@@ -80,7 +80,8 @@ class Rooms:
         self._clock = Clock()  # of the pauses between sweeps only
         self._broker = Cycle(store, BrokerageConfig(waiting_limit=0), self._clock, self.ddm)
         self._watcher = Watcher(store, TimeoutsConfig(sent_tries=SILENT_TRIES), POLICY, self._clock)
-        self._activator, self._adder = Activator(store, self.ddm, data), Adder(store, self.ddm, data, POLICY)
+        self._activator = Activator(store, self.ddm, data, self._clock)
+        self._adder = Adder(store, self.ddm, data, POLICY)
         self._caps = Caps(store, shares)
 
     async def prepare(self) -> None:

@@ -139,6 +139,8 @@ CALLS: Mapping[str, Call] = {
     "/server/panda/getVomsAttr": _get(_plain, of_a_job=False),
     "/api/v1/metaconfig/get_banned_users": _get(of_a_job=False),
     "/api/v1/workflow/get_workflow_details": _get(_says("keeps no workflows"), of_a_job=False),
+    "/ddm/callback": _post(
+        lambda job, queue: {"event_type": "rule-ok", "payload": {"rule_id": "x"}}, _says("heard of 1"), of_a_job=False),
     # everybody
     "/api/v1/system/is_alive": _get(of_a_job=False),
     "/server/panda/isAlive": _get(_plain, of_a_job=False),
@@ -151,7 +153,7 @@ CALLS: Mapping[str, Call] = {
 
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
-    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
+    "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
     "/api/v1/openapi.json"})
 """Public files, what the server says of itself, and its health: see tests/api."""
 

@@ -12,7 +12,7 @@ from pandad.spec.caller import Credential, Identity, Role
 
 CA, OTHER_CA = "/DC=org/DC=test/CN=Test CA", "/DC=org/DC=other/CN=Other CA"
 ISSUER = "https://iam.test/"
-P, PROD, ADMIN = Role.PILOT, Role.PRODUCTION, Role.ADMIN
+P, PROD, ADMIN, DDM = Role.PILOT, Role.PRODUCTION, Role.ADMIN, Role.DDM
 
 
 def dn(name: str) -> str:
@@ -29,6 +29,7 @@ CONFIG = IdentityConfig(
     pilot=(f"{PILOT.subject} from {CA}", "/test/robots/Role=pilot"),
     production=(f"{PRODUCTION.subject} from {CA}",),
     admin=(f"{dn('root')} from {CA}",),
+    ddm=(f"{dn('hermes')} from {CA}",),
     vos=("test",),
     groups={"phys": (f"{dn('mandy')} from {CA}",)})
 
@@ -77,6 +78,7 @@ PEOPLE: Mapping[str, Person] = {
     "alice, limited proxy": _person(ALICE, limited=True, is_="alice"),
     "alice's linked token": _person(ALICES_TOKEN, is_="alice"),
     "bob": _person(BOB, is_="bob"),
+    "hermes": _someone("hermes", DDM),
     "alice of another CA": _person(Identity(OTHER_CA, ALICE.subject)),
     "token with alice's DN": _person(Identity(ISSUER, ALICE.subject)),
     "token with pilot's DN": _person(Identity(ISSUER, PILOT.subject)),

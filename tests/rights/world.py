@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from whys import Whys
 
 from pandad.api.auth import Authenticators
+from pandad.api.ddm import Ddm
 from pandad.api.grants import Grants
 from pandad.api.legacy import Legacy
 from pandad.api.legacycreds import LegacyCreds
@@ -34,6 +35,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
 from pandad.config import SecretsConfig, SharesConfig
 from pandad.daemons.rights import RightsReader
+from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.jobdispatcher import lending
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
@@ -90,7 +92,8 @@ class World:
     def __init__(self, store: Store) -> None:
         self.store, self.stage, self.proofs = store, Stage(store), Proofs()
         config, self.vault = people.CONFIG, Vault([b"k" * 32])
-        roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin}
+        roles = {Role.PILOT: config.pilot, Role.PRODUCTION: config.production, Role.ADMIN: config.admin,
+                 Role.DDM: config.ddm}
         self.grants = Grants(roles, config.groups, config.vos, directory=None)
         self.handlers = _handlers(store, self.vault)
         identify = Authenticators([self.proofs], self.grants.granted).identify
@@ -157,7 +160,7 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
-        System(), Metaconfig(accounts), Workflow())
+        System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])))
 
 
 def served(world: World) -> set[str]:

@@ -17,7 +17,8 @@ class Work:
     def __init__(self, lanes: int = 1) -> None:
         self.rounds: list[tuple[str, list[int]]] = []
         self.open: list[Deferred[None]] = []
-        self.batcher: Batcher[str, int, int] = Batcher(self._work, row=lambda question: question % 1000, lanes=lanes)
+        self.batcher: Batcher[str, int, int] = Batcher(
+            "test", self._work, row=lambda question: question % 1000, lanes=lanes)
 
     async def _work(self, kind: str, questions: Sequence[int]) -> list[int]:
         self.rounds.append((kind, list(questions)))

@@ -74,6 +74,10 @@ ROWS = {
     14: "SELECT 1",
     15: "SELECT 1",
     16: "INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}')",
+    17: """INSERT INTO placement (scope, name, endpoint, activity, files, bytes)
+               VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
+           INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
+           INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -186,7 +186,7 @@ async def test_heads(explain: Explain) -> None:
 @ensureDeferred
 async def test_input_due(explain: Explain) -> None:
     """The longest overdue input comes from the head of job_input."""
-    plan = await explain(lambda txn: worklists.input_due(txn, 50))
+    plan = await explain(lambda txn: worklists.input_due(txn, 50, 2000))
     assert "job_input" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_input") <= 3000
 
 

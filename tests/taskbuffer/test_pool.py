@@ -45,7 +45,7 @@ def late() -> float:
 @async_yield_fixture
 async def pool(database: DatabaseConfig) -> AsyncIterator[Pool]:
     """At most two connections."""
-    made = Pool(clock, database, 2)
+    made = Pool("test", clock, database, 2)
     yield made
     made.close()
 
@@ -109,7 +109,7 @@ async def test_dead_idle_links_are_replaced(pool: Pool, observer: Observer) -> N
 @ensureDeferred
 async def test_unreachable_database_is_unavailable(database: DatabaseConfig) -> None:
     """Where no server listens, a taker is told so, with PostgreSQL's reason, at its deadline; and its turn is given back."""
-    pool = Pool(clock, replace(database, dsn="host=/nowhere dbname=x"), 1)
+    pool = Pool("test", clock, replace(database, dsn="host=/nowhere dbname=x"), 1)
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="no connection to the database: .*nowhere"):
             await pool.take(soon())

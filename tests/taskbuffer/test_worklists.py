@@ -87,8 +87,20 @@ async def test_input_due(store: Store) -> None:
         kinds = [S.ASSIGNED, S.WAITING, S.ASSIGNED, S.WAITING, S.DEFINED]
         ids = await stored(txn, [a_job(jobStatus=s) for s in kinds])
         await due_in(txn, ids, [-10, -20, -30, 60, -99])
-        assert [j.PandaID for j in await worklists.input_due(txn, 10)] == [ids[2], ids[1], ids[0]]
-        assert [j.PandaID for j in await worklists.input_due(txn, 1)] == [ids[2]]
+        assert [j.PandaID for j in await worklists.input_due(txn, 10, 100)] == [ids[2], ids[1], ids[0]]
+        assert [j.PandaID for j in await worklists.input_due(txn, 1, 100)] == [ids[2]]
+
+    await store.transact("body", body)
+
+
+@ensureDeferred
+async def test_files_of_input_due(store: Store) -> None:
+    """So many jobs as have so many files together, and one at least."""
+
+    async def body(txn: Transaction) -> None:
+        ids = await stored(txn, [a_job(jobStatus=S.ASSIGNED, Files=[a_file(lfn=f"{n}") for n in range(3)]) for _ in range(3)])
+        for most, found in [(1, 1), (3, 1), (4, 2), (6, 2), (7, 3)]:
+            assert [j.PandaID for j in await worklists.input_due(txn, 10, most)] == ids[:found], most
 
     await store.transact("body", body)
 

@@ -105,13 +105,13 @@ async def test_as_long_as_they_last(stand: Stand) -> None:
 @ensureDeferred
 async def test_bad_ones_leave_the_identity(stand: Stand) -> None:
     """Attributes that do not count take nothing from who the user is, and say why they do not; a metric counts them."""
-    before = metrics.COUNTS["voms.refused.unknown_vo"]
+    before = metrics.VOMS_REFUSED.values["unknown_vo",]
     credential = await stand.authenticator.authenticate(stand.request(of_alice(stand, "/pandad/Role=production")))
     assert credential is not None
     assert credential.identity.subject == SANDBOX_USERS["alice"]
     assert (credential.vo, credential.fqans, credential.nickname) == ("", (), "")
     assert "this VO is not known here" in credential.unproved
-    assert metrics.COUNTS["voms.refused.unknown_vo"] == before + 1
+    assert metrics.VOMS_REFUSED.values["unknown_vo",] == before + 1
     stand.install()
     known = await stand.authenticator.authenticate(stand.request(of_alice(stand, "/pandad/Role=production")))
     assert known is not None

@@ -75,10 +75,10 @@ def new_list(pki: SandboxPki, age: timedelta, lifetime: timedelta) -> None:
 def test_nothing_to_say(stand: Stand) -> None:
     """While all is well there is no word, and the days that are left are numbers."""
     assert stand.round() == []
-    assert metrics.GAUGES["tls.host_days_left"]() == pytest.approx(395, abs=1)
-    assert metrics.GAUGES["tls.ca_days_left"]() > 3000
-    assert metrics.GAUGES["tls.crl_days_left"]() > 3000
-    assert 'pandad_now{name="tls.host_days_left"}' in metrics.text()
+    days = metrics.DAYS_LEFT.values
+    assert days["host",] == pytest.approx(395, abs=1)
+    assert days["ca",] > 3000
+    assert days["crl",] > 3000
 
 
 @pytest.mark.parametrize(("days", "warned"), [(30, False), (15, False), (13, True), (1, True)])
@@ -126,12 +126,12 @@ def test_broken_reload(stand: Stand) -> None:
     stand.round()
     before = stand.tls.serverConnectionForTLS(stand).get_context()  # type: ignore[arg-type]
     stand.pki.host_key.rename(stand.pki.directory / "moved")
-    failures = metrics.COUNTS["tls.reload_failed"]
+    failures = metrics.TLS_RELOADS.values["not done",]
     for number in range(1, 4):
         (said,) = stand.round()
         assert "stay in force" in said
         assert "hostkey.pem" in said
-        assert metrics.COUNTS["tls.reload_failed"] == failures + number
+        assert metrics.TLS_RELOADS.values["not done",] == failures + number
         assert stand.watch.complaint() is None
         stand.clock.advance(PERIOD_S)
     assert stand.tls.serverConnectionForTLS(stand).get_context() is before  # type: ignore[arg-type]

@@ -197,9 +197,9 @@ async def test_submissions_that_come_together(stage: Stage) -> None:
     jobs, bob = Jobs(stage.store), a_caller("bob")
     first = jobs.submit(ALICE_CALLER, [fixed()], "one")
     asked = [jobs.submit(caller, [loose(jobName=f"{n}")] * (1 + n % 2)) for n, caller in enumerate((ALICE_CALLER, bob) * 10)]
-    before = metrics.COUNTS["store.submit"]
+    before = metrics.TRANSACTIONS.values["submit",]
     found = await gatherResults([Deferred.fromCoroutine(call) for call in (first, *asked)])
-    assert metrics.COUNTS["store.submit"] - before <= 3
+    assert metrics.TRANSACTIONS.values["submit",] - before <= 3
     assert [len(receipt.jobs) for receipt in found] == [1, *(1, 2) * 10]
     for name, receipts in (("alice", [found[0], *found[1::2]]), ("bob", found[2::2])):
         assert [r.jobs[0].jobDefinitionID for r in receipts] == list(range(1, len(receipts) + 1)), name

@@ -250,7 +250,7 @@ class World:
         if name == "brokerage":
             await Cycle(self._store, self._config, self._clock, data).run_once()
         else:
-            await Activator(self._store, data, DataServiceConfig()).run_once()
+            await Activator(self._store, data, DataServiceConfig(), self._clock).run_once()
 
     async def _why(self, panda_id: int, now: bool = False) -> dict[str, Any]:
         self._whys.clock.advance(60)  # nothing is remembered from before

@@ -72,7 +72,7 @@ class TokenAuthenticator:
         try:
             return self._found(request, said)
         except BadToken as bad:
-            metrics.count(f"tokens.refused.{bad.fault}")
+            metrics.TOKENS_REFUSED.add(bad.fault)
             self.log.info("{host}: {refusal}", host=_host(request), refusal=str(bad))
             raise
 

@@ -108,10 +108,10 @@ class KeySource:
         self.problem = ""
         self._fetched_s = self._clock.seconds()
         self._due_s = self._fetched_s + self._config.refresh_s
-        metrics.count("tokens.keys_fetched")
+        metrics.TOKEN_KEYS.add("done")
 
     def _complain(self, problem: str) -> None:
-        metrics.count("tokens.keys_not_fetched")
+        metrics.TOKEN_KEYS.add("not done")
         if problem != self.problem:
             self.log.warn("the keys of a token issuer cannot be fetched: {problem}", problem=problem)
         self.problem = problem

@@ -54,7 +54,7 @@ class Tokens:
             self._complain(str(error))
             return False
         self.problem = ""
-        metrics.count("tokens.reloaded")
+        metrics.TOKEN_RELOADS.add("done")
         if files != self._files:
             self._use(files, accepted)
             self.changed(f"the auth_config files {', '.join(files) or '(none)'}")
@@ -84,7 +84,7 @@ class Tokens:
         self.followed()
 
     def _complain(self, problem: str) -> None:
-        metrics.count("tokens.reload_failed")
+        metrics.TOKEN_RELOADS.add("not done")
         if problem != self.problem:
             self.log.error("the auth_config files of before stay in force, they cannot be read again: {why}", why=problem)
         self.problem = problem

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pandad import metrics
 from pandad.api.access import PUBLIC
+from pandad.api.exposition import exposition, gauges
 from pandad.api.load import Urgency
+from pandad.api.numbers import as_openmetrics
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 
 if TYPE_CHECKING:
     from pandad.userinterface.demand import Demand
 
-HELD = ("activated", "takeable", "cores", "oldest_wait_s")
+HELD = {
+    "activated": "Jobs that wait for a pilot.", "takeable": "Jobs that wait for a pilot, and that no cap holds back.",
+    "cores": "Cores that takeable jobs ask for.", "oldest_wait_s": "How long the jobs that go next have waited."}
 
 
 class Statistics:
@@ -37,14 +40,15 @@ class Statistics:
         """Per queue what pilots could take now, by resource type, and what its pilots asked for in vain."""
         return (await self._demand.published()).rows()
 
-    @Route("/metrics/demand", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
-    async def demand_metrics(self, caller: Caller) -> str:
+    @Route("/metrics/demand", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=as_openmetrics)
+    async def demand_metrics(self, caller: Caller) -> bytes:
         """The same as metrics for autoscalers; apart from those of this process, for every process would tell them."""
         published = await self._demand.published()
-        series: dict[str, list[tuple[dict[str, str], float]]] = {
-            f"pandad_demand_{name}": [({"queue": each.queue, "resource_type": each.resource_type}, float(getattr(each, name)))
-                                      for each in published.demand] for name in HELD}
         rows = published.rows()
-        series["pandad_queue_running"] = [({"queue": row["queue"]}, row["running"]) for row in rows]
-        series["pandad_queue_pilots_unserved"] = [({"queue": row["queue"]}, row["pilots"]["unserved"]) for row in rows]
-        return metrics.labelled(series)
+        return exposition([
+            *(gauges(f"demand_{name}", meaning, ["queue", "resource_type"], {
+                (each.queue, each.resource_type): float(getattr(each, name)) for each in published.demand})
+              for name, meaning in HELD.items()),
+            gauges("queue_running", "Jobs that run.", ["queue"], {(row["queue"],): float(row["running"]) for row in rows}),
+            gauges("queue_pilots_unserved", "Requests of pilots that got nothing lately.", ["queue"],
+                   {(row["queue"],): float(row["pilots"]["unserved"]) for row in rows})])

@@ -171,7 +171,7 @@ def _signed_within_policy(policies: Policies, certificate: Reading) -> bool:
 def _refuse(connection: GridConnection, shown: crypto.X509, reason: Refusal) -> bool:
     """Say so in log and metrics. OpenSSL sends the alert."""
     connection.refusal = reason
-    metrics.count(f"tls.refused.{reason}")
+    metrics.TLS_REFUSED.add(reason)
     log.info("refused the certificate of {dn!r} from {peer}: {sentence} ({reason})",
              dn=_named(shown), peer=connection.peer_address(), sentence=SENTENCES[reason], reason=reason.value)
     return False

@@ -40,11 +40,11 @@ class TlsWatch:
             found = list(endings(self._tls.files, self._warn_days))
         except TlsConfigError as error:
             self.problem = str(error)
-            metrics.count("tls.reload_failed")
+            metrics.TLS_RELOADS.add("not done")
             self.log.error("the TLS files cannot be read again, those of before stay in force: {problem}", problem=self.problem)
             return False
         self._good_at, self.problem = self._clock.seconds(), ""
-        metrics.count("tls.reloaded")
+        metrics.TLS_RELOADS.add("done")
         self._measure(found)
         if self._warned_at is None or self._clock.seconds() - self._warned_at >= WARNING_PERIOD_S:
             self._warn(found)
@@ -62,7 +62,7 @@ class TlsWatch:
         for kind in ("host", "ca", "crl"):
             days = [ending.days_left(now) for ending in found if ending.kind == kind]
             if days:
-                metrics.gauge(f"tls.{kind}_days_left", partial(min, days))
+                metrics.DAYS_LEFT.is_now(partial(min, days), kind)
 
     def _warn(self, found: list[Ending]) -> None:
         warnings = [warning for ending in found if (warning := ending.warning(self._now()))]

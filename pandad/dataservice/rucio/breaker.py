@@ -14,7 +14,7 @@ LONGEST_S = 60.0
 
 
 class State(IntEnum):
-    """The gauge `rucio.breaker` shows the number."""
+    """The gauge `pandad_rucio_breaker` shows the number."""
 
     CLOSED = 0
     TRYING = 1
@@ -36,7 +36,7 @@ class Breaker:
         self._since_s = self._until_s = 0.0
         self._pause_s, self._reason = first_s, ""
         self._trial = False
-        metrics.gauge("rucio.breaker", lambda: float(self.state))
+        metrics.RUCIO_BREAKER.is_now(lambda: float(self.state))
 
     @property
     def state(self) -> State:
@@ -52,7 +52,7 @@ class Breaker:
         if self.state is State.CLOSED:
             return
         if self._trial or self._clock.seconds() < self._until_s:
-            metrics.count("rucio.not_asked")
+            metrics.RUCIO_NOT_ASKED.add()
             raise DDMUnavailable(self.complaint() or self._subject)
         self._trial = True
 

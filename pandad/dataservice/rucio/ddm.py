@@ -28,11 +28,11 @@ _NAME = re.compile(r"(?=.*\w)[!-~]+")  # what Rucio's schemas have in common; ot
 class RucioDDM:
     """Endpoints that are Rucio's RSEs, and copies that are its replicas.
 
-    ``period_s``: how often `run_once` should be run. ``moves``: nobody asks it to yet.
+    ``period_s``: how often `run_once` should be run.
     """
 
     log = Logger()
-    moves = False
+    moves = True
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -86,7 +86,7 @@ class Keeper:
         now_s = self._clock.seconds()
         self._token, self._end_s = fetched, now_s + fetched.lifetime_s
         self._early_s = self._end_s - min(EARLY_SHARE * fetched.lifetime_s, EARLY_S)
-        metrics.count("rucio.tokens")
+        metrics.RUCIO_TOKENS.add()
 
     def _tell(self, outcome: Failure | None) -> None:
         waiting, self._waiting = self._waiting, []

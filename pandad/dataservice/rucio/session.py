@@ -149,7 +149,7 @@ class Session:
             except (NoAnswer, CredentialUnusable) as error:
                 if attempt >= self.config.tries or isinstance(error, CredentialUnusable):
                     raise DDMUnavailable(f"{call.subject}: Rucio at {self._url}: {error}") from None
-            metrics.count("rucio.retries")
+            metrics.RUCIO_RETRIES.add()
             await deferLater(self._clock, max(pause_s(attempt), min(wait_s, LONGEST_PAUSE_S)))
 
     async def _once(self, call: Call, line: Line | None) -> Answer:
@@ -161,14 +161,14 @@ class Session:
             self._breaker.succeeded() if error.alive else self._breaker.failed(str(error))
             raise
         except (NoAnswer, CredentialUnusable) as error:
-            metrics.count("rucio.failures")
+            metrics.RUCIO_FAILURES.add()
             self._breaker.failed(str(error))
             raise
         except BaseException:  # it was given up, or there is a mistake here: nothing is known of Rucio
             self._breaker.abandoned()
             raise
         self._breaker.succeeded()
-        metrics.timing("rucio.calls", self._clock.seconds() - started_s)
+        metrics.RUCIO_CALLS.took(self._clock.seconds() - started_s)
         return answer
 
     async def _authorised(self, call: Call, line: Line | None) -> Answer:

@@ -32,11 +32,11 @@ def test_demand(api: Any, port: str) -> None:
 
 
 def test_metrics(api: Any) -> None:
-    """The same for autoscalers, as Prometheus reads it."""
+    """The same for autoscalers, as Prometheus reads it, and its own parser does."""
     lines = api.passive.get("/metrics/demand").text.splitlines()
     assert "# TYPE pandad_demand_takeable gauge" in lines
-    assert 'pandad_demand_takeable{queue="Q",resource_type="SCORE"} 2' in lines
-    assert 'pandad_queue_running{queue="Q"} 1' in lines
+    assert 'pandad_demand_takeable{queue="Q",resource_type="SCORE"} 2.0' in lines
+    assert 'pandad_queue_running{queue="Q"} 1.0' in lines
 
 
 def test_database_away(api: Any) -> None:

@@ -43,7 +43,7 @@ def test_it_opens_and_says_so() -> None:
     clock.advance(2)
     with pytest.raises(DDMUnavailable, match=r"Rucio did not answer for 2 s \(no route\); it is asked again in 3 s"):
         breaker.admit()
-    assert metrics.GAUGES["rucio.breaker"]() == State.OPEN
+    assert metrics.RUCIO_BREAKER.values[()] == State.OPEN
 
 
 def test_one_may_try() -> None:

@@ -82,10 +82,10 @@ async def test_nobody_there(bench: Bench) -> None:
             await ddm.replicas("DISK", NAMES)
     complaint = ddm.complaint()
     assert complaint is not None and "did not answer" in complaint and "Connection refused" in complaint
-    before = metrics.COUNTS["rucio.failures"]
+    before = metrics.RUCIO_FAILURES.values[()]
     with pytest.raises(DDMUnavailable, match="it is asked again in"):
         await ddm.replicas("DISK", NAMES)
-    assert metrics.COUNTS["rucio.failures"] == before
+    assert metrics.RUCIO_FAILURES.values[()] == before
     bench.server.start()
     bench.clock.advance(7.0)
     assert set(await ddm.replicas("DISK", NAMES)) == set(NAMES)

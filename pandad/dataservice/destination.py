@@ -1,0 +1,53 @@
+"""Where an output is written, where it is wanted, and what it is a part of. Pure.
+
+A pilot writes to the storage of its queue. Where the owner wants the file at another endpoint (destinationSE), that is kept in
+destinationDBlockToken as PanDA does, ``dst:ENDPOINT``, and destinationSE becomes the place where the pilot writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pandad.dataservice.datasets import Dataset
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JobSpec
+from pandad.spec.site import Queue
+from pandad.spec.timeouts import ANALYSIS_LABELS
+
+DESTINATION = "dst:"
+EXPRESS_PRIORITY = 1000  # above it (PanDA: setupper and adder plugins)
+
+
+def landing(file: FileSpec, queue: Queue) -> FileSpec:
+    """An output as the pilots of a queue are to write it."""
+    wanted = destination(file) or file.destinationSE
+    here = wanted if wanted in queue.endpoints_out else queue.endpoint_out
+    return replace(file, destinationSE=here or wanted,
+                   destinationDBlockToken=f"{DESTINATION}{wanted}" if wanted else file.destinationDBlockToken)
+
+
+def destination(file: FileSpec) -> str | None:
+    """The endpoint at which it is wanted; None: wherever it is written."""
+    token = file.destinationDBlockToken or ""
+    return token.removeprefix(DESTINATION) or None if token.startswith(DESTINATION) else None
+
+
+def must_move(file: FileSpec) -> bool:
+    """Whether an output is not yet where it is wanted."""
+    return destination(file) not in (None, file.destinationSE)
+
+
+def dataset_of(file: FileSpec) -> Dataset | None:
+    """The dataset that an output goes into; its name may have a scope of its own."""
+    name = (file.destinationDBlock or file.dataset or "").rstrip("/")
+    scope, colon, rest = name.partition(":")
+    if not name:
+        return None
+    return Dataset(scope, rest) if colon else Dataset(file.scope or "", name)
+
+
+def activity_of(job: JobSpec) -> str:
+    """PanDA's word for bringing the outputs of a job home."""
+    if job.currentPriority > EXPRESS_PRIORITY:
+        return "Express"
+    return "Analysis Output" if job.prodSourceLabel in ANALYSIS_LABELS else "Production Output"

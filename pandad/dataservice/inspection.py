@@ -1,0 +1,63 @@
+"""Whether a placed job can run at its queue, by what is known of the copies there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pandad.dataservice.copies import Copies, differs, listed, name_of
+from pandad.dataservice.ddm import Replica
+from pandad.spec import errorcodes
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JobSpec
+from pandad.spec.site import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All inputs are there: what became known of the job's files."""
+
+    job: JobSpec
+    files: Sequence[FileSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something is not there, or not yet known to be.
+
+    :param absent: input files that are not at the endpoint, where that is all that is wrong.
+    """
+
+    job: JobSpec
+    why: str
+    code: int
+    endpoint: str = ""
+    absent: Sequence[FileSpec] = ()
+
+
+Outcome = Ready | Missing
+
+
+def inspect(job: JobSpec, queue: Queue | None, copies: Mapping[str, Copies | Exception]) -> Outcome:
+    """Ready, or what is missing."""
+    if queue is None:
+        return Missing(job, f"the queue {job.computingSite} is gone", errorcodes.DDM_SETUPPER)
+    outputs = [replace(f, destinationSE=f.destinationSE or queue.endpoint_out) for f in job.outputs]
+    if not job.inputs:
+        return Ready(job, outputs)
+    here = copies.get(queue.endpoint_in or "", {})
+    if isinstance(here, Exception):
+        return Missing(job, str(here), errorcodes.DDM_RSE)
+    absent = [f for f in job.inputs if name_of(f) not in here]
+    wrong = [difference for f in job.inputs if name_of(f) in here and (difference := differs(f, here[name_of(f)]))]
+    if wrong and not absent:
+        return Missing(job, "; ".join(wrong), errorcodes.DDM_SETUPPER)
+    if absent:
+        why = f"not at {queue.endpoint_in}: {listed(absent)}"
+        return Missing(job, why, errorcodes.DDM_SETUPPER, queue.endpoint_in or "", () if wrong else absent)
+    return Ready(job, [_known(f, here[name_of(f)]) for f in job.inputs] + outputs)
+
+
+def _known(file: FileSpec, copy: Replica) -> FileSpec:
+    return replace(file, status="ready", dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes,
+                   checksum=file.checksum or f"ad:{copy.adler32}")

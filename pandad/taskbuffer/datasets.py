@@ -1,0 +1,98 @@
+"""Datasets that jobs write into, from the first job that will to the last that could."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from pandad.spec.jobstatus import FINAL
+from pandad.taskbuffer.statement import listed, sql
+from pandad.taskbuffer.store import Transaction
+
+OPEN, IDLE, EMPTY = "open", "idle", "empty"
+LOOK_S = 60  # between two looks at whether the last job of a dataset has ended
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """A job that will write into a dataset."""
+
+    scope: str
+    name: str
+    panda_id: int
+
+
+# A dataset that is about to be closed or erased is wanted again; who looks at it now is waited for.
+_EXPECT = sql("datasets.expect", f"""
+    WITH wanted AS (
+        SELECT * FROM unnest(%(scopes)s::text[], %(names)s::text[], %(ids)s::bigint[]) AS w(scope, name, pandaid)),
+    there AS (
+        INSERT INTO dataset AS d (scope, name) SELECT DISTINCT scope, name FROM wanted ORDER BY scope, name
+        ON CONFLICT (scope, name) DO UPDATE SET state = '{OPEN}', nextcheck = now()
+        RETURNING d.id, d.scope, d.name, d.xmax = 0 AS is_new),
+    joined AS (
+        INSERT INTO dataset_job (dataset, pandaid) SELECT t.id, w.pandaid FROM wanted w JOIN there t USING (scope, name)
+        ON CONFLICT DO NOTHING)
+    SELECT scope, name FROM there WHERE is_new ORDER BY scope, name""")
+
+_FILLED = sql("datasets.filled", """
+    UPDATE dataset d SET filled = true FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS f(scope, name)
+    WHERE (d.scope, d.name) = (f.scope, f.name) AND NOT d.filled""")
+
+_GONE = "gone"
+
+_LOOK = sql("datasets.look", f"""
+    WITH due AS MATERIALIZED (
+        SELECT d.*, EXISTS (
+            SELECT FROM dataset_job m JOIN job j ON j.pandaid = m.pandaid AND j.jobstatus NOT IN ({listed(FINAL)})
+            WHERE m.dataset = d.id) AS used
+        FROM dataset d WHERE d.nextcheck <= now() ORDER BY d.nextcheck, d.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+    turn AS MATERIALIZED (
+        SELECT *, CASE WHEN used THEN '{OPEN}' WHEN state = '{OPEN}' THEN '{IDLE}'
+                       WHEN state = '{IDLE}' AND NOT filled THEN '{EMPTY}' ELSE '{_GONE}' END AS becomes FROM due),
+    ended AS (
+        DELETE FROM dataset_job m USING due WHERE m.dataset = due.id AND NOT EXISTS (
+            SELECT FROM job j WHERE j.pandaid = m.pandaid AND j.jobstatus NOT IN ({listed(FINAL)}))),
+    gone AS (DELETE FROM dataset d USING turn t WHERE d.id = t.id AND t.becomes = '{_GONE}'),
+    kept AS (
+        UPDATE dataset d SET state = t.becomes, nextcheck = now() + make_interval(secs => CASE t.becomes
+            WHEN '{OPEN}' THEN {LOOK_S} WHEN '{IDLE}' THEN %(close_s)s ELSE %(erase_s)s END)
+        FROM turn t WHERE d.id = t.id AND t.becomes <> '{_GONE}')
+    SELECT scope, name, state, becomes FROM turn""", planned_each_time=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What is to be done to datasets, as pairs of scope and name. ``looked_at``: how many were."""
+
+    close: Sequence[tuple[str, str]]
+    erase: Sequence[tuple[str, str]]
+    looked_at: int
+
+
+async def expect(txn: Transaction, members: Iterable[Member]) -> list[tuple[str, str]]:
+    """These jobs will write into these datasets, which stay open for them; (scope, name) of those that nobody had asked for."""
+    wanted = list(members)
+    if not wanted:
+        return []
+    rows = await txn.many(_EXPECT, scopes=[m.scope for m in wanted], names=[m.name for m in wanted],
+                          ids=[m.panda_id for m in wanted])
+    return [(scope, name) for scope, name in rows]
+
+
+async def filled(txn: Transaction, names: Collection[tuple[str, str]]) -> None:
+    """Files were put into these."""
+    if names:
+        await txn.run(_FILLED, scopes=[scope for scope, _ in names], names=[name for _, name in names])
+
+
+async def look(txn: Transaction, limit: int, close_s: float, erase_s: float) -> Ended:
+    """Look at those that are due.
+
+    :param close_s: so long after its last job ended a dataset is to be closed. :param erase_s: and, without a file, erased so
+        long after that.
+    """
+    rows = await txn.many(_LOOK, limit=limit, close_s=close_s, erase_s=erase_s)
+    close = [(scope, name) for scope, name, state, becomes in rows if state == IDLE and becomes != OPEN]
+    erase = [(scope, name) for scope, name, state, becomes in rows if state == EMPTY and becomes != OPEN]
+    return Ended(close, erase, len(rows))
