@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.growth SANDBOX [--calls N]`: a running sandbox's daemon is sent hostile calls, and its memory is measured.
+"""`python -m tests.fuzz.growth SANDBOX [--calls N]`: a running sandbox is sent hostile calls; says how its daemon's memory grows.
 
 Calls are those of the other targets, with credentials that are not good, over both ports, on connections that are kept as long as
 the daemon keeps them. What an honest daemon remembers of callers (up to 10 000 of each) is filled by the first part."""
@@ -68,8 +68,8 @@ def hostile(number: int, bodies: Mutator, requests: Mutator, paths: list[bytes])
         return requests.make(number) + b"\r\n\r\n"
     body, path = zipped(dice, bodies.make(number))[:50_000], dice.choice(paths)
     path += b"/%x" % number if dice.random() < 0.2 else b"?%x=%x" % (number, number) if dice.random() < 0.2 else b""
-    return (b"POST %b HTTP/1.1\r\nHost: %x.test\r\nAuthorization: Bearer %x.%x.%x\r\nOrigin: %x\r\nX-Request-Id: %x\r\nX-%x: y\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (path, *[number] * 7, len(body), body))
+    return (b"POST %b HTTP/1.1\r\nHost: %x.test\r\nAuthorization: Bearer %x.%x.%x\r\nOrigin: %x\r\nX-Request-Id: %x\r\n"
+            b"X-%x: y\r\nContent-Length: %d\r\n\r\n%b" % (path, *[number] * 7, len(body), body))
 
 
 def main() -> None:
@@ -84,12 +84,13 @@ def main() -> None:
         described = b"".join(iter(lambda: link.recv(65536), b"")).partition(b"\r\n\r\n")[2]
     paths = [path.encode() for path in json.loads(described)["paths"]] + [b"/trf/..%2f..%2fetc/passwd", b"/cache/x"]
     daemon, began = daemon_of(args.sandbox), time.monotonic()
-    print(f"before: {resident_mib(daemon):.1f} MiB", flush=True)
+    print(f"before: {resident_mib(daemon):.1f} MiB", flush=True)  # noqa: T201 - a program run by hand
     for number in range(args.calls):
         client.send("tls" if number % 2 else "plain", hostile(number, bodies, requests, paths))
         if (number + 1) % (args.calls // PARTS) == 0:
             said = ", ".join(f"{n} x {status}" for status, n in sorted(client.statuses.items()))
-            print(f"{number + 1} calls, {time.monotonic() - began:.0f} s: {resident_mib(daemon):.1f} MiB; {said}", flush=True)
+            took_s, mib = time.monotonic() - began, resident_mib(daemon)
+            print(f"{number + 1} calls, {took_s:.0f} s: {mib:.1f} MiB; {said}", flush=True)  # noqa: T201
 
 
 def daemon_of(sandbox: Path) -> int:

@@ -70,8 +70,8 @@ async def problems(world: World, cell: Cell) -> list[str]:
 
 
 def says_who(cell: Cell, text: str) -> bool:
-    """Nobody is told that no identity came; others, whom the server takes them for, in which roles, and which rule failed. Who has
-    nothing to get is not refused."""
+    """Nobody is told that no identity came; others, whom the server takes them for, in which roles, and which rule failed. Who
+    has nothing to get is not refused."""
     person, access = PEOPLE[cell.person], ACCESS[path_of(cell.call)]
     if person.proof is None:
         return "no identity came" in text and f"this call is for {access.says}" in text

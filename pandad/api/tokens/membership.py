@@ -51,7 +51,8 @@ def nickname(claims: Mapping[str, Any]) -> str:
 def _bearer(claims: Mapping[str, Any], groups: Sequence[str]) -> str:
     """Whom a refused one is taken for."""
     more = [f"and {len(groups) - SHOWN} more"] if len(groups) > SHOWN else []
-    return f"you are {claims['sub']} (vouched for by {claims['iss']}), with groups: {', '.join([*groups[:SHOWN], *more]) or 'none'}"
+    shown = ", ".join([*groups[:SHOWN], *more]) or "none"
+    return f"you are {claims['sub']} (vouched for by {claims['iss']}), with groups: {shown}"
 
 
 def _groups(claims: Mapping[str, Any], accepted: Accepted) -> Iterator[str]:
