@@ -68,9 +68,9 @@ def hostile(number: int, bodies: Mutator, requests: Mutator, paths: list[bytes])
         return requests.make(number) + b"\r\n\r\n"
     body, path = zipped(dice, bodies.make(number))[:50_000], dice.choice(paths)
     path += b"/%x" % number if dice.random() < 0.2 else b"?%x=%x" % (number, number) if dice.random() < 0.2 else b""
-    return (b"POST %b HTTP/1.1\r\nHost: %x.test\r\nAuthorization: Bearer %x.%x.%x\r\nOrigin: %x\r\nX-Request-Id: %x\r\n"
-            b"X-%x: y\r\nContent-Length: %d\r\n\r\n%b" % (
-                path, number, number, number, number, number, number, number, len(body), body))
+    new = b"%x" % number  # to whatever remembers such things
+    return (b"POST %b HTTP/1.1\r\nHost: %b.test\r\nAuthorization: Bearer %b.%b.%b\r\nOrigin: %b\r\nX-Request-Id: %b\r\n"
+            b"X-%b: y\r\nContent-Length: %d\r\n\r\n%b" % (path, new, new, new, new, new, new, new, len(body), body))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
+import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]  # an extra of its own
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # as pytest has it
 
