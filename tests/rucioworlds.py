@@ -57,6 +57,7 @@ class RucioWorld:
     """What both have: the client under test."""
 
     def __init__(self, config: RucioConfig) -> None:
+        self.config = config
         self.clock = HastyClock()
         self._session = Session(REACTOR, config, lambda: NOW_S, self.clock)
         self.ddm = RucioDDM(self._session)
@@ -75,7 +76,7 @@ class FakeRucioWorld(RucioWorld):
         place: Path = request.getfixturevalue("tmp_path")
         (place / "password").write_text(PASSWORD)
         self.server = RucioServer(REACTOR, *ENDPOINTS)
-        self._rucio = self.server.rucio
+        self._rucio = self.rucio = self.server.rucio
         self.measured(ENDPOINTS[0], 2000, 1000)
         super().__init__(RucioConfig(url=self.server.url, username=USER, password_file=place / "password"))
 

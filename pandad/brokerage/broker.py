@@ -119,10 +119,9 @@ class Round:
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
-        is_free = not job.is_pinned or job.is_limited
-        if not is_free and job.prodSourceLabel in TEST_LABELS:
+        if job.is_pinned and job.prodSourceLabel in TEST_LABELS:
             return [None] * len(self._nos)
-        nos = self._nos if is_free else self._pinned_nos
+        nos = self._pinned_nos if job.is_pinned else self._nos
         owner = job.prodUserName or ""
         held = [place for place, owners in self._testers.items() if owner in owners and nos[place] is None]
         if held:

@@ -11,8 +11,8 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.statement import as_json, sql
 from pandad.taskbuffer.store import Transaction
 
-MOVES = JobStatus.TRANSFERRING  # PanDA's word for such a file too
-THERE, LOST = "ready", "failed"  # other states of files
+MOVES, LOST = JobStatus.TRANSFERRING, JobStatus.FAILED  # the same words are those of files
+THERE = "ready"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,8 @@ class Home:
         panda_id = await self.running(outputs, **but)
         for file in outputs:
             self.world.written(HERE, name_of(file), content(file.lfn or ""))
-        report = json.dumps({f.lfn: entry(f.lfn or "") for f in outputs} if said is None else said)
-        await self.stage.store.transact("t", _report, panda_id, status, report)
+        text = json.dumps({f.lfn: entry(f.lfn or "") for f in outputs} if said is None else said)
+        await self.stage.store.transact("t", report, panda_id, status, text)
         return panda_id
 
     async def due(self) -> None:
@@ -131,6 +131,6 @@ class Home:
         return [tuple(row) for row in await self.stage.sql("SELECT kind, key, tries, error FROM errand ORDER BY id")]
 
 
-async def _report(txn: Transaction, panda_id: int, status: JobStatus, report: str) -> None:
-    change = moves.Change(panda_id, {"reportedstatus": status}, report=report)
+async def report(txn: Transaction, panda_id: int, status: JobStatus, text: str) -> None:
+    change = moves.Change(panda_id, {"reportedstatus": status}, report=text)
     assert await moves.move(txn, Event.REPORTED, [change], actor=Actor.PILOT, who=PILOT.subject)

@@ -72,8 +72,13 @@ ROWS = {
            UPDATE job_decision SET verdicts = NULL, decision = 1;
            INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
     14: "SELECT 1",
-    15: "SELECT 1",
-    16: "INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}')",
+    15: """INSERT INTO line_end (bucket, queue, line, started, finished, fast) VALUES (now(), 'Q', 1, 1, 0, 1);
+            INSERT INTO queue_change (times) VALUES (1)""",
+    16: """INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}');
+           INSERT INTO dataset (scope, name) VALUES ('a', 'b');
+           INSERT INTO dataset_job (dataset, pandaid) SELECT id, 1 FROM dataset;
+           INSERT INTO shipment (scope, name, endpoint, activity, comment) VALUES ('a', 'b_sub01', 'DISK', 'Express', '');
+           INSERT INTO shipment_file (shipment, row_id, pandaid) SELECT id, 1, 1 FROM shipment""",
     17: """INSERT INTO placement (scope, name, endpoint, activity, files, bytes)
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
