@@ -7,10 +7,11 @@ from dataclasses import replace
 from math import inf
 from random import Random
 
-from pandad.brokerage.broker import Round
+from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.cycle import DEEPER, EXPLAINED, FIRST, PAGE, by_turns
 from pandad.brokerage.known import Known as KnownRules
 from pandad.brokerage.policy import policy_of
+from pandad.brokerage.putoff import MOST
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.facts import Whereabouts
@@ -28,6 +29,7 @@ SETTINGS = BrokerageConfig(most_backlog_files=50)
 """What differs from the defaults is what the operator of a grid that moves data would set."""
 IMPROVE_S = 600.0
 DAY_S = 24 * 3600.0
+APART = -1  # as a line: those that no queue took before
 
 
 Placed = tuple[Job, int]
@@ -48,35 +50,40 @@ class Pandad:
         self._left: dict[int, list[tuple[float, str]]] = {}  # by PandaID: when it was taken from which queue
 
     def choose(self, due: Due, known: Known) -> tuple[list[Placed], list[Job]]:
-        """As `cycle.Cycle` does: the heads of all lines, and then more of those lines whose jobs were all placed."""
+        """As `cycle.Cycle` does: the heads of all lines, and then more of those lines in which none holds up the others."""
         snapshot = self._snapshot(known)
         round_, each = Round(snapshot, self._policy, self._known), FIRST
         placed: list[Placed] = []
         put_off: list[Job] = []
         lines, taken = {line: due.take(line, each) for line in due.lines}, 0
+        lines[APART] = due.take_apart(MOST)
         while lines and taken < SETTINGS.batch:
-            taken += sum(map(len, lines.values()))
+            taken += sum(len(jobs) for line, jobs in lines.items() if line != APART)
             round_.learn(replace(snapshot, where=_where(lines.values(), known)))
-            places = dict(self._decide(round_, lines))
-            whole = []
+            made = {decision.job.PandaID: decision for decision in self._decide(round_, lines)}
+            open_ = []
             for line, jobs in lines.items():
-                found = [(job, place) for job in jobs if (place := places.get(job.panda_id)) is not None]
-                placed += found
-                put_off += [job for job in jobs if job.panda_id in places and places[job.panda_id] is None]
-                due.add(*(job for job in jobs if job.panda_id not in places))
-                if len(found) == len(jobs) >= each:
-                    whole.append(line)
-            each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(whole), 1)), 1)
-            lines = {line: jobs for line in whole if (jobs := due.take(line, each))}
+                found = [(job, made[job.panda_id]) for job in jobs if job.panda_id in made]
+                placed += [(job, self._places[decision.queue]) for job, decision in found if decision.queue is not None]
+                put_off += [job for job, decision in found if decision.queue is None]
+                left = [job for job in jobs if job.panda_id not in made]
+                if line == APART:
+                    put_off += left
+                else:
+                    due.add(*left)
+                    if len(found) == len(jobs) >= each and not any(decision.holds_up for _, decision in found):
+                        open_.append(line)
+            each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(open_), 1)), 1)
+            lines = {line: jobs for line in open_ if (jobs := due.take(line, each))}
         due.add(*(job for jobs in lines.values() for job in jobs))
         return placed, put_off
 
-    def _decide(self, round_: Round, lines: Mapping[int, Sequence[Job]]) -> Iterator[tuple[int, int | None]]:
-        """By PandaID the place of the queue; jobs like many that were refused are left out."""
-        for spec in by_turns([job.spec() for job in jobs] for jobs in lines.values()):
+    @staticmethod
+    def _decide(round_: Round, lines: Mapping[int, Sequence[Job]]) -> Iterator[Decision]:
+        """Jobs like many that were refused are left out."""
+        for spec in by_turns([job.waiting() for job in jobs] for jobs in lines.values()):
             if round_.refused(spec) < EXPLAINED:
-                queue = round_.decide(spec).chosen
-                yield spec.PandaID or 0, self._places[queue.name] if queue is not None else None
+                yield round_.decide(spec)
 
     def _snapshot(self, known: Known) -> Snapshot:
         return Snapshot(known.queues, known.counts, known.pilots, known.ends, links=known.storage.links(),
@@ -84,6 +91,7 @@ class Pandad:
 
     def placed(self, job: Job, place: int) -> None:
         """It goes there."""
+        job.forget()
         self.brakes.placed(self._names[place], job, place)
 
     def ended(self, job: Job, place: int, end: End, now: float) -> None:
