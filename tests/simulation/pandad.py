@@ -29,7 +29,6 @@ SETTINGS = BrokerageConfig(most_backlog_files=50)
 """What differs from the defaults is what the operator of a grid that moves data would set."""
 IMPROVE_S = 600.0
 DAY_S = 24 * 3600.0
-APART = -1  # as a line: those that no queue took before
 
 
 Placed = tuple[Job, int]
@@ -56,32 +55,26 @@ class Pandad:
         placed: list[Placed] = []
         put_off: list[Job] = []
         lines, taken = {line: due.take(line, each) for line in due.lines}, 0
-        lines[APART] = due.take_apart(MOST)
-        while lines and taken < SETTINGS.batch:
-            taken += sum(len(jobs) for line, jobs in lines.items() if line != APART)
-            round_.learn(replace(snapshot, where=_where(lines.values(), known)))
-            made = {decision.job.PandaID: decision for decision in self._decide(round_, lines)}
-            open_ = []
-            for line, jobs in lines.items():
-                found = [(job, made[job.panda_id]) for job in jobs if job.panda_id in made]
-                placed += [(job, self._places[decision.queue]) for job, decision in found if decision.queue is not None]
-                put_off += [job for job, decision in found if decision.queue is None]
-                left = [job for job in jobs if job.panda_id not in made]
-                if line == APART:
-                    put_off += left
-                else:
-                    due.add(*left)
-                    if len(found) == len(jobs) >= each and not any(decision.holds_up for _, decision in found):
-                        open_.append(line)
+        apart = due.take_apart(MOST)
+        while (lines or apart) and taken < SETTINGS.batch:
+            taken += sum(map(len, lines.values()))
+            those = [job for jobs in (*lines.values(), apart) for job in jobs]
+            round_.learn(replace(snapshot, where=_where(those, known)))
+            made = {decision.job.PandaID: decision for decision in self._decide(round_, [*lines.values(), apart])}
+            found = [(job, made[job.panda_id].queue) for job in those if job.panda_id in made]
+            placed += [(job, self._places[queue]) for job, queue in found if queue is not None]
+            put_off += [job for job, queue in found if queue is None] + [job for job in apart if job.panda_id not in made]
+            due.add(*(job for jobs in lines.values() for job in jobs if job.panda_id not in made))
+            open_ = [line for line, jobs in lines.items() if len(jobs) >= each and not _hold_up(jobs, made)]
             each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(open_), 1)), 1)
-            lines = {line: jobs for line in open_ if (jobs := due.take(line, each))}
+            lines, apart = {line: jobs for line in open_ if (jobs := due.take(line, each))}, []
         due.add(*(job for jobs in lines.values() for job in jobs))
         return placed, put_off
 
     @staticmethod
-    def _decide(round_: Round, lines: Mapping[int, Sequence[Job]]) -> Iterator[Decision]:
+    def _decide(round_: Round, lines: Iterable[Sequence[Job]]) -> Iterator[Decision]:
         """Jobs like many that were refused are left out."""
-        for spec in by_turns([job.waiting() for job in jobs] for jobs in lines.values()):
+        for spec in by_turns([job.waiting() for job in jobs] for jobs in lines):
             if round_.refused(spec) < EXPLAINED:
                 yield round_.decide(spec)
 
@@ -124,7 +117,7 @@ class Pandad:
     def _better(self, waiting: Sequence[Job], known: Known) -> Iterator[tuple[Job, int | None]]:
         """Jobs that waited long and would do much better elsewhere."""
         jobs = [job for job in waiting if known.now - job.since > self._patience_s(job)]
-        round_ = Round(replace(self._snapshot(known), where=_where([jobs], known)), self._policy, self._known)
+        round_ = Round(replace(self._snapshot(known), where=_where(jobs, known)), self._policy, self._known)
         for job in jobs:
             been = [queue for at, queue in self._left.get(job.panda_id, ()) if at > known.now - DAY_S]
             spec = job.spec()
@@ -140,10 +133,15 @@ class Pandad:
         return (SETTINGS.rebroker_analysis_s if is_users else SETTINGS.rebroker_production_s) or inf
 
 
-def _where(lines: Iterable[Sequence[Job]], known: Known) -> Whereabouts:
+def _hold_up(jobs: Iterable[Job], made: Mapping[int | None, Decision]) -> bool:
+    """Whether one of these jobs of a line keeps those behind them waiting: see `cycle.Cycle`."""
+    return any(job.panda_id not in made or made[job.panda_id].holds_up for job in jobs)
+
+
+def _where(jobs: Iterable[Job], known: Known) -> Whereabouts:
     """What the catalogue says of the input of these jobs."""
     copies: dict[FileName, Mapping[str, int]] = {}
-    for job in (job for jobs in lines for job in jobs):
+    for job in jobs:
         file, block, dataset = job.input, job.block, job.task.dataset
         if file is not None and block is not None and dataset is not None:
             copies[FileName.of(file)] = dict.fromkeys(known.storage.holders(dataset, block), dataset.block_bytes)
