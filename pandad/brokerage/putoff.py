@@ -19,7 +19,6 @@ from pandad.taskbuffer.store import Store, Transaction
 
 RETRY_S = 60.0
 # Criteria of what may be otherwise in a minute.
-# Criteria of what may be otherwise in a minute.
 PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite", SCOUT})
 MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
 
