@@ -1,4 +1,4 @@
-"""Input with a real Rucio, its own messages and real bytes: what brokerage sends where data is not gets there and is activated."""
+"""Input with a real Rucio, its own messages and real bytes: what a queue misses gets there, and its job is activated."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ class Placing:
         ticker.stop()
         made = int(metrics.RUCIO_CALLS.values[()] - calls)
         _say(what=what, jobs=load.jobs, files=load.files, files_of_job=load.each, calls=made, seconds=round(took_s, 2),
-             cpu_seconds=round(cpu_s, 2), longest_stall_ms=round(1000 * ticker.longest_s, 1), longest_stall_cpu_ms=round(1000 * ticker.longest_cpu_s, 1))
+             cpu_seconds=round(cpu_s, 2), longest_stall_ms=round(1000 * ticker.longest_s, 1),
+             longest_stall_cpu_ms=round(1000 * ticker.longest_cpu_s, 1))
         return made
 
 
