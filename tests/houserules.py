@@ -68,7 +68,6 @@ IMPURE = frozenset(
 STATE_WORDS: Mapping[str, str] = {
     "jobdispatcher/guards.py": "words that pilots send",
     "dataservice/adder.py": "status words of files",
-    "taskbuffer/shipments.py": "status words of files",
     "userinterface/jobs.py": "status words of files",
     "taskbuffer/fsck_rows.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",

@@ -8,38 +8,39 @@ how the queue does in loads.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
 from pandad.brokerage.siterules import SITE_RULES
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.criterion import RULED_OUT
+from pandad.spec.job import JobSpec
 from pandad.spec.platform import Platform
 from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 
 FitRule = Rule[[JobSpec, Queue]]
 
 ANALYSIS_LABELS = frozenset({"user", "panda"})
+ANYWHERE = "any"  # in containers
 NO_SOFTWARE = frozenset({"NULL", "None"})  # what clients write for none
 TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "rc_alrb"})
 
 
 @criterion("pinned", "the queue", "the queue that the submitter chose")
 def pinned(job: JobSpec, queue: Queue) -> No | None:
-    """A job that names its queue, or queues, by names or patterns with commas between, goes nowhere else."""
-    if not job.is_pinned or any(fnmatchcase(queue.name, name) for name in job.pins):
+    """A job that names its queue goes nowhere else."""
+    if not job.is_pinned or queue.name == job.computingSite:
         return None
     return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
 
 
 @criterion("status", "status of the queue", "online")
 def status(job: JobSpec, queue: Queue) -> No | None:
-    """online and standby take all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
+    """online and standby take all; test only test jobs; brokeroff only jobs that name it; offline and paused none."""
     if queue.status in (QueueStatus.ONLINE, QueueStatus.STANDBY):
         return None
     if queue.status is QueueStatus.TEST and job.prodSourceLabel in TEST_LABELS:
         return None
-    if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
+    if queue.status is QueueStatus.BROKEROFF and (job.is_pinned or queue.name in job.included):
         return None
     why = f" ({queue.status_reason})" if queue.status_reason else ""
     return No("status", queue.status.value, "online", f"the queue is {queue.status}{why}")
@@ -124,14 +125,28 @@ def architecture(job: JobSpec, queue: Queue) -> No | None:
     return No("architecture", have, wanted.needs, f"the queue has {have}, the job needs {wanted.needs}")
 
 
-@criterion("cache", "releases of the queue", "AtlasRelease or homepackage")
+@criterion("cache", "releases of the queue, and its tags", "AtlasRelease or homepackage")
 def software(job: JobSpec, queue: Queue) -> No | None:
-    """The queue has the job's release or package; a queue that lists none has any, a container brings its own."""
+    """The queue has the job's release or package; one that lists none has any, unless it has tags and no CVMFS. A container
+    brings its own."""
     named = [name for name in (job.AtlasRelease, job.homepackage) if name and name not in NO_SOFTWARE]
-    if not named or not queue.releases or job.container_name or not queue.releases.isdisjoint(named):
+    there = queue.releases | queue.tags if queue.releases or not queue.is_cvmfs else queue.releases
+    if not named or not there or job.container_name or not there.isdisjoint(named):
         return None
-    listed, need = ", ".join(sorted(queue.releases)), " or ".join(named)
+    listed, need = ", ".join(sorted(there)), " or ".join(named)
     return No("cache", listed, need, f"the queue has {listed}, the job needs {need}")
+
+
+@criterion("cache", "containers of the queue, and its tags", "container_name")
+def container(job: JobSpec, queue: Queue) -> No | None:
+    """The queue gets containers from where the job's is, or has its tag; one that lists nowhere gets them from anywhere."""
+    name = job.container_name
+    if not name or not queue.containers or ANYWHERE in queue.containers or name in queue.tags:
+        return None
+    if name.startswith(tuple(queue.containers)):
+        return None
+    listed = ", ".join(sorted(queue.containers))
+    return No("cache", listed, name, f"the queue gets containers from {listed}, the job's is {name}")
 
 
 @criterion("storage", "astorages of the queue", "an endpoint for the files")
@@ -146,22 +161,23 @@ def storage(job: JobSpec, queue: Queue) -> No | None:
 
 @criterion("excluded", "the queue", "queues to avoid")
 def excluded(job: JobSpec, queue: Queue) -> No | None:
-    """The job does not come back to a queue that a retry rule made it avoid."""
-    if any(fnmatchcase(queue.name, name) for name in job.avoided):
-        listed = ", ".join(name for name in job.avoided if not name.startswith(NOTHING_BUT))
-        return No("excluded", queue.name, f"not {listed}", "the job failed there and is to avoid it")
+    """The job goes to no queue that its submitter ruled out, and does not come back to one that a retry rule made it avoid."""
+    if any(fnmatchcase(queue.name, name) for name in job.excluded):
+        return No("excluded", queue.name, f"not {', '.join(job.excluded)}", f"the job's {RULED_OUT}")
+    if any(fnmatchcase(queue.name, name) for name in job.failed_at):
+        return No("excluded", queue.name, f"not {', '.join(job.failed_at)}", "the job failed there and is to avoid it")
     return None
 
 
 # The last is the rule that says most of a queue which would fit otherwise.
 RULES: Sequence[FitRule] = (
     pinned, status, kind_of_work, memory, least_memory, disk, input_size, cores, walltime, least_walltime, platform, architecture,
-    software, storage, *SITE_RULES, excluded)
+    software, container, storage, *SITE_RULES, excluded)
 
 # All that they read of a job, besides its files, what it avoids and where it is pinned: jobs alike in this get the same answers.
 READ = (
     "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount", "maxWalltime", "maxCpuCount", "cmtConfig",
-    "AtlasRelease", "homepackage", "container_name", "cloud", "processingType", "workingGroup", "resource_type", "diskIO",
+    "AtlasRelease", "homepackage", "container_name", "VO", "cloud", "processingType", "workingGroup", "resource_type", "diskIO",
     "ipConnectivity", "transferType", "eventService", "currentPriority")
 
 
@@ -170,7 +186,7 @@ def refusal(job: JobSpec, queue: Queue) -> No | None:
     for passed, rule in enumerate(RULES):
         no = rule.check(job, queue)
         if no is not None:
-            return replace(no, passed=passed)
+            return no.after(passed)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.job import JobSpec
 from pandad.spec.site import Connectivity, Queue
 
 PRODUCTION = "managed"  # prodSourceLabel
@@ -19,11 +19,19 @@ _REACH = (Connectivity.NONE, Connectivity.HTTP, Connectivity.FULL)
 @criterion("notincluded", "the queue", "queues and patterns that the job is limited to")
 def not_included(job: JobSpec, queue: Queue) -> No | None:
     """A job that is limited to some queues goes to no other."""
-    wanted = [name.removeprefix(NOTHING_BUT) for name in job.avoided if name.startswith(NOTHING_BUT)]
-    if not wanted or any(fnmatchcase(queue.name, name) for name in wanted):
+    if not job.included or any(fnmatchcase(queue.name, name) for name in job.included):
         return None
-    listed = ", ".join(wanted)
+    listed = ", ".join(job.included)
     return No("notincluded", queue.name, listed, f"the job is limited to {listed}")
+
+
+@criterion("vo", "vo_name of the queue", "VO of the job")
+def vo(job: JobSpec, queue: Queue) -> No | None:
+    """A queue of some VOs takes no jobs of another."""
+    vos = [name.strip() for name in queue.vo.split(",") if name.strip()]
+    if not vos or not job.VO or job.VO in vos:
+        return None
+    return No("vo", queue.vo, job.VO, f"the queue is for {queue.vo}, the job is of {job.VO}")
 
 
 @criterion("cloudmismatch", "cloud of the queue", "cloud of the job")
@@ -108,5 +116,5 @@ def full_chain(job: JobSpec, queue: Queue) -> No | None:
 
 
 SITE_RULES: Sequence[Rule[[JobSpec, Queue]]] = (
-    not_included, cloud, zero_share, resource_type, opportunistic, disk_io, connectivity, direct_access, event_service,
+    not_included, vo, cloud, zero_share, resource_type, opportunistic, disk_io, connectivity, direct_access, event_service,
     full_chain)
