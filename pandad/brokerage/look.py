@@ -15,10 +15,10 @@ from pandad import metrics
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.errors import PandadError
-from pandad.spec.facts import Link, Space, Usage, Whereabouts
+from pandad.spec.facts import Link, Scouting, Space, Usage, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import brakes, carriage, facts, sites
+from pandad.taskbuffer import brakes, carriage, facts, scouts, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class Look:
         tasks = {job.jediTaskID for job in jobs if job.jediTaskID}
         where = await self._locate(names)
         sources = {endpoint for copies in where.copies.values() for endpoint in copies} if where is not None else set()
-        usage, links = await self._store.read("brokerage_jobs", _read_of_jobs, tasks, sources, snapshot)
-        return replace(snapshot, where=where, usage=usage, links=links)
+        usage, sent, links = await self._store.read("brokerage_jobs", _read_of_jobs, tasks, sources, snapshot, self._config)
+        return replace(snapshot, where=where, usage=usage, scouts=sent, links=links)
 
     async def _locate(self, names: Sequence[FileName]) -> Whereabouts | None:
         copies: dict[FileName, Mapping[str, int]] = {}
@@ -98,17 +98,21 @@ async def _read(txn: Transaction, config: BrokerageConfig) -> Snapshot:
         endpoints=await sites.endpoints(txn), brakes=await brakes.find_all(txn))
 
 
+_OfJobs = tuple[dict[int, Usage], dict[int, Scouting], dict[tuple[str, str], Link]]
+
+
 async def _read_of_jobs(txn: Transaction, tasks: Collection[int], sources: Collection[str],
-                        snapshot: Snapshot) -> tuple[dict[int, Usage], dict[tuple[str, str], Link]]:
+                        snapshot: Snapshot, config: BrokerageConfig) -> _OfJobs:
     usage = await facts.usage(txn, tasks) if tasks else {}
+    sent = await scouts.find(txn, tasks, config.scout_s) if tasks and config.scouts else {}
     if not sources:
-        return usage, {}
+        return usage, sent, {}
     site_of = {name: snapshot.endpoints[name].site for name in {*sources, *snapshot.read_from} if name in snapshot.endpoints}
     found = await sites.links(txn, {*sources, *(site_of[name] for name in sources if name in site_of)})
     if not found:
-        return usage, {}
+        return usage, sent, {}
     coming = await carriage.coming(txn) if snapshot.moves else {}
-    return usage, _busy(_between(found, site_of, sources, snapshot.read_from), coming)
+    return usage, sent, _busy(_between(found, site_of, sources, snapshot.read_from), coming)
 
 
 def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], sources: Collection[str],

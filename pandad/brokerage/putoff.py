@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pandad.brokerage.criterion import No
+from pandad.spec.criterion import SCOUT
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import deferrals
@@ -18,7 +19,7 @@ from pandad.taskbuffer.store import Store, Transaction
 
 RETRY_S = 60.0
 # Criteria of what may be otherwise in a minute.
-PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite"})
+PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite", SCOUT})
 MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
 
 
