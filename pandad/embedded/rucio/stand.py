@@ -63,11 +63,6 @@ class RucioStand:
         return f"http://127.0.0.1:{self._port}"
 
     @property
-    def pid(self) -> int | None:
-        """The server's process id, None while it does not run."""
-        return self._child.pid if self._child is not None and self._child.ending is None else None
-
-    @property
     def log_file(self) -> Path:
         return self._home / "server.log"
 
@@ -127,17 +122,14 @@ class RucioStand:
         settings.write_hermes(endpoint, user, password)
         await self._run_to_end([str(self._python.with_name("rucio-hermes")), "--run-once"], settings.hermes_file)
 
-    def start_hermes(self, endpoint: str, user: str, password: str, ca_file: Path) -> None:
-        """Have it do so every HERMES_S from now on; what cannot be delivered is sent again."""
+    def follow(self, endpoint: str, user: str, password: str, ca_file: Path) -> None:
+        """From now on have files moved as rules demand (agent.py), and have hermes do as in `tell` every HERMES_S."""
         settings = self._settings()
         settings.write_hermes(endpoint, user, password)
-        command = [str(self._python.with_name("rucio-hermes")), "--sleep-time", str(HERMES_S)]
-        self._daemons.append(self._spawn(command, {}, settings.hermes_file, REQUESTS_CA_BUNDLE=str(ca_file)))
-
-    def start_agent(self, *options: str) -> None:
-        """Have files moved from now on, as rules demand (agent.py)."""
-        command = ["-m", agent.__name__, self.url, self.account, self.user, str(self.password_file), *options]
-        self._daemons.append(self._spawn(command, {}, None, Path(sys.executable), PYTHONPATH=str(PACKAGES)))
+        hermes = [str(self._python.with_name("rucio-hermes")), "--sleep-time", str(HERMES_S)]
+        mover = ["-m", agent.__name__, self.url, self.account, self.user, str(self.password_file), "--retry-stuck"]
+        self._daemons += [self._spawn(hermes, {}, settings.hermes_file, REQUESTS_CA_BUNDLE=str(ca_file)),
+                          self._spawn(mover, {}, None, Path(sys.executable), PYTHONPATH=str(PACKAGES))]
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Return when it is gone. SIGKILL: as a fault would."""

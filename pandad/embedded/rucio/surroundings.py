@@ -83,8 +83,7 @@ class Surroundings:
 
     def follow(self, callback: str, ca_file: Path) -> None:
         """From now on files are moved, and pandad is told at that address."""
-        self._stand.start_agent("--retry-stuck")
-        self._stand.start_hermes(callback, HERMES, self._callback_file.read_text("utf-8"), ca_file)
+        self._stand.follow(callback, HERMES, self._callback_file.read_text("utf-8"), ca_file)
 
     async def stop(self) -> None:
         """Return when all of it is gone."""
