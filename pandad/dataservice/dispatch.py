@@ -17,11 +17,10 @@ from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer import moves, outbox, placements, replacing, sites
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.outbox import Errand, Pending, Step
-from pandad.taskbuffer.placements import Held, NewPlacement
+from pandad.taskbuffer.placements import ERRAND, Held, NewPlacement
 from pandad.taskbuffer.store import Transaction
 
 WHO = "setupper"
-KIND = "dispatch"
 NOTIFY = "C"  # Rucio tells when it is complete and closed
 DATASET_LIVES = 4  # times as long as its rule at first, which is made longer while jobs live; a dataset that ends takes it along
 PLACED = frozenset({JobStatus.ASSIGNED, JobStatus.WAITING})
@@ -31,7 +30,7 @@ DIAG_LENGTH = 500  # of ddmErrorDiag
 def dispatch(number: int, name: str, new: NewPlacement, config: DataServiceConfig) -> Errand:
     """What makes the dataset and the rule of a placement. The rule's comment is the task, as PanDA's."""
     dataset = Dataset(new.scope, name)
-    return Errand(KIND, str(number), str(dataset), Step.MAKE, {
+    return Errand(ERRAND, str(number), str(dataset), Step.MAKE, {
         "placement": number, "scope": new.scope, "name": name, "endpoint": new.endpoint, "source": new.source,
         "activity": new.activity, "lifetime_s": config.dispatch_lifetime_s, "comment": new.task,
         "files": [[file.scope, file.lfn] for file in new.files]})
@@ -46,7 +45,7 @@ def recall(dataset: Dataset, rule: str | None) -> list[Errand]:
 class Dispatch:
     """Handler of these errands."""
 
-    kind = KIND
+    kind = ERRAND
     together = 1
 
     def __init__(self, datasets: IDatasets, config: DataServiceConfig) -> None:

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     NO_QUEUE_NOW = "no-queue-now"
     INPUT_DUE = "input-check-due"
     INPUT_STALLED = "input-check-stalled"
+    INPUT_WANTED = "input-sent-for"
+    INPUT_MOVES = "input-moves"
+    INPUT_STUCK = "input-stuck"
     INPUT_MISSING = "input-missing"
     INPUT_STORAGE_AWAY = "input-storage-away"
     USER_CAP = "user-cap"
@@ -113,6 +116,12 @@ REASONS: Mapping[Reason, Meaning] = {
     R.INPUT_DUE: _row((S.ASSIGNED, S.WAITING), "input", "its input is looked at in the next round", _WAIT),
     R.INPUT_STALLED: _row(
         (S.ASSIGNED, S.WAITING), "input", "the loop that looks at inputs does not run, or fails", _OPERATOR),
+    R.INPUT_WANTED: _row(
+        S.ASSIGNED, "input", "the transfer of the input that its queue misses is being asked for", _WAIT),
+    R.INPUT_MOVES: _row(S.ASSIGNED, "transfers", "the input that its queue misses is on its way there", _WAIT),
+    R.INPUT_STUCK: _row(
+        S.ASSIGNED, "transfers", "the transfer of its input does not get on",
+        "nothing to do: another source and then another queue is tried; who runs Rucio can look at the rule"),
     R.INPUT_MISSING: _row(
         S.WAITING, "input", "some of its input is not at its queue",
         "bring the missing files to the storage of its queue, or submit it again with files that are there"),

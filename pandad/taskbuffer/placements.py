@@ -25,6 +25,7 @@ class PlacementStatus(StrEnum):
 
 
 P = PlacementStatus
+ERRAND = "dispatch"  # the kind of errand that makes dataset and rule; its key is the number of the placement
 
 _WAITING = f"('{JobStatus.ASSIGNED}', '{JobStatus.WAITING}')"
 _LIVE = f"NOT IN ({listed(FINAL)})"
@@ -191,11 +192,6 @@ _TOLD_FILES = sql("placements.told_files", f"""
                        AS w(endpoint, scope, lfn)
                    JOIN placement_file f ON f.endpoint = w.endpoint AND f.scope = w.scope AND f.lfn = w.lfn)""")
 
-_COMING = sql("placements.coming", f"""
-    SELECT endpoint, sum(files - arrived)::bigint, sum(bytes * (files - arrived) / files)::bigint FROM placement
-    WHERE status <> '{P.THERE}' GROUP BY endpoint""")
-
-
 async def under_way(txn: Transaction, endpoint: str, names: Collection[FileName]) -> set[FileName]:
     """Which of these files are being brought to that endpoint."""
     rows = await txn.many(_KNOWN, endpoint=endpoint, **_columns(names))
@@ -305,11 +301,6 @@ async def told_files(txn: Transaction, arrived: Collection[tuple[str, FileName]]
     """Somebody says that these files came to these endpoints: what brings them is looked at soon. How many placements."""
     return await txn.run(_TOLD_FILES, endpoints=[endpoint for endpoint, _ in arrived], scopes=[n.scope for _, n in arrived],
                          lfns=[n.lfn for _, n in arrived], in_s=in_s)
-
-
-async def coming(txn: Transaction) -> dict[str, tuple[int, int]]:
-    """By endpoint, files and bytes that are still on their way there."""
-    return {endpoint: (count, size) for endpoint, count, size in await txn.many(_COMING)}
 
 
 def _columns(names: Iterable[FileName]) -> dict[str, list[str]]:

@@ -54,7 +54,8 @@ _BEHIND = sql("worklists.behind", f"""
 # What decides on a placed job, beside its files, which are many: of those too only what is looked at.
 _PLACED = ("PandaID", "jobStatus", "computingSite", "ddmErrorCode", "ddmErrorDiag", "relocationFlag", "prodSourceLabel",
            "currentPriority", "jediTaskID", "taskID")
-_PLACED_FILE = ("row_ID", "PandaID", "lfn", "type", "scope", "fsize", "checksum", "destinationSE", "destinationDBlock", "dataset")
+_PLACED_FILE = ("row_ID", "PandaID", "lfn", "type", "scope", "fsize", "checksum", "destinationSE", "destinationDBlock",
+                "destinationDBlockToken", "dataset")
 
 _INPUT_DUE = sql("worklists.input_due", f"""
     WITH due AS (SELECT pandaid, nextcheck FROM job

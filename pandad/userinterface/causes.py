@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pandad.spec import errorcodes
+from pandad.spec.amount import told_bytes
 from pandad.spec.capability import Misfit
 from pandad.spec.criterion import Kind, Never
 from pandad.spec.failure import failures_of
@@ -16,7 +17,10 @@ from pandad.spec.line import Line
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS, Reason, of_closed, of_failures
 from pandad.spec.share import Capped
+from pandad.taskbuffer.carriage import Carried
 from pandad.taskbuffer.loops import Pulse
+from pandad.taskbuffer.outbox import Pending
+from pandad.taskbuffer.placements import PlacementStatus
 from pandad.taskbuffer.places import Count
 from pandad.userinterface import lastpilots
 from pandad.userinterface.funnel import Verdict, able, funnel, kind, nearest, step_of
@@ -47,6 +51,7 @@ class Known:
     :param verdicts: of every queue, when it was decided last, or, if fresh, now.
     :param never: that no queue can take it at any time.
     :param pulse: how the loop that should move it does. :param pilots: the last of its queue, against its line; None: not known.
+    :param carried: input that is brought for it. :param errands: calls that are owed for that.
     :param asked_at: when one of them asked last. :param absent: what of its input is not where it should be.
     """
 
@@ -63,6 +68,8 @@ class Known:
     turn: ITurn | None = None
     pilots: Sequence[Tried] | None = None
     asked_at: datetime | None = None
+    carried: Sequence[Carried] = ()
+    errands: Sequence[Pending] = ()
     stalled_s: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -138,10 +145,28 @@ QUIET_S = 300.0  # without a round of a loop whose period is shorter
 
 
 def _input(known: Known) -> Cause:
+    carried = next((each for each in known.carried if each.status is not PlacementStatus.THERE), None)
+    if known.job.jobStatus is S.ASSIGNED and carried is not None:
+        return _stalled(known, R.INPUT_STALLED) or _carried(carried, known.errands)
     if known.job.jobStatus is S.ASSIGNED or not known.job.ddmErrorCode:
         return _stalled(known, R.INPUT_STALLED) or Cause(R.INPUT_DUE)
     away = known.job.ddmErrorCode == errorcodes.DDM_RSE
     return _stalled(known, R.INPUT_STALLED) or Cause(R.INPUT_STORAGE_AWAY if away else R.INPUT_MISSING)
+
+
+def _carried(carried: Carried, errands: Sequence[Pending]) -> Cause:
+    first = carried.own[0] if carried.own else carried.dataset
+    more = f" and {len(carried.own) - 1} more" if len(carried.own) > 1 else ""
+    what = f"; {first}{more}, {told_bytes(carried.own_bytes)}, to {carried.endpoint} since {carried.since:%Y-%m-%d %H:%M}"
+    if carried.status is PlacementStatus.WANTED:
+        failed = next((each for each in errands if each.error), None)
+        tried = f": after {failed.tries} tries {failed.error}" if failed is not None else ""
+        return Cause(R.INPUT_WANTED, f"{what} by {carried.dataset}{tried}")
+    way = f" from {carried.source}" if carried.source else ""
+    came = f", {carried.arrived} of {carried.files} files of which have come"
+    if carried.problem is not None:
+        return Cause(R.INPUT_STUCK, f"{what}{way} by rule {carried.rule}{came}: {carried.problem}")
+    return Cause(R.INPUT_MOVES, f"{what}{way} by rule {carried.rule}{came}")
 
 
 def _capped(known: Known) -> Cause | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS
 from pandad.spec.share import CAP_RELEASE, caps_by
 from pandad.spec.timeouts import TIMEOUTS, Since
-from pandad.taskbuffer import decisions, facts, jobs, lines, loops, places, queuenotes
+from pandad.taskbuffer import carriage, decisions, facts, jobs, lines, loops, outbox, places, queuenotes
 from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.queuenotes import Noted
 from pandad.taskbuffer.store import Store, Transaction
@@ -96,7 +96,7 @@ class Explain:
             "never": known.never, "order": _order(known), "caps": [_cap(use) for use in known.caps],
             "pilots": lastpilots.rows(known.pilots or (), caller), "asked_at": known.asked_at,
             "queue": read.queue.shown(lastpilots.may_see_nodes(caller)) if read.queue else None,
-            "input": await self._input(known.job, read.queue), "output": _output(known.job),
+            "input": await self._input(known, read.queue), "output": _output(known.job),
             "limits": self._limits(known.job), "loop": known.pulse}
 
     async def _read(self, txn: Transaction, panda_id: int) -> _Read:
@@ -109,7 +109,7 @@ class Explain:
         known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
                       stalled_s=self._stalled_s)
         queue = await queuenotes.maybe(txn, job.computingSite)
-        known = await self._standing(txn, known)
+        known = await self._standing(txn, await _carried(txn, known))
         return _Read(known, decision.at if decision else None, await jobs.events(txn, panda_id), queue)
 
     async def _standing(self, txn: Transaction, known: Known) -> Known:
@@ -144,12 +144,14 @@ class Explain:
             known = replace(known, turn=await self._sources.order.turn(job.computingSite, known.line, job.PandaID))
         return known
 
-    async def _input(self, job: JobSpec, queue: Noted | None) -> dict[str, Any] | None:
+    async def _input(self, known: Known, queue: Noted | None) -> dict[str, Any] | None:
         """For a job that waits for it."""
+        job = known.job
         if job.jobStatus not in (S.ASSIGNED, S.WAITING) or queue is None:
             return None
         absent = await self._sources.inputs.absent(job, queue.queue.endpoint_in)
-        return {"endpoint": absent.endpoint, "missing": list(absent.files), "problem": absent.problem}
+        return {"endpoint": absent.endpoint, "missing": list(absent.files), "problem": absent.problem,
+                "transfers": [asdict(each) for each in known.carried]}
 
     def _limits(self, job: JobSpec) -> list[dict[str, Any]]:
         """What happens if nothing else does: setting, limit_s, then, at; an outage of the server puts it off."""
@@ -161,6 +163,16 @@ class Explain:
                 found.append({"setting": row.setting, "limit_s": limit_s, "then": row.event or KILL,
                               "at": since + timedelta(seconds=limit_s)})
         return found
+
+
+async def _carried(txn: Transaction, known: Known) -> Known:
+    """With what is brought for a job that waits for its input, and what is owed for that."""
+    job = known.job
+    if job.jobStatus is not S.ASSIGNED or job.PandaID is None:
+        return known
+    carried = await carriage.of_job(txn, job.PandaID)
+    errands = await outbox.of_job(txn, job.PandaID, [each.dataset for each in carried]) if carried else []
+    return replace(known, carried=carried, errands=errands)
 
 
 async def _has_reported(txn: Transaction, panda_id: int) -> bool:

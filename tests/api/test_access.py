@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pandad.api.access import CLAIM, IDENTIFIED, PILOT, PUBLIC, Access
+from pandad.api.access import CLAIM, IDENTIFIED, PILOT, PUBLIC, TELLS_OF_DATA, Access
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
 from pandad.spec.errors import Forbidden, NotAuthenticated
 
 ALICE = Identity("/CN=Test CA", "/CN=alice")
 USER = Caller(ALICE)
 LIMITED = Caller(ALICE, limited=True)
-PILOTS = [Caller(ALICE, frozenset({role})) for role in Role]
+PILOTS = [Caller(ALICE, frozenset({role})) for role in Role if role is not Role.DDM]
+RUCIO = Caller(ALICE, frozenset({Role.DDM}))
 LIMITED_PILOT = Caller(ALICE, frozenset({Role.PILOT}), limited=True)
 
 
@@ -22,6 +23,7 @@ LIMITED_PILOT = Caller(ALICE, frozenset({Role.PILOT}), limited=True)
         (IDENTIFIED, [USER, *PILOTS]),
         (PILOT, [*PILOTS, LIMITED_PILOT]),
         (CLAIM, [USER, LIMITED, *PILOTS, LIMITED_PILOT]),
+        (TELLS_OF_DATA, [RUCIO, Caller(ALICE, frozenset({Role.ADMIN}))]),
     ],
 )
 def test_let_in(rule: Access, callers: list[Caller]) -> None:
@@ -38,7 +40,7 @@ def test_anonymous(rule: Access) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "caller"), [(IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED)]
+    ("rule", "caller"), [(IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED), (TELLS_OF_DATA, LIMITED_PILOT)]
 )
 def test_kept_out(rule: Access, caller: Caller) -> None:
     """A refusal says who the server thinks the caller is, with which roles, and what the rule wants."""

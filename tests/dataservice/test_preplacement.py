@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from factories import QUEUE, a_file
+from factories import QUEUE, a_caller, a_file
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
 from rucioworlds import RUCIOS, FakeRucioWorld, RealRucioWorld
 from stages import Stage
 from twisted.internet.task import Clock
+from whys import Whys
 
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
@@ -25,11 +26,13 @@ from pandad.dataserviceconfig import DataServiceConfig
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.reason import Reason
 from pandad.taskbuffer import placements
 
 World = FakeRucioWorld | RealRucioWorld
 
 HERE, THERE = ENDPOINTS[1], ENDPOINTS[0]  # where the queue reads, and where the data is
+ALICE_CALLER = a_caller()
 OTHER = "OTHER_DISK"
 CONTENT = b"some events"
 NAMES = [FileName("user.alice", f"in.{number}") for number in range(3)]
@@ -46,7 +49,7 @@ class Site:
     def __init__(self, stage: Stage, world: World, config: DataServiceConfig = CONFIG) -> None:
         self.stage, self.world = stage, world
         handlers = [*upkeep.handlers(world.datasets), Dispatch(world.datasets, config)]
-        self.activator = Activator(stage.store, world.ddm, config, Clock())
+        self.activator = Activator(stage.store, world.ddm, config, Clock(), catalogue=True)
         self.outbox = Outbox(stage.store, handlers, config)
         self.arrivals = Arrivals(stage.store, world.ddm, world.datasets, config)
 
@@ -419,6 +422,40 @@ async def test_rucio_away_and_back(stage: Stage, fake: FakeRucioWorld) -> None:
     await site.poll()
     assert await stage.status(job) is JobStatus.ACTIVATED
     assert (len(await site.datasets()), len(fake.server.rucio.rules)) == (1, 1)
+
+
+@ensureDeferred
+async def test_why_it_waits(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Who asks is told which file, from where, since when, by which rule, how far it is and what is wrong with it."""
+    site, whys = await site_at(stage, fake), Whys(stage.store)
+    job = await site.job(*NAMES[:2])
+
+    async def why() -> tuple[str, str, list[dict[str, Any]]]:
+        said = await whys.explain.job(ALICE_CALLER, job)
+        return said["reason"], said["summary"], said["input"]["transfers"]
+
+    await stage.due()
+    await site.activator.run_once()
+    (dataset,) = await site.datasets()
+    reason, summary, (carried,) = await why()
+    assert (reason, carried["own"], carried["own_bytes"]) == (Reason.INPUT_WANTED, [str(name) for name in NAMES[:2]], 22)
+    assert f"{NAMES[0]} and 1 more, 22 B, to {HERE} since 2" in summary and str(dataset) in summary
+    await fake.server.stop()
+    await site.errands()
+    assert "after 1 tries dataset" in (await why())[1]
+    fake.server.start()
+    fake.clock.advance(120)
+    await site.errands()
+    (rule,) = await site.rules()
+    site.arrive(NAMES[0])
+    await site.poll()
+    reason, summary, (carried,) = await why()
+    assert (reason, carried["rule"], carried["arrived"]) == (Reason.INPUT_MOVES, rule.id, 1)
+    assert f"by rule {rule.id}, 1 of 2 files of which have come" in summary
+    site.arrive(NAMES[1], state="U")
+    await site.poll()
+    reason, summary, _ = await why()
+    assert reason == Reason.INPUT_STUCK and summary.endswith("stuck: transfer failed")
 
 
 @pytest.mark.parametrize("kind", ["lost", "hangup"])

@@ -76,6 +76,13 @@ def _new_event(event: str, fromstatus: str, tostatus: str) -> str:
                VALUES (%(id)s, '{event}', {fromstatus}, '{tostatus}', 1, 'user', 'x')"""
 
 
+def _placement(file_endpoint: str = "DISK", status: str = "'moving', 'rule'") -> str:
+    """A placement with a file."""
+    return f"""WITH p AS (INSERT INTO placement (id, scope, name, endpoint, activity, files, bytes, status, rule)
+                          OVERRIDING SYSTEM VALUE VALUES (7, 'panda', 'x_dis001', 'DISK', 'Express', 1, 1, {status}) RETURNING id)
+               INSERT INTO placement_file SELECT '{file_endpoint}', 'user.alice', 'in', id FROM p WHERE '{file_endpoint}' <> ''"""
+
+
 _NEXT_PARTITION = "SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM'))"
 _FIRST_PARTITION = "SELECT concat('file_archive_', to_char(date_trunc('month', now()) - interval '1 month', 'YYYYMM'))"
 _SHIFT = """DO $$ DECLARE part text := (SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM')));
@@ -281,6 +288,10 @@ CORRUPTIONS = (
        refused_by="pilot_credential_kind_known"),
     _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
     _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
+    # input on its way
+    _c("placement-asked", "SELECT 7", _placement(status="'wanted', NULL")),
+    _c("placement-files", "SELECT 7", _placement("")),
+    _c("placement-endpoint", "SELECT 7", _placement("TAPE")),
     # what is counted
     _c("tally-exact", "SELECT 'TEST_QUEUE running user SCORE'", "UPDATE tally_delta SET jobs = 2 WHERE ctid = ("
        "SELECT min(ctid) FROM tally_delta WHERE jobstatus = 'running' AND wasstatus = 'starting')"),

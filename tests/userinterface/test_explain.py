@@ -156,7 +156,8 @@ async def test_waiting_for_input(stage: Stage) -> None:
     whys = Whys(stage.store)
     said = await whys.explain.job(ALICE_CALLER, panda_id)
     assert (said["reason"], said["input"]) == (
-        R.INPUT_MISSING, {"endpoint": DISK, "missing": ["user.alice:in0.root", "user.alice:in1.root"], "problem": None})
+        R.INPUT_MISSING, {"endpoint": DISK, "missing": ["user.alice:in0.root", "user.alice:in1.root"], "problem": None,
+                          "transfers": []})
     whys.ddm.out.add(DISK)
     assert (await whys.explain.job(ALICE_CALLER, panda_id))["input"]["problem"] == f"{DISK} does not answer"
     away = await stage.job(S.WAITING, computingSite=QUEUE, ddmErrorCode=errorcodes.DDM_RSE)
