@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from factories import a_file
+from factories import a_caller, a_file
 from pytest_twisted import ensureDeferred
 from rucioworlds import RUCIOS
 from stages import Stage
+from whys import Whys
 
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState
 from pandad.dataservice.ddm import DatasetClosed, FileName
@@ -347,3 +348,39 @@ async def test_wanted_again(home: Home) -> None:
     await home.rounds(5)
     assert await home.stage.status(second) is S.FINISHED
     assert await home.held() == {"a.root", "a.log.tgz", "b.root", "b.log.tgz"}
+
+
+@ensureDeferred
+async def test_why_it_waits(home: Home) -> None:
+    """Who asks is told what a job's outputs wait for: Rucio, the rule, the transfer, or what keeps it from getting on."""
+    await home.open()
+    panda_id = await home.reported(files(THERE))
+
+    async def why() -> tuple[str, str]:
+        said = await Whys(home.stage.store).explain.job(a_caller(), panda_id)
+        return said["reason"], said["summary"]
+
+    await home.world.away()
+    await home.rooms.adder.run_once()
+    reason, summary = await why()
+    assert reason == "output-storage-away" and "Rucio at" in summary
+    await home.world.back()
+    home.world.clock.advance(120)
+    await home.due()
+    await home.rooms.adder.run_once()
+    await home.world.away()
+    await home.rooms.outbox.run_once()
+    reason, summary = await why()
+    assert reason == "output-sent-for" and f"goes to {THERE} since" in summary and "after 1 tries" in summary
+    assert [each["kind"] for each in (await Whys(home.stage.store).explain.job(a_caller(), panda_id))["owed"]] == ["move outputs"]
+    await home.world.back()
+    home.world.clock.advance(120)
+    await home.rounds(2)
+    reason, summary = await why()
+    assert reason == "output-moves" and "by rule" in summary
+    await home.world.transferred(fail="out.root")
+    await home.rounds(1)
+    reason, summary = await why()
+    assert reason == "output-stuck" and "is STUCK" in summary
+    ((transfer),) = (await Whys(home.stage.store).explain.job(a_caller(), panda_id))["transfers"]
+    assert (transfer["endpoint"], transfer["trouble"] is None) == (THERE, False)
