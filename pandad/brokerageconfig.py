@@ -15,6 +15,9 @@ class BrokerageConfig:
     """The choice of a queue for each job."""
 
     batch: int = setting("Jobs in one round", 10_000, low=1, high=100_000)
+    put_off_s: int = setting(
+        "A job that no queue takes is looked at again after a minute, then after twice as long each time, and at most this; "
+        "and whenever queues change", 1800, low=60, high=DAY_S)
     weight: str = setting(
         "PanDA's formula that ranks the queues which can take a job", "generic",
         choices=("generic", "analysis", "production", "2009"))
@@ -36,6 +39,8 @@ class BrokerageConfig:
     brake_failures: int = setting(
         "A queue where so many jobs failed fast, most of those begun there and far more than elsewhere, is braked; 0 is never",
         10, low=0, high=10**6)
+    brake_owners: int = setting(
+        "They must be of so many owners, or tasks of a group, unless jobs like them do well elsewhere", 3, low=1, high=100)
     brake_s: int = setting("A braked queue gets test jobs after this, and after twice as long each time they fail", 600, low=1,
                            high=DAY_S)
     brake_probes: int = setting("Test jobs at a time, each of another owner", 5, low=1, high=1000)

@@ -107,6 +107,7 @@ UPDATES_STALE = Counter("updates_stale", "Words of pilots that no longer have th
 WATCHER = Counter("watcher_ended", "Jobs that were past a time limit, by the limit.", "limit")
 WATCHER_LEFT = Counter("watcher_left_alone", "Jobs past a time limit that could not be ended.")
 BRAKES = Counter("brokerage_brakes", "Queues that were braked.")
+DECIDED = Timing("brokerage_decision_seconds", "Pages of a round of brokerage, by the time that deciding on their jobs took.")
 DATA_UNKNOWN = Counter("brokerage_data_unknown", "Rounds of brokerage that did without the data catalogue.")
 
 TRANSACTIONS = Timing("transaction_seconds", "Transactions, from asking for a connection to the commit.", "name")

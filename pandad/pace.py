@@ -12,10 +12,17 @@ class Pace:
     """Who works on calls `rest` often; it gives way when a slice is over."""
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock, self._since = clock, clock.seconds()
+        self._clock, self._since, self._before_s = clock, clock.seconds(), 0.0
+
+    @property
+    def worked_s(self) -> float:
+        """How long it worked, without the rests."""
+        return self._before_s + self._clock.seconds() - self._since
 
     async def rest(self) -> None:
         """Let the reactor do what waits, if it has waited for a slice."""
-        if self._clock.seconds() - self._since >= SLICE_S:
+        worked_s = self._clock.seconds() - self._since
+        if worked_s >= SLICE_S:
+            self._before_s += worked_s
             await deferLater(self._clock, 0)
             self._since = self._clock.seconds()

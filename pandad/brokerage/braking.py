@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from pandad import metrics
-from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, judge, suspects
+from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, is_borne_out, judge, suspects
 from pandad.config import BrokerageConfig
-from pandad.taskbuffer import brakes, facts
+from pandad.taskbuffer import brakes, deferrals, facts
 from pandad.taskbuffer.store import Store, Transaction
 
 
@@ -18,7 +18,7 @@ class Braking:
 
     def __init__(self, store: Store, config: BrokerageConfig) -> None:
         self._store, self._probes = store, config.brake_probes
-        self._limits = BrakeLimits(config.brake_failures, config.brake_s)
+        self._limits = BrakeLimits(config.brake_failures, config.brake_s, config.brake_owners)
 
     async def run_once(self) -> bool:
         """Judge the test jobs of queues that are braked, and look for queues to brake."""
@@ -31,6 +31,8 @@ class Braking:
         tested = await brakes.probes(txn)
         spared = braked.keys() | await brakes.released(txn, window_s)
         found = suspects(await facts.ends(txn, window_s), spared, self._limits)
+        eaten = await facts.eaten(txn, window_s, found) if found else {}
+        found = {queue: why for queue, why in found.items() if is_borne_out(eaten[queue], self._limits)}
         before = await brakes.last_levels(txn)
         for queue, why in found.items():
             level = before.get(queue, -1) + 1
@@ -40,6 +42,7 @@ class Braking:
             verdict = judge(tested.get(queue, ()), self._probes)
             if verdict is Verdict.GOOD:
                 await brakes.release(txn, queue)
+                await deferrals.changed(txn)
             elif verdict is Verdict.BAD:
                 await brakes.put(txn, queue, brake.why, brake.level + 1, self._limits.pause_after(brake.level + 1))
             elif verdict is Verdict.VOID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from operator import mul
 
 from pandad.brokerage.criterion import No
@@ -40,7 +39,7 @@ class Round:
                          if queue.name in snapshot.brakes}
         self._kinds = Kinds(snapshot, policy, known or Known(), bool(self._testers))
         self._last: tuple[JobSpec, Kind] | None = None
-        self._before = [snapshot.now(queue, 0) for queue in queues]
+        self._facts = [snapshot.facts(queue) for queue in queues]
         self._counted = [snapshot.counted(queue.name) for queue in queues]
         self._given = [0] * len(queues)
         self._nos: list[No | None] = [None] * len(queues)
@@ -120,10 +119,9 @@ class Round:
 
     def _now_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
-        is_free = not job.is_pinned or job.is_limited
-        if not is_free and job.prodSourceLabel in TEST_LABELS:
+        if job.is_pinned and job.prodSourceLabel in TEST_LABELS:
             return [None] * len(self._nos)
-        nos = self._nos if is_free else self._pinned_nos
+        nos = self._pinned_nos if job.is_pinned else self._nos
         owner = job.prodUserName or ""
         held = [place for place, owners in self._testers.items() if owner in owners and nos[place] is None]
         if held:
@@ -156,7 +154,7 @@ class Round:
     def _look(self, place: int) -> None:
         """What a queue says by itself."""
         queue, policy, given = self._snapshot.queues[place], self._policy, self._given[place]
-        now = self._before[place].after(self._counted[place], given)
+        now = self._facts[place].after(self._counted[place], given)
         self._weights[place] = policy.weight.load(queue, now)
         no, was = overload(queue, now, policy.limits), self._nos[place]
         if no is None and was is None:
@@ -164,8 +162,8 @@ class Round:
         pinned = overload(queue, now, policy.limits, PINNED_RULES)
         if _counts(no) != _counts(was) or _counts(pinned) != _counts(self._pinned_nos[place]):
             self._state += 1
-        self._nos[place] = replace(no, passed=PASSED_DATA) if no is not None else None
-        self._pinned_nos[place] = replace(pinned, passed=PASSED_DATA) if pinned is not None else None
+        self._nos[place] = no.after(PASSED_DATA) if no is not None else None
+        self._pinned_nos[place] = pinned.after(PASSED_DATA) if pinned is not None else None
 
 
 def _counts(no: No | None) -> tuple[bool, bool] | None:

@@ -26,6 +26,10 @@ class No:
     only_if_others: bool = False
     unless_alone: bool = False
 
+    def after(self, passed: int) -> No:
+        """The same of a queue that passes so many rules before. (`dataclasses.replace` takes ten times as long.)"""
+        return No(self.criterion, self.have, self.need, self.text, passed, self.only_if_others, self.unless_alone)
+
     @property
     def stored(self) -> dict[str, object]:
         """As it is stored and shown."""

@@ -10,24 +10,26 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pandad import log
+from pandad import log, metrics
 from pandad.brokerage import logline
 from pandad.brokerage.ahead import Behind, in_turn
 from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.known import Known
 from pandad.brokerage.look import Locator, Look
 from pandad.brokerage.policy import policy_of
+from pandad.brokerage.putoff import RETRY_S as RETRY_S
+from pandad.brokerage.putoff import PutOff
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.pace import Pace
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.errorcodes import NO_QUEUE
+from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import brakes, decisions, moves, worklists
+from pandad.taskbuffer import brakes, decisions, deferrals, moves, worklists
 from pandad.taskbuffer.decisions import NewDecision
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "brokerage"
-RETRY_S = 60.0  # until a job that no queue took is looked at again, unless a queue changes before
 DIAG_LENGTH = 250  # of brokerageErrorDiag
 PAGE = 500  # jobs in one reading or writing: what is done with them at a time must not keep calls waiting
 LINES = 50  # in one reading of heads
@@ -42,10 +44,12 @@ class _Run:
     """A round under way.
 
     :param placed: PandaIDs of jobs that got a queue. :param decided: how many jobs were looked at.
+    :param put_off_s: the longest pause of jobs that no queue takes.
     """
 
     round: Round
     snapshot: Snapshot
+    put_off_s: float
     writes: Behind = field(default_factory=Behind)
     placed: set[int] = field(default_factory=set)
     decided: int = 0
@@ -63,7 +67,7 @@ class Cycle:
     def __init__(self, store: Store, config: BrokerageConfig, clock: IReactorTime, data: Locator) -> None:
         self._store, self._batch, self._clock = store, config.batch, clock
         self._look, self._policy = Look(store, config, clock, data), policy_of(config)
-        self._known = Known()
+        self._known, self._put_off, self._put_off_s = Known(), PutOff(store), float(config.put_off_s)
         self._line = 0  # the last one that was read, in a round that did not come to the end
 
     async def run_once(self) -> bool:
@@ -76,21 +80,23 @@ class Cycle:
         lines = await self._heads()
         if not lines and began:
             lines = await self._heads()  # from the first line again
-        if not lines:
-            return False
+        put_off = await self._put_off.take(self._batch)
+        if not lines and not put_off:
+            return self._put_off.is_under_way
         snapshot = await self._look.queues()
-        run = _Run(Round(snapshot, self._policy, self._known), snapshot)
+        run = _Run(Round(snapshot, self._policy, self._known), snapshot, self._put_off_s)
         each, taken = min(FIRST, self._batch), 0
         try:
-            while lines and taken < self._batch:
-                jobs = by_turns(lines)[:self._batch - taken]
+            while (lines or put_off) and taken < self._batch:
+                jobs = by_turns([*lines.values(), put_off])[:self._batch + len(put_off) - taken]
                 pages = [jobs[start:start + PAGE] for start in range(0, len(jobs), PAGE)]
                 await in_turn([partial(self._looked, snapshot, page) for page in pages], partial(self._place, run))
-                taken += len(jobs)
+                taken += len(jobs) - len(put_off)
+                put_off = []
                 lines, each = await self._behind(lines, run.placed, each, self._batch - taken)
         finally:
             await run.writes.end()
-        return run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0)
+        return self._put_off.is_under_way or (run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0))
 
     async def _heads(self) -> Lines:
         """The heads of the lines, after those of the round before if that did not come to the end."""
@@ -132,18 +138,21 @@ class Cycle:
         """Decide, and begin to write. Jobs like many that were refused in this round already are left alone."""
         jobs, known = looked
         run.round.learn(known)
-        pace, made = Pace(self._clock), []
+        pace, made, over = Pace(self._clock), [], []
         for job in jobs:
             if run.round.refused(job) < EXPLAINED:
                 made.append(run.round.decide(job))
                 if log.chosen.level == "debug":
                     self._tell(made[-1])
+            elif job.brokerageErrorCode:
+                over.append(_id(job))
             await pace.rest()
+        metrics.DECIDED.took(pace.worked_s)
         run.decided += len(made)
         run.placed.update(_id(decision.job) for decision in made if decision.chosen is not None)
-        if made:
-            await run.writes.begin(
-                lambda: self._store.transact("brokerage_write", _write, made, run.snapshot.brakes.keys()))
+        if made or over:
+            await run.writes.begin(lambda: self._store.transact(
+                "brokerage_write", _write, made, over, run.snapshot.brakes.keys(), run.put_off_s))
 
     def _tell(self, decision: Decision) -> None:
         """All queues to the first of jobs alike, to the others where they go."""
@@ -151,10 +160,10 @@ class Cycle:
             self.log.debug("{line}", line=line)
 
 
-def by_turns(lines: Lines) -> list[JobSpec]:
+def by_turns(lines: Iterable[Sequence[JobSpec]]) -> list[JobSpec]:
     """Jobs of these lines in the order in which they are brokered: the first of each owner or group, by priority, then their
     second ones; so that room is shared by all who wait for it."""
-    jobs = sorted((job for each in lines.values() for job in each), key=lambda job: (-job.currentPriority, job.PandaID))
+    jobs = sorted((job for each in lines for job in each), key=lambda job: (-job.currentPriority, job.PandaID))
     turns: Counter[str] = Counter()
     ordered: list[tuple[int, JobSpec]] = []
     for job in jobs:
@@ -165,15 +174,22 @@ def by_turns(lines: Lines) -> list[JobSpec]:
     return [job for _, job in ordered]
 
 
-async def _write(txn: Transaction, made: Sequence[Decision], braked: Collection[str]) -> None:
-    """Of jobs that changed in between nothing is kept: another process, that took the loop over, has dealt with them."""
+async def _write(txn: Transaction, made: Sequence[Decision], over: Sequence[int], braked: Collection[str],
+                 put_off_s: float) -> None:
+    """What was decided. Of jobs that changed in between nothing is kept: another process, that took the loop over, has dealt with
+    them.
+
+    :param over: PandaIDs of jobs that were put off, and are so again, undecided.
+    """
     placed = [_placed(d) for d in made if d.chosen is not None]
     moved = await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO) if placed else []
     if moved:
         txn.hint("activator")
     ids = {each.panda_id for each in moved}
     await _test(txn, braked, [d for d in made if _id(d.job) in ids])
-    ids.update(await _explain_refused(txn, [d for d in made if d.chosen is None]))
+    ids.update(await _explain_refused(txn, [d for d in made if d.chosen is None], put_off_s))
+    if over:
+        await deferrals.defer(txn, [(panda_id, RETRY_S) for panda_id in over], RETRY_S)
     await decisions.put(txn, [
         NewDecision(_id(d.job), d.queue, d.shared.shared, d.weight if d.chosen else None, d.before)
         for d in made if _id(d.job) in ids])
@@ -189,24 +205,19 @@ async def _test(txn: Transaction, braked: Collection[str], placed: Iterable[Deci
         await brakes.add_probes(txn, queue, ids)
 
 
-async def _explain_refused(txn: Transaction, refused: Sequence[Decision]) -> list[int]:
+async def _explain_refused(txn: Transaction, refused: Sequence[Decision], put_off_s: float) -> list[int]:
     """Say on each job why no queue takes it, in its history only when the reason is a new one. Which of them still wait."""
     news = [d for d in refused if d.reason[:DIAG_LENGTH] != d.job.brokerageErrorDiag]
-    same = [_id(d.job) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
-    changes = [
-        moves.Change(_id(d.job), {"brokerageErrorDiag": d.reason[:DIAG_LENGTH]}, why=d.reason, check_in_s=RETRY_S) for d in news]
+    same = [(_id(d.job), d.shared.pause_s(put_off_s)) for d in refused if d.reason[:DIAG_LENGTH] == d.job.brokerageErrorDiag]
+    changes = [moves.Change(_id(d.job), NO_QUEUE.values(reason=d.reason), why=d.reason, check_in_s=RETRY_S) for d in news]
     told = await moves.touch(
         txn, "not brokered", changes, frozenset({JobStatus.DEFINED}), actor=Actor.BROKERAGE, who=WHO) if changes else []
-    return [*(each.panda_id for each in told), *(await moves.defer(txn, same, JobStatus.DEFINED, RETRY_S) if same else [])]
+    return [*(each.panda_id for each in told), *(await deferrals.defer(txn, same, RETRY_S) if same else [])]
 
 
 def _placed(decision: Decision) -> moves.Change:
-    """A job that was pinned to several queues remembers them as its limits: its one queue is no pin."""
-    job = decision.job
-    values: dict[str, object] = {"computingSite": decision.queue, "brokerageErrorDiag": None}
-    if job.is_limited:
-        values |= {"relocationFlag": 0, "avoided": [*job.avoided, *(NOTHING_BUT + name for name in job.pins)]}
-    return moves.Change(_id(job), values, why=f"{decision.queue}: {decision.reason}")
+    values = {"computingSite": decision.queue, "brokerageErrorCode": 0, "brokerageErrorDiag": None}
+    return moves.Change(_id(decision.job), values, why=f"{decision.queue}: {decision.reason}")
 
 
 def _id(job: JobSpec) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pandad.brokerage.criterion import No, Rule, criterion
-from pandad.brokerage.inputs import Inputs, cheapest, told
+from pandad.brokerage.inputs import Inputs, told
 from pandad.brokerage.snapshot import Snapshot
 
 
@@ -66,12 +66,10 @@ def missing_files(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limi
 @criterion("links_full", "files that wait on the best link to the queue's endpoint", "most_backlog_files")
 def links_full(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
     """A queue that lacks input, when each link to it from where that is has too much to move already."""
-    if not inputs.lack(endpoint).files:
+    if not limits.backlog_files or not inputs.lack(endpoint).files:
         return None
-    link = cheapest(snapshot.links, inputs.sources, endpoint)
-    if link is None or link.blocked:
-        return None
-    if not limits.backlog_files or link.backlog_files <= limits.backlog_files:
+    link = snapshot.ways.cheapest(inputs.at, endpoint)
+    if link is None or link.blocked or link.backlog_files <= limits.backlog_files:
         return None
     text = f"{link.backlog_files} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
     return No("links_full", link.backlog_files, limits.backlog_files, text)
@@ -80,9 +78,9 @@ def links_full(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits:
 @criterion("link_unusable", "links to the queue's endpoint", "one that is not blocked")
 def link_unusable(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits: DataLimits) -> No | None:
     """A queue that lacks input, when all links to it from where that is are blocked."""
-    if not inputs.lack(endpoint).files:
+    if not snapshot.ways.some_blocked or not inputs.lack(endpoint).files:
         return None
-    link = cheapest(snapshot.links, inputs.sources, endpoint)
+    link = snapshot.ways.cheapest(inputs.at, endpoint)
     if link is None or not link.blocked:
         return None
     return No("link_unusable", "blocked", "a link", f"the links to {endpoint} from where its input is are blocked")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pandad.brokerage.criterion import No
+from pandad.brokerage.putoff import longest_s
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 from pandad.taskbuffer.decisions import Shared
@@ -63,6 +64,10 @@ class Verdicts:
                 refused[id(no)] = (no, [queue.name])
         return Shared.of(able, [(no.stored, names) for no, names in refused.values()])
 
+    def pause_s(self, most_s: float) -> float:
+        """The longest before such jobs are looked at again, if none took them."""
+        return longest_s(self._nos, most_s)
+
     def of(self, queue: str | None) -> Verdict | None:
         """One queue's answer."""
         return next((verdict for verdict in self.each if verdict.queue == queue), None)
@@ -107,7 +112,7 @@ class Decision:
             return f"best of {self.shared.able} queues that can take it{after}"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
-        if self.job.is_pinned and not self.job.is_limited:
+        if self.job.is_pinned:
             own = self.shared.of(self.job.computingSite)
             return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"
         return f"no queue takes it: {self.shared.refusals}"

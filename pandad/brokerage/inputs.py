@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pandad.spec.facts import Link, Usage, Whereabouts
-from pandad.spec.file import FileName
+from pandad.spec.facts import Usage, Whereabouts
+from pandad.spec.file import FileName, FileSpec
 from pandad.spec.job import JobSpec
 
 EXACT_BELOW = 1_000_000  # bytes
@@ -30,7 +30,7 @@ class Inputs:
     """The input of jobs that are alike in it.
 
     :param files, size_bytes: all of it; bytes of a megabyte and more are rounded up to two figures, so that many jobs are alike.
-    :param held: by endpoint what it has of them.
+    :param held: by endpoint what it has of them. :param at: the same as a mapping.
     :param silent: endpoints of which that is not known.
     """
 
@@ -38,13 +38,17 @@ class Inputs:
     size_bytes: int = 0
     held: tuple[tuple[str, Lack], ...] = ()
     silent: frozenset[str] = frozenset()
+    at: Mapping[str | None, Lack] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", dict(self.held))
 
     @classmethod
-    def of(cls, job: JobSpec, where: Whereabouts) -> Inputs:
+    def of(cls, wanted: Iterable[FileSpec], where: Whereabouts) -> Inputs:
         """By what is known of the copies. A size that the job does not say is that of a copy."""
         files, size_bytes = 0, 0
         here: dict[str, Lack] = {}
-        for file in job.inputs:
+        for file in wanted:
             copies = where.copies.get(FileName.of(file), NOWHERE)
             size = file.fsize or max(copies.values(), default=0)
             files, size_bytes = files + 1, size_bytes + size
@@ -58,7 +62,7 @@ class Inputs:
         """What is not there; nothing, where it is not known: a catalogue that is down counts as ready."""
         if endpoint in self.silent:
             return NOTHING
-        here = next((lack for name, lack in self.held if name == endpoint), NOTHING)
+        here = self.at.get(endpoint, NOTHING)
         return Lack(self.files - here.files, max(self.size_bytes - here.size_bytes, 0))
 
     def is_whole_at(self, endpoints: Collection[str]) -> bool:
@@ -99,13 +103,3 @@ def told(size_bytes: int) -> str:
         if size_bytes >= size:
             return f"{size_bytes / size:.3g} {unit}"
     return f"{size_bytes} B"
-
-
-def cheapest(links: Mapping[tuple[str, str], Link], sources: Sequence[str], endpoint: str | None) -> Link | None:
-    """The best link to an endpoint from one of those that have the data; None where no link is known."""
-    known = [links[source, endpoint] for source in sources if endpoint and (source, endpoint) in links]
-    return min(known, key=_price, default=None)
-
-
-def _price(link: Link) -> tuple[bool, int, int]:
-    return link.blocked, link.distance if link.distance is not None else 1, link.backlog_bytes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -97,9 +97,11 @@ class Kinds:
     def of(self, job: JobSpec) -> Kind:
         """The kind of a job."""
         work = self._snapshot.work(job)
-        fits = (*self._fit_key(job), work.usage)
+        types = [file.type for file in job.Files]
+        fits = (*self._fit_key(job, types), work.usage)
         data = self._data_of(work.inputs) if work.inputs is not None else None
-        key = (fits, data, len(job.inputs), job.currentPriority >= TOP_PRIORITY, job.prodUserName if self._by_owner else None)
+        owner = job.prodUserName if self._by_owner else None
+        key = (fits, data, types.count("input"), job.currentPriority >= TOP_PRIORITY, owner)
         kind = self._kinds.get(key)
         if kind is None:
             self._kinds[key] = kind = self._made(fits, work, data)
@@ -152,10 +154,10 @@ class Kinds:
         for passed, rule in enumerate(DATA_RULES, PASSED_USAGE):
             no = rule.check(inputs, endpoint, self._snapshot, self._policy.data)
             if no is not None:
-                return Outcome(replace(no, passed=passed), 0.0, lacks)
+                return Outcome(no.after(passed), 0.0, lacks)
         return Outcome(None, self._policy.weight.data(inputs, endpoint, self._snapshot), lacks)
 
-    def _fit_key(self, job: JobSpec) -> tuple[object, ...]:
+    def _fit_key(self, job: JobSpec, types: Collection[str | None]) -> tuple[object, ...]:
         """All that the rules of the description read of a job: jobs alike in this get the same answers. Sizes below every queue's
         limit are alike, for they differ from job to job."""
         input_mb = (job.inputFileBytes or 0) // 2**20
@@ -165,5 +167,5 @@ class Kinds:
         if self._least_disk is None or disk_mb <= self._least_disk:
             disk_mb = 0
         return (job.computingSite if job.is_pinned else None, tuple(job.avoided), disk_mb, input_mb,
-                job.currentPriority if self._by_priority else job.currentPriority >= URGENT, bool(job.inputs), bool(job.outputs),
-                *_read(job))
+                job.currentPriority if self._by_priority else job.currentPriority >= URGENT,
+                "input" in types, "output" in types or "log" in types, *_read(job))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.inputs import Work
@@ -55,5 +55,5 @@ def _of_usage(usage: Usage | None, queue: Queue) -> No | None:
         assert usage is not None
         no = rule.check(usage, queue)
         if no is not None:
-            return replace(no, passed=passed)
+            return no.after(passed)
     return None

@@ -8,12 +8,12 @@ how the queue does in loads.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
 from pandad.brokerage.siterules import SITE_RULES
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.criterion import RULED_OUT
+from pandad.spec.job import JobSpec
 from pandad.spec.platform import Platform
 from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 
@@ -26,20 +26,20 @@ TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "r
 
 @criterion("pinned", "the queue", "the queue that the submitter chose")
 def pinned(job: JobSpec, queue: Queue) -> No | None:
-    """A job that names its queue, or queues, by names or patterns with commas between, goes nowhere else."""
-    if not job.is_pinned or any(fnmatchcase(queue.name, name) for name in job.pins):
+    """A job that names its queue goes nowhere else."""
+    if not job.is_pinned or queue.name == job.computingSite:
         return None
     return No("pinned", queue.name, job.computingSite, f"the job is pinned to {job.computingSite}")
 
 
 @criterion("status", "status of the queue", "online")
 def status(job: JobSpec, queue: Queue) -> No | None:
-    """online and standby take all; test only test jobs; brokeroff only pinned jobs; offline and paused none."""
+    """online and standby take all; test only test jobs; brokeroff only jobs that name it; offline and paused none."""
     if queue.status in (QueueStatus.ONLINE, QueueStatus.STANDBY):
         return None
     if queue.status is QueueStatus.TEST and job.prodSourceLabel in TEST_LABELS:
         return None
-    if queue.status is QueueStatus.BROKEROFF and job.is_pinned:
+    if queue.status is QueueStatus.BROKEROFF and (job.is_pinned or queue.name in job.included):
         return None
     why = f" ({queue.status_reason})" if queue.status_reason else ""
     return No("status", queue.status.value, "online", f"the queue is {queue.status}{why}")
@@ -146,10 +146,11 @@ def storage(job: JobSpec, queue: Queue) -> No | None:
 
 @criterion("excluded", "the queue", "queues to avoid")
 def excluded(job: JobSpec, queue: Queue) -> No | None:
-    """The job does not come back to a queue that a retry rule made it avoid."""
-    if any(fnmatchcase(queue.name, name) for name in job.avoided):
-        listed = ", ".join(name for name in job.avoided if not name.startswith(NOTHING_BUT))
-        return No("excluded", queue.name, f"not {listed}", "the job failed there and is to avoid it")
+    """The job goes to no queue that its submitter ruled out, and does not come back to one that a retry rule made it avoid."""
+    if any(fnmatchcase(queue.name, name) for name in job.excluded):
+        return No("excluded", queue.name, f"not {', '.join(job.excluded)}", f"the job's {RULED_OUT}")
+    if any(fnmatchcase(queue.name, name) for name in job.failed_at):
+        return No("excluded", queue.name, f"not {', '.join(job.failed_at)}", "the job failed there and is to avoid it")
     return None
 
 
@@ -170,7 +171,7 @@ def refusal(job: JobSpec, queue: Queue) -> No | None:
     for passed, rule in enumerate(RULES):
         no = rule.check(job, queue)
         if no is not None:
-            return replace(no, passed=passed)
+            return no.after(passed)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from pandad.brokerage.criterion import No, Rule, criterion
-from pandad.spec.job import NOTHING_BUT, JobSpec
+from pandad.spec.job import JobSpec
 from pandad.spec.site import Connectivity, Queue
 
 PRODUCTION = "managed"  # prodSourceLabel
@@ -19,10 +19,9 @@ _REACH = (Connectivity.NONE, Connectivity.HTTP, Connectivity.FULL)
 @criterion("notincluded", "the queue", "queues and patterns that the job is limited to")
 def not_included(job: JobSpec, queue: Queue) -> No | None:
     """A job that is limited to some queues goes to no other."""
-    wanted = [name.removeprefix(NOTHING_BUT) for name in job.avoided if name.startswith(NOTHING_BUT)]
-    if not wanted or any(fnmatchcase(queue.name, name) for name in wanted):
+    if not job.included or any(fnmatchcase(queue.name, name) for name in job.included):
         return None
-    listed = ", ".join(wanted)
+    listed = ", ".join(job.included)
     return No("notincluded", queue.name, listed, f"the job is limited to {listed}")
 
 

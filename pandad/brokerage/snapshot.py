@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pandad.brokerage.inputs import Inputs, Work
+from pandad.brokerage.links import Links
 from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Space, Usage, Whereabouts
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
@@ -45,9 +46,9 @@ class Snapshot:
     """All queues by name order, and what is known of them.
 
     :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends, brakes: by queue.
-    :param endpoints, space: by storage endpoint. :param links: by (from, to). :param usage: by jediTaskID.
-    :param where: where the input of the jobs is. None: not known. :param moves: whether the data service brings what is missing.
-    :param read_from: the endpoints from which queues read.
+    :param endpoints, space: by storage endpoint. :param links, ways: by (from, to).
+    :param usage: by jediTaskID. :param where: where the input of the jobs is. None: not known.
+    :param moves: whether the data service brings what is missing. :param read_from: the endpoints from which queues read.
     """
 
     queues: Sequence[Queue]
@@ -61,9 +62,13 @@ class Snapshot:
     brakes: Mapping[str, Brake] = field(default_factory=dict)
     where: Whereabouts | None = None
     moves: bool = True
+    ways: Links = field(init=False, repr=False, compare=False)
     read_from: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        links = self.links if isinstance(self.links, Links) else Links(self.links)
+        object.__setattr__(self, "links", links)  # kept when the rest is replaced
+        object.__setattr__(self, "ways", links)
         object.__setattr__(self, "read_from", frozenset(q.endpoint_in for q in self.queues if q.endpoint_in))
 
     def count(self, queue: str, *states: JobStatus) -> int:
@@ -78,18 +83,19 @@ class Snapshot:
             activated=self.count(queue, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING),
             running=self.count(queue, JobStatus.RUNNING), transferring=self.count(queue, JobStatus.TRANSFERRING))
 
-    def now(self, queue: Queue, given: int) -> Now:
-        """How a queue does, with the jobs that this round has given it. Of a queue whose pilots nobody saw, while those of others
-        were, it is known that there are none."""
+    def facts(self, queue: Queue) -> Now:
+        """How a queue does, but for its jobs. Of a queue whose pilots nobody saw, while those of others were, it is known that
+        there are none."""
         pilots = self.pilots.get(queue.name, Pilots()) if self.pilots else None
         endpoint = self.endpoints.get(queue.endpoint_out or "")
         space = self.space.get(queue.endpoint_out or "") or (endpoint.space if endpoint is not None else None)
-        return Now(_after(self.counted(queue.name), given), given, pilots, self.ends.get(queue.name), self.brakes.get(queue.name),
-                   endpoint, space)
+        return Now(Load(), 0, pilots, self.ends.get(queue.name), self.brakes.get(queue.name), endpoint, space)
 
     def work(self, job: JobSpec) -> Work:
         """What is known of a job."""
-        inputs = Inputs.of(job, self.where) if self.where is not None and job.inputs else None
+        inputs = None
+        if self.where is not None and (wanted := job.inputs):
+            inputs = Inputs.of(wanted, self.where)
         return Work(job, inputs, self.usage.get(job.jediTaskID or 0))
 
 

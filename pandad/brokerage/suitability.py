@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from pandad.brokerage.criterion import No
 from pandad.brokerage.rules import READ, RULES
 from pandad.pace import Pace
+from pandad.spec import sitewish
 from pandad.spec.criterion import Kind, Never, kind_of
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
@@ -47,6 +48,15 @@ class Suitability:
             await pace.rest()
         return found
 
+    async def unmatched(self, jobs: Sequence[JobSpec]) -> list[str]:
+        """Names and patterns that these jobs were limited to or kept from, and that fit no registered queue.
+
+        :raise StoreUnavailable: the queues cannot be read.
+        """
+        if self._clock.seconds() >= self._until:
+            await self._read()
+        return sitewish.unmatched(jobs, [queue.name for queue in self._queues])
+
     async def _read(self) -> None:
         queues = await self._store.read("suitability", sites.find_all)
         if queues != self._queues or len(self._known) > KEPT:
@@ -54,7 +64,7 @@ class Suitability:
         self._queues, self._until = queues, self._clock.seconds() + FRESH_S
 
     def _of(self, job: JobSpec) -> Never | None:
-        needs = (*_READ(job), (job.inputFileBytes or 0) // 2**20, frozenset(file.type for file in job.Files))
+        needs = (*_READ(job), tuple(job.avoided), (job.inputFileBytes or 0) // 2**20, frozenset(file.type for file in job.Files))
         if needs not in self._known:
             self._known[needs] = never(job, self._queues)
         return self._known[needs]
@@ -83,7 +93,7 @@ def lacking(job: JobSpec, queue: Queue, most: int) -> list[No]:
     found: list[No] = []
     for rule in RULES:
         no = rule.check(job, queue)
-        if no is not None and kind_of(no.criterion) is Kind.NEEDS:
+        if no is not None and kind_of(no.criterion, no.text) is Kind.NEEDS:
             found.append(no)
             if len(found) > most:
                 break

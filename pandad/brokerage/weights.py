@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pandad.brokerage.inputs import Inputs, Work, cheapest
+from pandad.brokerage.inputs import Inputs, Work
 from pandad.brokerage.snapshot import Now, Snapshot
 from pandad.spec.facts import Link, Load
 from pandad.spec.site import Queue
@@ -43,7 +43,7 @@ def locality(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:
     size = inputs.size_bytes or 1
     there = size - lack.size_bytes if inputs.size_bytes else float(not lack.files)
     worth = (size + there) / size / (lack.files / MISSING_FILES + 1)
-    return worth * way(cheapest(snapshot.links, inputs.sources, endpoint)) if lack.files else worth
+    return worth * way(snapshot.ways.cheapest(inputs.at, endpoint)) if lack.files else worth
 
 
 def no_matter(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:

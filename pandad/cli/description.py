@@ -89,7 +89,7 @@ class JobDescription:
     name: str | None = _job("Name; that of the payload if left out", None, "jobName", check=_file_name)
     count: int = setting("How many such jobs", 1, low=1, high=MOST_JOBS)
     queue: str | None = _job(
-        "The queue it must run on; the broker chooses if left out", None, "computingSite"
+        "The queue it must run on, or several, as \"A,SITE_*,-BAD\"; the broker chooses if left out", None, "computingSite"
     )
     label: str = _job("Activity (prodSourceLabel)", "user", "prodSourceLabel")
     cores: int = _job("Cores", 1, "coreCount", low=1, high=10_000)

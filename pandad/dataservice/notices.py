@@ -15,7 +15,7 @@ import orjson
 from pandad import metrics
 from pandad.spec.errors import BadRequest
 from pandad.spec.file import FileName
-from pandad.taskbuffer import placements, shipments
+from pandad.taskbuffer import placements
 from pandad.taskbuffer.store import Store, Transaction
 
 MOST = 10_000  # messages in one call
@@ -157,9 +157,3 @@ async def hear_of_placements(txn: Transaction, notices: Notices) -> None:
         await placements.told_files(txn, notices.arrived, FILES_S)
     if woken:
         txn.hint("placements")
-
-
-async def hear_of_shipments(txn: Transaction, notices: Notices) -> None:
-    """Transfers of output."""
-    if (notices.rules or notices.datasets) and await shipments.heard(txn, sorted(notices.rules), sorted(notices.datasets)):
-        txn.hint("finisher")

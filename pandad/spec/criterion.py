@@ -108,10 +108,13 @@ PILOT_REMEDIES: Mapping[str, Remedy] = {
 }
 
 
+RULED_OUT = "submitter ruled it out"
+
 # PanDA has one name for two things here; what the rule said tells them apart.
 _SAID: Sequence[tuple[str, str, Remedy]] = (
     ("disk", " free", Remedy(Kind.LOAD, "wait until there is room where {queue} writes to",
                              "free space where {queue} writes to, or lower [brokerage] least_free_gb")),
+    ("excluded", RULED_OUT, Remedy(Kind.NEEDS, "submit it again without ruling {queue} out (excludedSite)")),
     ("lowmemory", "of its task used", Remedy(
         Kind.NEEDS, "use less memory in each job of the task: those that are through used {need} MB",
         "raise maxrss of {queue} from {have} to {need}")))

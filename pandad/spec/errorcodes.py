@@ -40,6 +40,7 @@ DISPATCHER_TIMEOUT = 105
 # brokerageErrorCode (2009)
 BROKERAGE_RELEASE = 100
 BROKERAGE_VOMS = 101
+BROKERAGE_NO_QUEUE = 102  # pandad's own: of a `defined` job that no queue took when it was looked at last
 
 # ddmErrorCode
 DDM_SETUPPER = 100
@@ -104,6 +105,7 @@ HOLDING_TIMEOUT = Fault("jobDispatcher", DISPATCHER_HOLDING_TIMEOUT, "timeout in
 TRANSFERRING_TIMEOUT = Fault("jobDispatcher", DISPATCHER_TRANSFERRING_TIMEOUT, "timeout in {state} : last heartbeat at {ended}")
 OTHER_TIMEOUT = Fault("jobDispatcher", DISPATCHER_TIMEOUT, "timeout in {state} : last heartbeat at {ended}")
 
+NO_QUEUE = Fault("brokerage", BROKERAGE_NO_QUEUE, "{reason}")
 RELEASE_MISSING = Fault("brokerage", BROKERAGE_RELEASE, "{release}/{platform} not found in this cloud")
 
 WORKER_ALREADY_DONE = Fault("sup", SUP_WORKER_ALREADY_DONE, "worker already {state} at {at} with {diag}")

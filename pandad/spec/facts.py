@@ -125,6 +125,19 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Eaten:
+    """Jobs alike that failed fast at a queue, and how those like them did at the others, within a window.
+
+    :param of: their owner; of a group's, its task. :param well_elsewhere: those begun there that did not fail fast, or finished.
+    """
+
+    of: str
+    fast: int
+    fast_elsewhere: int = 0
+    well_elsewhere: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """Room at a storage endpoint. ``free_bytes`` is what jobs may still fill."""
 

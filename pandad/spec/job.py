@@ -13,7 +13,9 @@ from pandad.spec.attribute import attributes_of, limited
 from pandad.spec.file import FileSpec
 from pandad.spec.jobstatus import JobStatus
 
-NOTHING_BUT = "!"  # before a queue in ``avoided``: none but those that are so marked
+# Before a queue, or pattern, in ``avoided``. Without a mark stands a queue where it failed, and is not to go again.
+NOTHING_BUT = "!"  # its submitter wants none but those that are so marked (PanDA: includedSite)
+NOT_WANTED = "-"  # its submitter does not want it (PanDA: excludedSite)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class JobSpec:
     outputFileType: str | None = limited(32)  # type of the output files
 
     Files: list[FileSpec] = field(default_factory=list)
-    avoided: list[str] = field(default_factory=list)  # pandad's own: queues, or patterns, that it must not go to; see NOTHING_BUT
+    avoided: list[str] = field(default_factory=list)  # pandad's own: where it must not go; see NOTHING_BUT
 
     @property
     def is_pinned(self) -> bool:
@@ -156,14 +158,19 @@ class JobSpec:
         return self.relocationFlag == 1 and self.computingSite is not None
 
     @property
-    def pins(self) -> list[str]:
-        """The queues that a pinned job may go to: names, or patterns."""
-        return [name for name in (self.computingSite or "").split(",") if name] if self.relocationFlag == 1 else []
+    def included(self) -> list[str]:
+        """Queues, or patterns, to which its submitter limited it; none: no limit."""
+        return [name.removeprefix(NOTHING_BUT) for name in self.avoided if name.startswith(NOTHING_BUT)]
 
     @property
-    def is_limited(self) -> bool:
-        """Whether it is pinned to more than one queue, perhaps."""
-        return self.is_pinned and (len(self.pins) > 1 or any(sign in self.pins[0] for sign in "*?["))
+    def excluded(self) -> list[str]:
+        """Queues, or patterns, that its submitter ruled out."""
+        return [name.removeprefix(NOT_WANTED) for name in self.avoided if name.startswith(NOT_WANTED)]
+
+    @property
+    def failed_at(self) -> list[str]:
+        """Queues that a retry rule made it avoid."""
+        return [name for name in self.avoided if not name.startswith((NOTHING_BUT, NOT_WANTED))]
 
     @property
     def inputs(self) -> list[FileSpec]:

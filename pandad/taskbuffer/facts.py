@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from pandad.spec.facts import BUCKET_S, USAGE_STEPS, Asked, Demand, Ends, Pilots, Refusal, Usage
+from pandad.spec.facts import BUCKET_S, USAGE_STEPS, Asked, Demand, Eaten, Ends, Pilots, Refusal, Usage
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
@@ -42,6 +42,18 @@ _ENDS = sql("facts.ends", f"""
         WHERE {_SINCE} GROUP BY queue)
     SELECT e.queue, e.started, e.finished, e.failed, e.fast, coalesce(c.causes, '{{}}')
     FROM ends e LEFT JOIN cause c USING (queue)""", planned_each_time=True)
+
+# By its owner's identity, for names are labels; work of a group is told apart by tasks, for its owner is one account.
+_EATEN = sql("facts.eaten", f"""
+    WITH each AS (
+        SELECT queue, line, {_sums("started", JobStatus.FINISHED, "fast")} FROM line_end
+        WHERE bucket > now() - make_interval(secs => %(window_s)s + {BUCKET_S}) GROUP BY 1, 2),
+    everywhere AS (SELECT line, {_sums("started", JobStatus.FINISHED, "fast")} FROM each GROUP BY 1)
+    SELECT e.queue, CASE WHEN l.workinggroup <> '' THEN concat_ws(' ', l.workinggroup, l.jeditaskid)
+                    ELSE concat_ws(' ', l.ownersubject, l.owneranchor) END,
+           e.fast, a.fast - e.fast, greatest(a.started - e.started - a.fast + e.fast, a.finished - e.finished)
+    FROM each e JOIN everywhere a USING (line) JOIN line l ON l.id = e.line
+    WHERE e.fast > 0 AND e.queue = ANY (%(queues)s::text[]) ORDER BY 1, 2, 3""", planned_each_time=True)
 
 _PILOTS = sql("facts.pilots", f"""
     WITH refusal AS (
@@ -91,6 +103,14 @@ async def ends(txn: Transaction, window_s: int, of: str | None = None) -> dict[s
     :param of: this queue only; for a window of days.
     """
     return {queue: Ends(window_s, *rest) for queue, *rest in await txn.many(_ENDS, window_s=window_s, of=of)}
+
+
+async def eaten(txn: Transaction, window_s: int, queues: Collection[str]) -> dict[str, list[Eaten]]:
+    """Whose jobs failed fast at those queues; a window of more than LINES_KEPT_H hours is cut to that."""
+    found: dict[str, list[Eaten]] = {queue: [] for queue in queues}
+    for queue, *rest in await txn.many(_EATEN, window_s=window_s, queues=sorted(queues)):
+        found[queue].append(Eaten(*rest))
+    return found
 
 
 async def pilots(txn: Transaction, window_s: int, of: str | None = None) -> dict[str, Pilots]:

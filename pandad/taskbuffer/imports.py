@@ -12,7 +12,7 @@ from pandad.spec.dump import Dump, Links, Mistake
 from pandad.spec.errors import PandadError
 from pandad.spec.site import KEYS, Queue
 from pandad.spec.storage import Endpoint
-from pandad.taskbuffer import sites, sources
+from pandad.taskbuffer import deferrals, sites, sources
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import as_json, ddl, sql
 from pandad.taskbuffer.store import Transaction
@@ -143,7 +143,7 @@ async def take_queues(txn: Transaction, dump: Dump[Queue], manner: Manner) -> Di
         await txn.run(_REMOVE_QUEUES, names=list(found.removed))
         await sources.forget(txn, sources.QUEUES)
         if _decides(found):
-            await sites.changed(txn)
+            await deferrals.changed(txn)
     return found
 
 

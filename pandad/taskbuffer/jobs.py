@@ -69,8 +69,9 @@ _COUNTED = tallies.counted("spec", {
 _INSERT = sql("jobs.insert", f"""
     WITH spec AS (SELECT * FROM jsonb_populate_recordset(NULL::job, %(jobs)s::jsonb)),
     stored AS (
-        INSERT INTO job ({", ".join(JOB_COLUMNS)}, line, owneranchor, ownersubject, nextcheck)
-        SELECT {", ".join("now()" if c in BIRTH else c for c in JOB_COLUMNS)}, line, owneranchor, ownersubject, now()
+        INSERT INTO job ({", ".join(JOB_COLUMNS)}, line, owneranchor, ownersubject, nextcheck, avoided)
+        SELECT {", ".join("now()" if c in BIRTH else c for c in JOB_COLUMNS)}, line, owneranchor, ownersubject, now(),
+               coalesce(avoided, '{{}}')
         FROM spec),
     counted AS ({_COUNTED}),
     logged AS (
@@ -114,6 +115,8 @@ async def insert_all(txn: Transaction, owned: Sequence[tuple[JobSpec, Identity]]
 
 def _columns(job: JobSpec) -> dict[str, object]:
     values = {a.column: getattr(job, a.name) for a in JOB_ATTRIBUTES if a.column not in _TEXT}
+    if job.avoided:
+        values["avoided"] = job.avoided
     return {column: value for column, value in values.items() if value is not None}
 
 

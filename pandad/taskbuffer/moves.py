@@ -15,7 +15,7 @@ from pandad.spec.jobstatus import FINAL, TRANSITIONS, Actor, Event, JobStatus
 from pandad.spec.share import AGEING_S
 from pandad.taskbuffer import tallies
 from pandad.taskbuffer.jobs import BIRTH, JOB_COLUMNS
-from pandad.taskbuffer.statement import Statement, as_json, sql
+from pandad.taskbuffer.statement import Statement, as_json, listed, sql
 from pandad.taskbuffer.store import Transaction
 
 # What an event may change beside the status. The job's identity, its owner, its birth and what it is counted as never change.
@@ -125,7 +125,8 @@ def _moving(name: str, asked: str, new: Callable[[str, str], str], others: str, 
         FROM found f WHERE j.pandaid = f.pandaid
         RETURNING j.pandaid, f.was, f.happens, j.jobstatus, j.attemptnr, j.commandtopilot, f.why, f.report, f.metadata, f.stdout,
                   j.reportedstatus, f.event, f.actor, f.who, f.noted, f.reports, f.cause, j.computingsite, j.resource_type,
-                  j.prodsourcelabel, j.corecount, j.jeditaskid, j.starttime, j.endtime, j.maxpss, j.maxrss
+                  j.prodsourcelabel, j.corecount, j.jeditaskid, j.starttime, j.endtime, j.maxpss, j.maxrss,
+                  j.line
                   {"".join(f", f.{name}" for name in before)}),
     counted AS ({counted}),
     logged AS (
@@ -145,6 +146,7 @@ _NOW = {"wasstatus": "was", "queue": "computingsite", "jobstatus": "jobstatus", 
         "label": "prodsourcelabel"}
 _USED = {"jeditaskid": "jeditaskid", "walltime": "endtime - starttime", "memory": "coalesce(maxpss, maxrss)"}
 _USED_IF_FINISHED = {used: f"CASE WHEN jobstatus = '{JobStatus.FINISHED}' THEN {value} END" for used, value in _USED.items()}
+_LINE = {"line": f"CASE WHEN jobstatus IN ({listed({JobStatus.RUNNING, JobStatus.FINISHED})}) OR fast THEN line END"}
 
 # A job that is only touched is counted as before, unless its queue or type changes.
 _MOVE = _moving(
@@ -153,7 +155,7 @@ _MOVE = _moving(
             ({", ".join(_CHANGEABLE)}) =
                 (SELECT {", ".join("r." + c for c in _CHANGEABLE)} FROM jsonb_populate_record(j, f.new) r)""",
     tallies.counted("moved", {
-        "wasqueue": "wasqueue", "wastype": "wastype", "cause": "cause", "fast": "fast", **_NOW, **_USED_IF_FINISHED},
+        "wasqueue": "wasqueue", "wastype": "wastype", "cause": "cause", "fast": "fast", **_NOW, **_USED_IF_FINISHED, **_LINE},
         "(was, wasqueue, wastype) IS DISTINCT FROM (jobstatus, computingsite, resource_type)", together=True),
     {"wasqueue": "j.computingsite", "wastype": "j.resource_type", "fast": tallies.FAST})
 
@@ -165,15 +167,15 @@ _PLAIN_MOVE = _moving("moves.plain_move", f"""
               {", ".join(f"{column} {kind}" for column, kind in _OFTEN.items())},
               reportedstatus job_status""", lambda time, old: f"coalesce(f.{time}, {old})",
     ", ".join(f"{c} = coalesce(f.{c}, j.{c})" for c in (*_OFTEN, "reportedstatus") if c not in ("starttime", "endtime")),
-    tallies.counted("moved", {"wasqueue": "computingsite", "wastype": "resource_type", **_NOW, **_USED},
+    tallies.counted("moved", {"wasqueue": "computingsite", "wastype": "resource_type", **_NOW, **_USED, "line": "line"},
                     "was <> jobstatus", together=False), {})
 _PLAIN = frozenset({*_OFTEN, "reportedstatus"})
 
-# A round of brokerage moves thousands of jobs, and sets these two of each.
-_PLACED = frozenset({"computingsite", "brokerageerrordiag"})
+# A round of brokerage moves thousands of jobs, and sets these of each.
+_PLACED = {"computingsite": "text", "brokerageerrorcode": "bigint", "brokerageerrordiag": "text"}
 _PLACE = _moving(
-    "moves.place", ", ".join(f"{column} text" for column in sorted(_PLACED)), lambda time, old: old,
-    ", ".join(f"{column} = f.{column}" for column in sorted(_PLACED)),
+    "moves.place", ", ".join(f"{column} {kind}" for column, kind in _PLACED.items()), lambda time, old: old,
+    ", ".join(f"{column} = f.{column}" for column in _PLACED),
     tallies.counted("moved", {"wasqueue": "wasqueue", "wastype": "resource_type", **_NOW, **_USED_IF_FINISHED},
                     "(was, wasqueue) IS DISTINCT FROM (jobstatus, computingsite)", together=True),
     {"wasqueue": "j.computingsite"})
@@ -234,7 +236,7 @@ async def happen(txn: Transaction, happenings: Sequence[Happening]) -> list[Move
     numbered = [(number, change, change.new) for number, each in enumerate(happenings) for change in each.changes]
     if all(new.keys() <= _PLAIN and None not in new.values() and change.cause is None for _, change, new in numbered):
         statement, asked = _PLAIN_MOVE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
-    elif all(new.keys() == _PLACED and change.cause is None for _, change, new in numbered):
+    elif all(new.keys() == _PLACED.keys() and change.cause is None for _, change, new in numbered):
         statement, asked = _PLACE, [{"number": number, **change.fences, **new} for number, change, new in numbered]
     else:
         statement, asked = _MOVE, [{"number": number, **change.fences, "new": new} for number, change, new in numbered]
@@ -248,15 +250,7 @@ _DEFER = sql("moves.defer", """
     UPDATE job SET nextcheck = now() + make_interval(secs => %(check_in_s)s)
     WHERE pandaid = ANY (%(ids)s::bigint[]) AND jobstatus = %(status)s::job_status RETURNING pandaid""")
 
-_RECHECK = sql("moves.recheck", f"""
-    UPDATE job SET nextcheck = now() WHERE jobstatus = '{JobStatus.DEFINED}' AND nextcheck > now()""")
-
 
 async def defer(txn: Transaction, ids: Sequence[int], status: JobStatus, check_in_s: float) -> list[int]:
     """Nothing new about these jobs: look again later. Which of them are still in that state."""
     return [panda_id for (panda_id,) in await txn.many(_DEFER, ids=list(ids), status=status, check_in_s=check_in_s)]
-
-
-async def recheck(txn: Transaction) -> None:
-    """Something changed that may concern every job without a queue: look at all of them now."""
-    await txn.run(_RECHECK)

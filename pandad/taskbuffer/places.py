@@ -49,7 +49,7 @@ _BEFORE_THROTTLED = sql("places.before_throttled", _BETTER.format(most=COUNT_MOS
     f"jobstatus = '{JobStatus.THROTTLED}' AND line = %(line)s::bigint")))
 
 _BEFORE_DEFINED = sql("places.before_defined", _BETTER.format(most=COUNT_MOST, where=(
-    f"jobstatus = '{JobStatus.DEFINED}' AND line = %(line)s::bigint")))
+    f"jobstatus = '{JobStatus.DEFINED}' AND brokerageerrorcode = 0 AND line = %(line)s::bigint")))
 
 _CORES = sql("places.cores", f"""
     SELECT line, sum(coalesce(corecount, 1))::bigint FROM job
@@ -81,7 +81,7 @@ async def before_throttled(txn: Transaction, line: int, priority: int, panda_id:
 
 
 async def before_defined(txn: Transaction, line: int, priority: int, panda_id: int) -> Count:
-    """Defined jobs of the same line that brokerage looks at before this one, if all are due."""
+    """Defined jobs of the same line that brokerage looks at before this one, but for those that no queue took before."""
     return _counted(await txn.many(_BEFORE_DEFINED, line=line, priority=priority, panda_id=panda_id))
 
 

@@ -20,7 +20,7 @@ from pandad.spec.facts import Link
 from pandad.spec.jobstatus import IN_SLOT, JobStatus
 from pandad.spec.site import Queue, QueueStatus, stored_queue
 from pandad.spec.storage import Endpoint, endpoint_from_description
-from pandad.taskbuffer import moves, sources
+from pandad.taskbuffer import deferrals, sources
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
@@ -146,7 +146,7 @@ async def put(txn: Transaction, queue: Queue, who: str) -> None:
     """Add a queue by hand, or replace its description. An operator's word on its status stays."""
     await txn.run(_PUT, name=queue.name, description=text_of(queue.description), status=queue.status, who=who)
     await sources.forget(txn, sources.QUEUES)
-    await changed(txn)
+    await deferrals.changed(txn)
 
 
 async def set_status(
@@ -163,7 +163,7 @@ async def set_status(
         raise NotFound("queue", name)
     if not row[0]:
         raise BadRequest("until", "is over already; write a time to come")
-    await changed(txn)
+    await deferrals.changed(txn)
     return await find(txn, name)
 
 
@@ -174,7 +174,7 @@ async def lift(txn: Transaction, name: str) -> Queue:
     """
     if not await txn.run(_LIFT, name=name):
         raise NotFound("queue", name)
-    await changed(txn)
+    await deferrals.changed(txn)
     return await find(txn, name)
 
 
@@ -182,7 +182,7 @@ async def lapse(txn: Transaction) -> list[tuple[str, str, str]]:
     """Take away the operators' words whose time is over: (queue, that word, the status now). They did not count any more."""
     over = [(name, word, status) for name, word, status in await txn.many(_LAPSE)]
     if over:
-        await changed(txn)
+        await deferrals.changed(txn)
     return over
 
 
@@ -278,12 +278,6 @@ async def links(txn: Transaction, starts: Collection[str] | None = None) -> dict
     """
     rows = await txn.many(_LINKS, starts=None if starts is None else list(starts))
     return {(src, dst): Link(distance, blocked=distance is None) for src, dst, distance in rows}
-
-
-async def changed(txn: Transaction) -> None:
-    """A job that no queue took may find one now."""
-    await moves.recheck(txn)
-    txn.hint("brokerage")
 
 
 def _standing(name: str, text: str, status: str, reason: str, told: str, *rest: Any) -> Standing:

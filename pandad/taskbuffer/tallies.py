@@ -14,6 +14,7 @@ from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
 KEPT_DAYS = 3  # of what is counted by five minutes
+LINES_KEPT_H = 3  # of how attempts began and ended by line
 USAGE_KEPT_DAYS = 60  # after the last job of a task
 
 # In the columns of a job as it was, and what its event brings: whether a failed attempt is the mark of a broken node. A pilot
@@ -63,7 +64,7 @@ _FOLD = sql("tallies.fold", f"""
         ON CONFLICT (queue, jobstatus, label, resource_type)
             DO UPDATE SET jobs = t.jobs + EXCLUDED.jobs, cores = t.cores + EXCLUDED.cores),
     came AS (
-        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, cause, fast, jobs::float AS jobs,
+        SELECT {_bucket("at")} AS bucket, wasqueue AS queue, line, cause, fast, jobs::float AS jobs,
                jobstatus = '{JobStatus.RUNNING}' AND wasstatus <> jobstatus AS started,
                jobstatus = '{JobStatus.FINISHED}' AND wasstatus <> jobstatus AS finished
         FROM gone WHERE wasqueue IS NOT NULL
@@ -75,6 +76,13 @@ _FOLD = sql("tallies.fold", f"""
         FROM came GROUP BY 1, 2 ORDER BY 1, 2
         ON CONFLICT (bucket, queue) DO UPDATE SET started = e.started + EXCLUDED.started,
             finished = e.finished + EXCLUDED.finished, failed = e.failed + EXCLUDED.failed, fast = e.fast + EXCLUDED.fast),
+    lines AS (
+        INSERT INTO line_end AS e (bucket, queue, line, started, finished, fast)
+        SELECT bucket, queue, line, coalesce(sum(jobs) FILTER (WHERE started), 0),
+               coalesce(sum(jobs) FILTER (WHERE finished), 0), coalesce(sum(jobs) FILTER (WHERE fast), 0)
+        FROM came WHERE line IS NOT NULL AND (started OR finished OR fast) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        ON CONFLICT (bucket, queue, line) DO UPDATE SET started = e.started + EXCLUDED.started,
+            finished = e.finished + EXCLUDED.finished, fast = e.fast + EXCLUDED.fast),
     causes AS (
         INSERT INTO queue_cause AS e (bucket, queue, cause, jobs)
         SELECT bucket, queue, cause, sum(jobs) FROM came WHERE cause IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -92,6 +100,7 @@ _FOLD = sql("tallies.fold", f"""
 _DROP = sql("tallies.drop", f"""
     WITH empty AS (DELETE FROM tally WHERE jobs = 0 AND cores = 0),
     ends AS (DELETE FROM queue_end WHERE bucket < now() - interval '{KEPT_DAYS} days'),
+    lines AS (DELETE FROM line_end WHERE bucket < now() - interval '{LINES_KEPT_H} hours'),
     causes AS (DELETE FROM queue_cause WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     calls AS (DELETE FROM pilot_call WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     refusals AS (DELETE FROM pilot_refusal WHERE bucket < now() - interval '{KEPT_DAYS} days'),

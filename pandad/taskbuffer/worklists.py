@@ -24,30 +24,33 @@ BROKERED_BY = (
     "ipConnectivity", "minRamCount", "brokerageErrorDiag", "computingSite", "cloud", "transferType", "cmtConfig",
     "relocationFlag", "VO", "workingGroup", "processingType", "specialHandling", "coreCount", "inputFileBytes", "jediTaskID",
     "maxWalltime", "gshare", "resource_type", "diskIO", "container_name", "prodUserName",
-    "eventService")
+    "eventService", "brokerageErrorCode")
 _BROKERED_FILE = ("type", "scope", "lfn", "fsize")
 
 BROKERED_COLUMNS = f"""{", ".join("j." + name.lower() for name in BROKERED_BY)}, j.avoided,
            (SELECT jsonb_agg(jsonb_build_array({", ".join("f." + name.lower() for name in _BROKERED_FILE)}) ORDER BY f.row_id)
             FROM file f WHERE f.pandaid = j.pandaid)"""
 
+# Those that no queue took before stand apart: deferrals.py.
+_NEW = f"jobstatus = '{JobStatus.DEFINED}' AND brokerageerrorcode = 0"
+
 # From line to line, and of each line its head: both by job_defined_line, however many jobs stand behind.
 _HEADS = sql("worklists.heads", f"""
     WITH RECURSIVE here AS (
-        SELECT min(line) AS line FROM job WHERE jobstatus = '{JobStatus.DEFINED}' AND line > %(after)s::bigint
+        SELECT min(line) AS line FROM job WHERE {_NEW} AND line > %(after)s::bigint
         UNION ALL
-        SELECT (SELECT min(j.line) FROM job j WHERE j.jobstatus = '{JobStatus.DEFINED}' AND j.line > h.line) FROM here h
+        SELECT (SELECT min(j.line) FROM job j WHERE {_NEW} AND j.line > h.line) FROM here h
         WHERE h.line IS NOT NULL),
     head AS MATERIALIZED (SELECT line FROM here WHERE line IS NOT NULL LIMIT %(lines)s)
     SELECT head.line, {BROKERED_COLUMNS} FROM head LEFT JOIN LATERAL (
-        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+        SELECT * FROM job d WHERE {_NEW} AND d.line = head.line AND d.nextcheck <= now()
         ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j ON true""", planned_each_time=True)
 
 _BEHIND = sql("worklists.behind", f"""
     SELECT head.line, {BROKERED_COLUMNS}
     FROM unnest(%(lines)s::bigint[], %(priorities)s::bigint[], %(ids)s::bigint[]) AS head(line, priority, pandaid)
     CROSS JOIN LATERAL (
-        SELECT * FROM job d WHERE d.jobstatus = '{JobStatus.DEFINED}' AND d.line = head.line AND d.nextcheck <= now()
+        SELECT * FROM job d WHERE {_NEW} AND d.line = head.line AND d.nextcheck <= now()
           AND d.currentpriority <= head.priority AND (d.currentpriority < head.priority OR d.pandaid > head.pandaid)
         ORDER BY d.currentpriority DESC, d.pandaid LIMIT %(each)s) j""", planned_each_time=True)
 
@@ -97,8 +100,8 @@ class Reported:
 
 
 async def heads(txn: Transaction, lines: int, each: int, after: int = 0) -> dict[int, list[JobSpec]]:
-    """Defined jobs that are due, with what brokerage reads of them (BROKERED_BY): by line the first ones, most urgent first; a
-    line of which none is due is there too.
+    """Defined jobs that are due, but for those that no queue took before, with what brokerage reads of them (BROKERED_BY): by
+    line the first ones, most urgent first; a line of which none is due is there too.
 
     :param lines: so many lines at most. :param each: so many jobs of each. :param after: lines beyond this one.
     """

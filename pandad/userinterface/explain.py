@@ -197,7 +197,7 @@ def _head(job: JobSpec, cause: Cause, events: Sequence[JobEvent]) -> dict[str, A
         "summary": f"job {job.PandaID} {SAYS[job.jobStatus](job)}{cause.detail}{command}{history}",
         "next_step": cause.next_step, "since": job.stateChangeTime, "waits_for": REASONS[cause.reason].waits_for,
         "computingSite": job.computingSite, "attemptNr": job.attemptNr, "maxAttempt": job.maxAttempt,
-        "avoided": job.avoided, "attempts": attempts}
+        "avoided": job.failed_at, "included": job.included, "excluded": job.excluded, "attempts": attempts}
 
 
 def _attempt(end: JobEvent) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pandad.config import UserInterfaceConfig
+from pandad.spec import sitewish
 from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import BadRequest, Forbidden, Unavailable
 from pandad.spec.file import FileSpec
@@ -65,10 +66,11 @@ class Jobs:
             return receipt
         try:
             never = await self._suitability.never(receipt.jobs)
+            unmatched = await self._suitability.unmatched(receipt.jobs)
         except Unavailable:
             return receipt
         told = {job.PandaID or 0: no for job, no in zip(receipt.jobs, never, strict=True) if no is not None}
-        return replace(receipt, never=told)
+        return replace(receipt, never=told, unmatched=unmatched)
 
     async def _submit(self, _: None, wishes: Sequence[Wish]) -> list[Receipt]:
         return await self._store.transact("submit", submission.store, wishes)
@@ -123,7 +125,7 @@ def prepare(job: JobSpec, place: int, caller: Caller) -> None:
     job.creationHost = job.creationHost or caller.host
     job.VO = job.VO or DEFAULT_VO
     job.attemptNr = 1
-    job.relocationFlag = 1 if job.computingSite else 0
+    sitewish.apply(job, f"jobs[{place}]")
     if label != OFFICIAL_LABEL:
         job.assignedPriority = min(job.assignedPriority or USER_PRIORITY, USER_PRIORITY)
     job.currentPriority = job.assignedPriority

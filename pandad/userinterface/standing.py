@@ -64,6 +64,9 @@ class ISuitability(Protocol):
     def never(self, jobs: Sequence[JobSpec]) -> Awaitable[Sequence[Never | None]]:
         """Per job why no queue can ever take it."""
 
+    def unmatched(self, jobs: Sequence[JobSpec]) -> Awaitable[Sequence[str]]:
+        """Queues, or patterns, that these jobs name and that are none."""
+
 
 class IAbsent(Protocol):
     """Input that is not where it should be."""

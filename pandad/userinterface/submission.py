@@ -52,16 +52,21 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Jobs with their numbers. ``repeated``: when they had been submitted, if this was not the first time. ``never``: the jobs
-    that no registered queue can ever take, by PandaID; they are stored all the same, for queues come and change."""
+    that no registered queue can ever take, by PandaID; they are stored all the same, for queues come and change. ``unmatched``:
+    names and patterns in them that are no registered queue's."""
 
     jobs: list[JobSpec]
     repeated: datetime | None = None
     never: Mapping[int, Never] = field(default_factory=dict)
+    unmatched: Sequence[str] = ()
 
     @property
     def message(self) -> str:
         """What to tell the submitter."""
         told = [self._hopeless] if self.never else []
+        if self.unmatched:
+            told.append("no registered queue is called " + " or ".join(self.unmatched[:SAID]) + (
+                f", nor {len(self.unmatched) - SAID} more names" if len(self.unmatched) > SAID else ""))
         if self.repeated is not None:
             told.append(f"a repeat: these jobs were submitted at {self.repeated:%Y-%m-%d %H:%M:%S} and nothing new was stored; "
                         "to submit them once more, send another request_id")
@@ -79,7 +84,7 @@ class Receipt:
             f"; and {more} more jobs" if more else "")
 
 
-SAID = 3  # kinds of hopeless jobs in a message
+SAID = 3  # kinds of hopeless jobs in a message, or names
 
 
 def _named_jobs(ids: Sequence[int]) -> str:

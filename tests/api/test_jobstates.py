@@ -120,3 +120,35 @@ def test_jobs_or_a_bad_request(jobs: object) -> None:
     """Whatever is submitted, there are jobs or a BadRequest."""
     with suppress(BadRequest):
         assert all(isinstance(job, JobSpec) for job in job_specs(jobs))
+
+
+def named(**attributes: Any) -> JobSpec:
+    (spec,) = job_specs([attributes])
+    return spec
+
+
+def test_tables() -> None:
+    """A job may be a table of attributes by name, and so may its files; null says nothing."""
+    by_name = named(transformation="run", minRamCount="2000", jobName=None, Files=[{"lfn": "a", "type": "input", "fsize": 5}])
+    assert by_name == one(state([file_state(lfn="a", type="input", fsize=5)], transformation="run", minRamCount=2000))
+    assert named(jobStatus="finished") == JobSpec()
+
+
+def test_limits_to_queues() -> None:
+    """Tables say with PanDA's words where a job may go, as lists or texts."""
+    assert named(includedSite=["A", "B*"], excludedSite="C, D").avoided == ["!A", "!B*", "-C", "-D"]
+    assert named(includedSite=None, excludedSite=[]).avoided == []
+
+
+@pytest.mark.parametrize(("job", "words"), [
+    ({"transfromation": "run"}, "jobs[0].transfromation: is no attribute"),
+    ({"avoided": ["A"]}, "jobs[0].avoided: is no attribute"),
+    ({"minRamCount": "much"}, "jobs[0].minRamCount"),
+    ({"Files": "a"}, "jobs[0].Files: must be a list"),
+    ({"Files": [{"name": "a"}]}, "jobs[0].Files[0].name: is no attribute"),
+    ({"Files": ["a"]}, "jobs[0].Files[0]: must be a list of attribute values, or a table"),
+    ({"includedSite": 7}, "jobs[0].includedSite: must be a list of queues"),
+])
+def test_tables_that_say_nonsense(job: dict[str, Any], words: str) -> None:
+    """Each slip is named with its place."""
+    assert words in refusal([job])

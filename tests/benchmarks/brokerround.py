@@ -2,7 +2,8 @@
 
 The database must be empty; it is filled with queues of many kinds, and jobs of a hundred tasks whose input lies at one to three
 of twenty endpoints. While the round goes on the reactor is asked for a turn all the time: the longest wait for one is the stall,
-in time, and in CPU time, which other work on the machine does not lengthen.
+in time, and in CPU time, which other work on the machine does not lengthen. Reading, deciding and writing are told in time; they
+overlap. Of PostgreSQL's CPU time that of this database's backends is told.
 """
 
 from __future__ import annotations
@@ -13,22 +14,25 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, react
 
+from pandad import metrics
 from pandad.brokerage.cycle import Cycle
 from pandad.config import BrokerageConfig, DatabaseConfig
 from pandad.service import GARBAGE_OBJECTS
+from pandad.spec.facts import Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
 from pandad.taskbuffer import migrate, sites
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Store, Transaction
+from tests.benchmarks import usage
 from tests.factories import a_file, a_job, a_queue, stored
 from tests.fakes.ddm import FakeDDM
 
@@ -37,6 +41,8 @@ TASKS = 100
 PAGE = 1000
 GB = 10**9
 TURN_S = 0.001
+PHASES = {"reading": ("brokerage_facts", "brokerage_read", "brokerage_jobs"), "writing": ("brokerage_write",)}
+BACKENDS = Statement("bench.backends", "SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
 PLACED = Statement("bench.placed", "SELECT count(*) FROM job WHERE jobstatus = 'assigned'")
 STORED = Statement("bench.stored", "SELECT count(*), sum(pg_column_size(verdicts)) FROM decision")
 
@@ -71,6 +77,20 @@ def work(chance: random.Random, ddm: FakeDDM, count: int) -> Iterator[JobSpec]:
             yield a_job(Files=files, inputFileBytes=sum(f.fsize or 0 for f in files), **shape)
 
 
+class Timed(FakeDDM):
+    """Knows how much CPU it took: the time of a real data service would not be the daemon's."""
+
+    moves = True
+    cpu_s = 0.0
+
+    async def locate(self, names: Sequence[FileName]) -> Whereabouts:
+        """See FakeDDM."""
+        began = time.process_time()
+        found = await super().locate(names)
+        self.cpu_s += time.process_time() - began
+        return found
+
+
 class Turns:
     """Asks the reactor for a turn all the time."""
 
@@ -97,8 +117,7 @@ class Turns:
 
 async def main(dsn: str, jobs: int, queues: int) -> None:
     """Fill, run a round, tell."""
-    chance, ddm = random.Random(1), FakeDDM(*ENDPOINTS)
-    ddm.moves = True
+    chance, ddm = random.Random(1), Timed(*ENDPOINTS)
     store = Store(installed, DatabaseConfig(dsn=dsn, statement_timeout_s=600))
     await store.transact("upgrade", migrate.upgrade)
     for queue in grid(chance, queues):
@@ -114,20 +133,31 @@ async def main(dsn: str, jobs: int, queues: int) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
     before_mb, cpu_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()
+    backends = [pid for (pid,) in await store.read("backends", _rows, BACKENDS)]
+    postgres_cpu_s = usage.cpu_of(backends)
     turns, began = Turns(), time.monotonic()
     turns.start()
     await cycle.run_once()
     turns.stop()
     seconds, cpu_s = time.monotonic() - began, time.process_time() - cpu_s
+    postgres_cpu_s = usage.cpu_of([pid for (pid,) in await store.read("backends", _rows, BACKENDS)]) - postgres_cpu_s
     ((placed,),) = await store.read("placed", _rows, PLACED)
     ((verdicts, size),) = await store.read("stored", _rows, STORED)
     print(json.dumps({
         "jobs": jobs, "queues": queues, "placed": placed, "seconds": round(seconds, 2), "cpu_s": round(cpu_s, 2),
+        "postgres_cpu_s": round(postgres_cpu_s, 2), "stand_in_cpu_s": round(ddm.cpu_s, 2),
+        **{f"{phase}_s": round(seconds, 2) for phase, seconds in phases().items()},
         "longest_stall_ms": round(turns.longest_s * 1000, 1),
         "longest_stall_cpu_ms": round(turns.longest_cpu_s * 1000, 1), "verdicts": verdicts,
         "verdicts_mb": round((size or 0) / 1e6, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb, 1)}))
     await store.close()
+
+
+def phases() -> dict[str, float]:
+    """How long each took, s; they overlap."""
+    found = {phase: sum(metrics.TRANSACTIONS.seconds[name,] for name in names) for phase, names in PHASES.items()}
+    return {**found, "deciding": metrics.DECIDED.seconds[()]}
 
 
 async def _rows(txn: Transaction, statement: Statement) -> list[Row]:

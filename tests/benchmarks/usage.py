@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def memory(root: int) -> Memory:
 def cpu_s(root: int) -> float:
     """Of that process and all below it since the start of each, with those of its children that have ended."""
     return sum(_cpu_s(pid) for pid in _tree(root))
+
+
+def cpu_of(pids: Iterable[int]) -> float:
+    """Of these processes alone, since the start of each."""
+    return sum(_cpu_s(pid) for pid in pids)
 
 
 def _stat(pid: int) -> list[str]:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from factories import a_job, a_queue
 
-from pandad.brokerage.brake import BrakeLimits, Verdict, judge, suspects
+from pandad.brokerage.brake import BrakeLimits, Verdict, is_borne_out, judge, suspects
 from pandad.brokerage.broker import decide
 from pandad.brokerage.snapshot import Snapshot
-from pandad.spec.facts import Brake, Ends, Probe
+from pandad.spec.facts import Brake, Eaten, Ends, Probe
 
 LIMITS = BrakeLimits(failures=10)
 GOOD = Ends(600, started=100, finished=90, failed=5, fast=2)
@@ -50,6 +50,34 @@ def test_who_is_spared() -> None:
     ends = {"A": GOOD, "HOLE": HOLE}
     assert suspects(ends, {"HOLE"}, LIMITS) == {}
     assert suspects(ends, (), BrakeLimits(failures=0)) == {}
+
+
+@pytest.mark.parametrize(
+    ("eaten", "is_borne_out_"),
+    [
+        ([], False),
+        ([Eaten("alice", 95)], False),  # one with bad jobs
+        ([Eaten("alice", 95), Eaten("bob", 5)], False),
+        ([Eaten("alice", 50), Eaten("alice", 45), Eaten("bob", 5)], False),  # of several kinds
+        ([Eaten("alice", 95), Eaten("bob", 1), Eaten("carol", 1)], False),  # others have a bad job now and then
+        ([Eaten("alice", 4), Eaten("bob", 4), Eaten("carol", 2)], True),
+        ([Eaten(str(each), 1) for each in range(10)], True),
+        ([Eaten(str(each), 1) for each in range(9)], False),  # too few in all
+        ([Eaten("alice", 10, well_elsewhere=3)], True),  # the only one there is, and such jobs do well elsewhere
+        ([Eaten("alice", 10, well_elsewhere=2)], False),  # two may be luck
+        ([Eaten("alice", 10, fast_elsewhere=40, well_elsewhere=100)], False),  # they fail there too
+        ([Eaten("alice", 90), Eaten("alice", 6, well_elsewhere=9)], True),  # these do well, and those count for a part
+        ([Eaten("alice", 90), Eaten("alice", 5, well_elsewhere=9)], False),
+    ],
+)
+def test_whose_jobs_it_eats(eaten: list[Eaten], is_borne_out_: bool) -> None:
+    """A bad task or user brakes no good queue: the failures must be of several, or of jobs that do well elsewhere."""
+    assert is_borne_out(eaten, LIMITS) is is_borne_out_
+
+
+def test_one_owner_is_enough_if_the_operator_says_so() -> None:
+    """Then only the comparison with other queues counts."""
+    assert is_borne_out([Eaten("alice", 10)], replace(LIMITS, owners=1))
 
 
 def test_the_pause_doubles() -> None:

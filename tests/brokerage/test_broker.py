@@ -16,6 +16,8 @@ from pandad.brokerage.loads import Limits
 from pandad.brokerage.rules import refusal
 from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.weights import WEIGHTS
+from pandad.spec.facts import Pilots, Whereabouts
+from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus as S
 from pandad.spec.site import Queue
@@ -134,6 +136,28 @@ def test_a_queue_over_its_limit_is_passed_over() -> None:
     made = list(decide([a_job() for _ in range(8)], Snapshot([a_queue(nickname=n) for n in "AB"], {}), policy))
     assert Counter(d.chosen.name if d.chosen else None for d in made) == {"A": 3, "B": 3, None: 2}
     assert made[-1].reason == "no queue takes it: A: 3 jobs wait there already, 3 may; B: 3 jobs wait there already, 3 may"
+
+
+def test_a_doubtful_queue_that_fills_up() -> None:
+    """A queue that is taken for want of a better one, and has no room any more, is told as full to those that it refuses."""
+    policy = Policy(limits=Limits(waiting=2, nopilot=True))
+    at = [a_queue(nickname="A"), a_queue(nickname="B"), a_queue(nickname="SMALL", maxrss=100)]
+    snapshot = Snapshot(at, {"B": {S.ASSIGNED: 2}}, pilots={"B": Pilots(asked=1)})
+    made = list(decide([a_job(minRamCount=2000) for _ in range(4)], snapshot, policy))
+    assert [d.chosen.name if d.chosen else None for d in made] == ["A", "A", None, None]
+    assert [[v.no.criterion if v.no else None for v in d.verdicts] for d in made] == [
+        [None, "cap", "lowmemory"]] * 2 + [["cap", "cap", "lowmemory"]] * 2
+
+
+def test_inputs_that_mean_the_same_share_their_verdicts() -> None:
+    """Jobs whose inputs differ in size, but not in what the queues lack of them, are alike; others are not."""
+    at = [a_queue(nickname=name, astorages={"pr": [f"{name}_DISK"]}) for name in "AB"]
+    inputs = [[a_file(type="input", lfn=f"{job}.{part}", fsize=size) for part in range(parts)]
+              for job, (parts, size) in enumerate([(1, 10**9), (1, 7 * 10**9), (2, 10**9)])]
+    copies = {FileName.of(file): {"A_DISK": file.fsize or 0} for files in inputs for file in files}
+    made = list(decide([a_job(Files=files) for files in inputs], Snapshot(at, {}, where=Whereabouts(copies))))
+    assert made[0].shared is made[1].shared is not made[2].shared
+    assert [d.before for d in made] == [0, 1, 0]
 
 
 def test_pinned_jobs_have_nowhere_else_to_go() -> None:

@@ -201,14 +201,13 @@ async def test_more_lines_than_a_round(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_pinned_to_several(stage: Stage) -> None:
-    """A job that names several queues goes to one of them, and is limited to them from then on."""
+    """A job that is limited to several queues goes to one of them, and one that rules some out to another."""
     for name in ("A", "BEE", "C"):
         await stage.queue(nickname=name)
     await stage.job(JobStatus.ACTIVATED, computingSite="A")
-    panda_id = await stage.job(computingSite="A,B*", relocationFlag=1)
+    limited, fussy = await stage.jobs(a_job(avoided=["!A", "!B*"]), a_job(avoided=["-A", "-B*"]))
     await rounds(stage).run_once()
-    job = await stage.look(panda_id)
-    assert (job.computingSite, job.relocationFlag, job.avoided) == ("BEE", 0, ["!A", "!B*"])
+    assert [(await stage.look(panda_id)).computingSite for panda_id in (limited, fussy)] == ["BEE", "C"]
 
 
 @ensureDeferred

@@ -50,7 +50,7 @@ def said(decision: Decision) -> dict[str, str | None]:
 def test_what_an_endpoint_lacks() -> None:
     """Files and bytes that are not there; of an endpoint that does not answer nothing is held to be missing."""
     where = lying(A=[0, 1], B=[0])
-    inputs = Inputs.of(job_with(5, 7), Whereabouts(where.copies, {"C_DISK": "away"}))
+    inputs = Inputs.of(job_with(5, 7).inputs, Whereabouts(where.copies, {"C_DISK": "away"}))
     assert (inputs.files, inputs.size_bytes) == (2, 12)
     assert [inputs.lack(f"{letter}_DISK") for letter in "ABCD"] == [Lack(), Lack(1, 7), Lack(), Lack(2, 12)]
 

@@ -184,6 +184,8 @@ async def test_who_is_taken_meanwhile_is_left_alone(stage: Stage) -> None:
 
 ENDS = """INSERT INTO queue_end (queue, bucket, started, finished, failed, fast)
           VALUES (%(q)s, date_trunc('minute', now()), %(s)s, %(f)s, %(x)s, %(x)s) RETURNING 1"""
+BY_LINE = """INSERT INTO line_end (queue, bucket, line, started, finished, fast)
+             SELECT %(q)s, date_trunc('minute', now()), min(id), %(s)s, %(f)s, %(x)s FROM line RETURNING 1"""
 
 
 @ensureDeferred
@@ -197,6 +199,10 @@ async def test_the_life_of_a_brake(stage: Stage) -> None:
     eaten, pinned = await stage.job(S.ACTIVATED), await stage.job(S.ACTIVATED, relocationFlag=1)
     await stage.sql(ENDS, q=QUEUE, s=50, f=0, x=49)
     await stage.sql(ENDS, q="GOOD", s=50, f=40, x=1)
+    await stage.sql(BY_LINE, q=QUEUE, s=50, f=0, x=49)
+    await braking.run_once()
+    assert await stage.store.read("test", brakes.find_all) == {}  # all are of one owner, and may be bad
+    await stage.sql(BY_LINE, q="GOOD", s=50, f=40, x=1)
     await braking.run_once()
     (brake,) = (await stage.store.read("test", brakes.find_all)).values()
     assert (brake.level, brake.tested, brake.probes) == (0, False, ()) and "49 of 50" in brake.why

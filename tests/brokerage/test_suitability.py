@@ -22,6 +22,16 @@ def test_what_passes_is_no_obstacle(queue: dict[str, Any]) -> None:
     assert never(a_job(avoided=["TEST_QUEUE"]), [a_queue(**queue)]) is None
 
 
+def test_what_the_submitter_rules_out() -> None:
+    """A job whose submitter leaves it no queue waits in vain, and is told what to say otherwise."""
+    for avoided in (["-TEST_*"], ["!OTHER"]):
+        found = never(a_job(avoided=avoided), [a_queue()])
+        assert found is not None and found.queue == "TEST_QUEUE"
+    found = never(a_job(avoided=["-TEST_*"]), [a_queue()])
+    assert found is not None and (found.criterion, found.text) == ("excluded", "the job's submitter ruled it out")
+    assert found.next_step == "submit it again without ruling TEST_QUEUE out (excludedSite)"
+
+
 def test_nearest() -> None:
     """The nearest queue is the one that lacks the fewest things, and of those the one that lacks the least; it is named with its
     first lack, in figures."""
@@ -65,7 +75,8 @@ def test_all_that_is_read_is_told_apart() -> None:
     for queue in (a_queue(), odd):
         for rule in RULES:
             rule.check(job, queue)
-    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "inputFileBytes", "avoided", "pins"} <= {*READ, *PINNED}
+    assert job.read - {"is_pinned", "inputs", "outputs", "logs", "Files", "inputFileBytes", "avoided", "included",
+                       "excluded", "failed_at"} <= {*READ, *PINNED}
 
 
 @ensureDeferred
@@ -79,3 +90,12 @@ async def test_queues_that_change(stage: Stage) -> None:
     assert (await room.never([job]))[0] is not None
     clock.advance(FRESH_S)
     assert await room.never([job, a_job()]) == [None, None]
+
+
+@ensureDeferred
+async def test_limits_tell_jobs_apart(stage: Stage) -> None:
+    """Jobs alike but for where their submitters want them get answers of their own; names that are no queue's are known."""
+    await stage.queue()
+    room, jobs = Suitability(stage.store, Clock()), [a_job(), a_job(avoided=["-TEST*"]), a_job(avoided=["!TEST_QUEUE", "-GONE"])]
+    assert [each is None for each in await room.never(jobs)] == [True, False, True]
+    assert await room.unmatched(jobs) == ["GONE"]

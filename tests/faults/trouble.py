@@ -23,8 +23,14 @@ EATS = """
     SELECT date_trunc('minute', now()), queue, 50, 50 - fast, fast, fast
     FROM (VALUES (%(queue)s::text, 50), ('ELSEWHERE', 0)) AS e(queue, fast)
     ON CONFLICT (bucket, queue) DO UPDATE SET started = 50, finished = EXCLUDED.finished, fast = EXCLUDED.fast RETURNING 1"""
+BY_LINE = """
+    INSERT INTO line_end (bucket, queue, line, started, finished, fast)
+    SELECT date_trunc('minute', now()), queue, (SELECT min(id) FROM line), 50, 50 - fast, fast
+    FROM (VALUES (%(queue)s::text, 50), ('ELSEWHERE', 0)) AS e(queue, fast)
+    ON CONFLICT (bucket, queue, line) DO UPDATE SET finished = EXCLUDED.finished, fast = EXCLUDED.fast RETURNING 1"""
 FORGOTTEN = """
-    WITH ends AS (DELETE FROM queue_end WHERE queue IN (%(queue)s, 'ELSEWHERE'))
+    WITH ends AS (DELETE FROM queue_end WHERE queue IN (%(queue)s, 'ELSEWHERE')),
+    lines AS (DELETE FROM line_end WHERE queue IN (%(queue)s, 'ELSEWHERE'))
     DELETE FROM queue_brake RETURNING 1"""
 BRAKED = "SELECT count(*) FROM queue_brake WHERE released IS NULL"
 LONG_AGO = "UPDATE job SET statechangetime = statechangetime - interval '3 days' WHERE pandaid = %(id)s RETURNING 1"
@@ -35,7 +41,8 @@ AWAY = "DELETE FROM queue WHERE name = %(name)s RETURNING 1"
 async def queue_braked(life: Life) -> None:
     """The job's queue eats jobs: it is braked, the job waits for brokerage again, and runs when that is forgotten."""
     await activated(life)
-    await life.place.observer.rows(EATS, queue=QUEUE)
+    for statement in (EATS, BY_LINE):
+        await life.place.observer.rows(statement, queue=QUEUE)
     with cut(life):
         await life.loop("brake", lambda: life.place.observer.rows(BRAKED))
         await life.loop("rebrokerage")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, judge, suspects
+from pandad.brokerage.brake import MEMORY_S, BrakeLimits, Verdict, is_borne_out, judge, suspects
 from pandad.config import BrokerageConfig
-from pandad.spec.facts import Brake, Ends, Probe
+from pandad.spec.facts import Brake, Eaten, Ends, Probe
 
 from .jobs import Job
 from .known import EPOCH
 from .place import End
+
+Look = Callable[[Collection[str]], Mapping[str, Sequence[Eaten]]]
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Brakes:
 
     def __init__(self, config: BrokerageConfig) -> None:
         self._wanted = config.brake_probes
-        self._limits = BrakeLimits(config.brake_failures, config.brake_s)
+        self._limits = BrakeLimits(config.brake_failures, config.brake_s, config.brake_owners)
         self._braked: dict[str, _Braked] = {}
         self._released: dict[str, tuple[float, int]] = {}  # when, and the level until then
         self.times = 0  # a queue was braked
@@ -76,12 +78,17 @@ class Brakes:
         """Whether that is why the job is there."""
         return job.panda_id in self._braked[queue].tests
 
-    def judge(self, ends: Mapping[str, Ends], now: float) -> None:
-        """As the daemon's loop does."""
+    def judge(self, ends: Mapping[str, Ends], eaten: Look, now: float) -> None:
+        """As the daemon's loop does.
+
+        :param eaten: tells whose jobs failed fast at these queues.
+        """
         window_s = self._limits.pause_s
         self._released = {queue: (at, level) for queue, (at, level) in self._released.items() if at > now - MEMORY_S}
         spared = {queue for queue, (at, _) in self._released.items() if at > now - window_s}
         found = suspects(ends, self._braked.keys() | spared, self._limits)
+        whose = eaten(found) if found else {}
+        found = {queue: why for queue, why in found.items() if is_borne_out(whose[queue], self._limits)}
         for queue, each in list(self._braked.items()):
             verdict = judge([test.probe(now) for test in each.tests.values()], self._wanted)
             if verdict is Verdict.GOOD:

@@ -19,7 +19,7 @@ class Wire:
     """A link as it is. What is on its way is moved in the order in which it was asked for."""
 
     def __init__(self, rate: float) -> None:
-        self.rate = rate
+        self.rate, self.distance = rate, distance_of(rate)
         self.free_at = 0.0
         self.files = 0
         self.bytes = 0
@@ -75,7 +75,7 @@ class Storage:
 
     def links(self) -> dict[tuple[str, str], Link]:
         """As the data service would tell: a rough distance, and what waits to be moved."""
-        return {pair: Link(distance_of(wire.rate), wire.files, wire.bytes) for pair, wire in self.wires.items()}
+        return {pair: Link(wire.distance, wire.files, wire.bytes) for pair, wire in self.wires.items()}
 
 
 def distance_of(rate: float) -> int:

@@ -123,7 +123,7 @@ class Grid:
         """An attempt is over: the task buffer decides what becomes of the job."""
         place, now = self._place_of(job), self._events.now
         ran_s = now - job.began
-        place.books.ended(now, end.cause, ran_s, 0.0 if end is End.HOLE else ran_s)
+        place.books.ended(now, job, end.cause, ran_s, 0.0 if end is End.HOLE else ran_s)
         self._policy.ended(job, place.number, end, now)
         self._measures.attempt_ended(job, end)
         if end is End.FINISHED:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pandad.config import BrokerageConfig
-from pandad.spec.facts import Ends, Pilots
+from pandad.spec.facts import Eaten, Ends, Pilots
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
 
 from .data import Storage
+from .jobs import Job
+from .workload import Task
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BUCKET_S = 60.0
@@ -27,10 +29,10 @@ class Recent:
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
-        self._buckets: deque[tuple[float, Counter[str]]] = deque()
-        self._sums: Counter[str] = Counter()
+        self._buckets: deque[tuple[float, Counter[Hashable]]] = deque()
+        self._sums: Counter[Hashable] = Counter()
 
-    def add(self, now: float, *words: str) -> None:
+    def add(self, now: float, *words: Hashable) -> None:
         """Each of these happened once."""
         if not self._buckets or now - self._buckets[-1][0] >= BUCKET_S:
             self._buckets.append((now, Counter()))
@@ -38,7 +40,7 @@ class Recent:
             self._buckets[-1][1][word] += 1
             self._sums[word] += 1
 
-    def sums(self, now: float) -> Counter[str]:
+    def sums(self, now: float) -> Counter[Hashable]:
         """All of the window."""
         while self._buckets and self._buckets[0][0] < now - self._window_s:
             self._sums.subtract(self._buckets.popleft()[1])
@@ -51,7 +53,7 @@ class Books:
     def __init__(self) -> None:
         self.counts: dict[JobStatus, int] = {}
         self._asked = Recent(PILOTS_S)
-        self._ends, self._causes = Recent(ENDS_S), Recent(ENDS_S)
+        self._ends, self._causes, self._tasks = Recent(ENDS_S), Recent(ENDS_S), Recent(ENDS_S)
         self.idle_pilots = 0  # that ask in vain from time to time
         self.busy_pilots = 0  # that tell from time to time how their jobs do
         self.asked_at: float | None = None
@@ -68,17 +70,22 @@ class Books:
         self.asked_at = now
         self._asked.add(now, *((ASKED, SERVED) if served else (ASKED,)))
 
-    def began(self, now: float) -> None:
+    def began(self, now: float, job: Job) -> None:
         """An attempt began."""
         self._ends.add(now, STARTED)
+        self._tasks.add(now, (STARTED, job.task))
 
-    def ended(self, now: float, cause: str | None, ran_s: float, cpu_s: float) -> None:
+    def ended(self, now: float, job: Job, cause: str | None, ran_s: float, cpu_s: float) -> None:
         """An attempt is over. ``cause``: of its failure, "source:code"."""
         if cause is None:
             self._ends.add(now, FINISHED)
+            self._tasks.add(now, (FINISHED, job.task))
             return
-        self._ends.add(now, *((FAILED, FAST) if ran_s < FAST_S and cpu_s < FAST_CPU_S else (FAILED,)))
+        is_fast = ran_s < FAST_S and cpu_s < FAST_CPU_S
+        self._ends.add(now, *((FAILED, FAST) if is_fast else (FAILED,)))
         self._causes.add(now, cause)
+        if is_fast:
+            self._tasks.add(now, (FAST, job.task))
 
     def pilots(self, now: float) -> Pilots:
         """As brokerage is told."""
@@ -89,10 +96,14 @@ class Books:
                       EPOCH + timedelta(seconds=last) if last is not None else None,
                       heard=round(self.busy_pilots * PILOTS_S / HEARTBEAT_S))
 
+    def by_task(self, now: float) -> Counter[tuple[str, Task]]:
+        """How attempts began and ended, a word and a task each."""
+        return +self._tasks.sums(now)  # type: ignore[return-value]
+
     def ends(self, now: float) -> Ends:
         """As brokerage is told."""
         sums = self._ends.sums(now)
-        causes = {cause: count for cause, count in self._causes.sums(now).items() if count}
+        causes = {str(cause): count for cause, count in self._causes.sums(now).items() if count}
         return Ends(int(ENDS_S), sums[STARTED], sums[FINISHED], sums[FAILED], sums[FAST], causes)
 
 
@@ -121,3 +132,17 @@ class Known:
     def ends(self) -> dict[str, Ends]:
         """By queue."""
         return {queue.name: each.ends(self.now) for queue, each in zip(self.queues, self._books, strict=True)}
+
+    def eaten(self, queues: Collection[str]) -> dict[str, list[Eaten]]:
+        """Whose jobs failed fast at these."""
+        there = {queue.name: each.by_task(self.now) for queue, each in zip(self.queues, self._books, strict=True)}
+        ever: Counter[tuple[str, Task]] = Counter()
+        for each in there.values():
+            ever.update(each)
+        return {queue: [_eaten(task, there[queue], ever) for word, task in there[queue] if word == FAST] for queue in queues}
+
+
+def _eaten(task: Task, here: Counter[tuple[str, Task]], ever: Counter[tuple[str, Task]]) -> Eaten:
+    started, finished, fast = (ever[word, task] - here[word, task] for word in (STARTED, FINISHED, FAST))
+    of = f"{task.line.working_group} {task.number}" if task.line.working_group else task.user
+    return Eaten(of, here[FAST, task], fast, max(started - fast, finished))

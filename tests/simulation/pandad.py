@@ -73,7 +73,7 @@ class Pandad:
 
     def _decide(self, round_: Round, lines: Mapping[int, Sequence[Job]]) -> Iterator[tuple[int, int | None]]:
         """By PandaID the place of the queue; jobs like many that were refused are left out."""
-        for spec in by_turns({line: [job.spec() for job in jobs] for line, jobs in lines.items()}):
+        for spec in by_turns([job.spec() for job in jobs] for jobs in lines.values()):
             if round_.refused(spec) < EXPLAINED:
                 queue = round_.decide(spec).chosen
                 yield spec.PandaID or 0, self._places[queue.name] if queue is not None else None
@@ -95,7 +95,7 @@ class Pandad:
 
         :param waiting: the jobs that wait at a queue.
         """
-        self.brakes.judge(known.ends, known.now)
+        self.brakes.judge(known.ends, known.eaten, known.now)
         moves: list[tuple[Job, int | None]] = [(job, None) for job in dict.fromkeys(self._swept(known, waiting))]
         if known.now - self._improved_at >= IMPROVE_S:
             self._improved_at = known.now

@@ -140,7 +140,7 @@ class Place:
     def _begins(self, job: Job, kind: int) -> None:
         now = job.began = self._events.now
         self.moved(job, JobStatus.RUNNING, job.status)
-        self.books.began(now)
+        self.books.began(now, job)
         self.busy[job] = kind
         self.busy_cores += job.cores
         assert len(self.busy) + self.slots_free == self.site.slots

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pandad.config import BrokerageConfig
-from pandad.spec.facts import Ends
+from pandad.spec.facts import Eaten, Ends
 
-from .brakes import Brakes
+from .brakes import Brakes, Look
 from .jobs import Job
 from .place import End
 from .workload import Task
@@ -15,9 +15,14 @@ EATS = {"HOLE": Ends(600, 50, 0, 50, 50), "A": Ends(600, 50, 50), "B": Ends(600,
 RESTS = {queue: Ends(600) for queue in EATS}
 
 
+def whose(*eaten: Eaten) -> Look:
+    """Of these, wherever."""
+    return lambda queues: dict.fromkeys(queues, eaten)
+
+
 def braked() -> Brakes:
     brakes = Brakes(CONFIG)
-    brakes.judge(EATS, 0.0)
+    brakes.judge(EATS, whose(Eaten("alice", 50, 0, 50)), 0.0)
     return brakes
 
 
@@ -29,7 +34,7 @@ def probed(brakes: Brakes, task: Task, now: float, end: End) -> None:
         brakes.placed("HOLE", job, 0)
         job.attempts, job.began = 1, now
         brakes.ended("HOLE", job, end, now + (660.0 if end is End.FINISHED else 30.0))
-    brakes.judge(RESTS, now + 700.0)
+    brakes.judge(RESTS, whose(), now + 700.0)
 
 
 def test_what_eats_is_braked_and_then_tested() -> None:
@@ -54,3 +59,10 @@ def test_bad_tests_brake_it_on(a_task: Task) -> None:
     (hole,) = brakes.known(1701.0).values()
     assert hole.level == 1 and not hole.tested and not hole.probes
     assert (hole.until - hole.since).total_seconds() == 1700.0 + 2 * CONFIG.brake_s
+
+
+def test_a_bad_task_brakes_nothing() -> None:
+    """Whose jobs do well nowhere is no proof against a queue."""
+    brakes = Brakes(CONFIG)
+    brakes.judge(EATS, whose(Eaten("alice", 50)), 0.0)
+    assert not brakes.known(1.0)

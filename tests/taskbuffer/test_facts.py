@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from factories import QUEUE, a_job, a_pilot, claim, claimed, happened, stored
+from factories import ALICE, QUEUE, a_job, a_pilot, claim, claimed, happened, stored
 from pytest_twisted import ensureDeferred
 from stages import Stage
 
-from pandad.spec.facts import UNKNOWN_QUEUE, Asked, Demand, Ends, Pilots, Refusal, Usage
+from pandad.spec.facts import UNKNOWN_QUEUE, Asked, Demand, Eaten, Ends, Pilots, Refusal, Usage
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.retry import Action as Then
 from pandad.spec.retry import RetryPolicy, RetryRule
@@ -115,6 +115,27 @@ async def test_windows(store: Store) -> None:
     await store.once("older", run, older.replace("2 hours", "3 days"))
     await store.once("drop", tallies.drop)
     assert await ends(store, 100 * HOUR_S) == {}
+
+
+@ensureDeferred
+async def test_whose_jobs_failed_fast(store: Store) -> None:
+    """By line of jobs alike, with their owner, or their group's task, and how those like them did at other queues."""
+    stage = Stage(store)
+    kinds: list[dict[str, Any]] = [{}, {"workingGroup": "phys", "jediTaskID": 7}]
+    at = (QUEUE, "OTHER", "OTHER")
+    ids = await stage.jobs(*(a_job(jobStatus=S.ACTIVATED, computingSite=queue, **kind) for kind in kinds for queue in at))
+    assert [len(await stage.claim(queue=queue, count=4)) for queue in at[:2]] == [2, 4]
+    await store.transact("run", happened, E.RUNNING, ids)
+    await store.transact("fail", _failed, [ids[0], ids[1], ids[3]], 1305)
+    await store.transact("report", happened, E.REPORTED, [ids[5]])
+    await store.transact("end", happened, E.COMPLETED, [ids[5]])
+    await folded(store)
+    owner = f"{ALICE.subject} {ALICE.anchor}"
+    found = await store.read("eaten", facts.eaten, HOUR_S, [QUEUE, "NONE"])
+    assert found == {"NONE": [], QUEUE: [Eaten(owner, 1, 1, 1), Eaten("phys 7", 1, 0, 2)]}
+    await store.once("older", run, "UPDATE line_end SET bucket = bucket - interval '4 hours'")
+    await store.once("drop", tallies.drop)
+    assert await store.read("eaten", facts.eaten, 9 * HOUR_S, [QUEUE]) == {QUEUE: []}
 
 
 @ensureDeferred

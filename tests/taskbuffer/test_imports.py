@@ -15,7 +15,7 @@ from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, endpoints_in, links_in, queues_in
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
-from pandad.taskbuffer import moves, sites, sources
+from pandad.taskbuffer import deferrals, sites, sources
 from pandad.taskbuffer.imports import BadDump, Halved, Manner, take_endpoints, take_links, take_queues
 from pandad.taskbuffer.sources import Mark
 from pandad.taskbuffer.store import Store
@@ -86,11 +86,10 @@ async def test_what_decides_wakes_the_brokerage(store: Store, key: str, wakes: b
     """Jobs that no queue took are looked at again at once if a key changed that decides, and not for a new comment."""
     dump = few(2)
     await take(store, dump)
-    (panda_id,) = await store.transact("insert", stored, [a_job()])
-    await store.once("defer", moves.defer, [panda_id], JobStatus.DEFINED, 3600)
+    _, before = await store.once("changes", deferrals.changes)
     dump[min(dump)][key] = "test" if key == "status" else 4711
     assert len((await take(store, dump)).changed) == 1
-    assert (await store.once("due", rows, "SELECT count(*) FROM job WHERE nextcheck <= now()"))[0][0] == wakes
+    assert (await store.once("changes", deferrals.changes))[1] == before + wakes
 
 
 @ensureDeferred

@@ -189,8 +189,8 @@ async def test_touch_keeps_the_state(store: Store) -> None:
 
 
 @ensureDeferred
-async def test_defer_and_recheck(store: Store) -> None:
-    """Deferred jobs are due later, in the given state only; recheck makes all without a queue due now."""
+async def test_defer(store: Store) -> None:
+    """Deferred jobs are due later, in the given state only."""
 
     async def due(txn: Transaction) -> list[Any]:
         return [r[0] for r in await rows(txn, "SELECT nextcheck <= now() FROM job ORDER BY pandaid")]
@@ -200,8 +200,7 @@ async def test_defer_and_recheck(store: Store) -> None:
         await moves.defer(txn, [ids[0], ids[2]], S.DEFINED, 60)
         assert await due(txn) == [False, True, True]
         await moves.defer(txn, [ids[2]], S.WAITING, 60)
-        await moves.recheck(txn)
-        assert await due(txn) == [True, True, False]
+        assert await due(txn) == [False, True, False]
 
     await store.transact("body", body)
 

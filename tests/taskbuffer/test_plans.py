@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, decisions, demand, facts, jobs, moves, places, worklists
+from pandad.taskbuffer import claims, decisions, deferrals, demand, facts, jobs, moves, places, worklists
 from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
@@ -26,6 +26,7 @@ from pandad.taskbuffer.store import Store, Transaction
 from .observing import Observer, observe
 
 S = JobStatus
+PLACED = {"computingSite": "Q3", "brokerageErrorCode": 0, "brokerageErrorDiag": None}
 
 # A million live jobs, most of which wait, as on a busy hub.
 STATES = [S.ACTIVATED] * 10 + [S.DEFINED, S.RUNNING, S.HOLDING] * 2 + [S.ASSIGNED, S.WAITING, S.SENT, S.STARTING]
@@ -38,12 +39,13 @@ LOAD = f"""
     FROM generate_series(0, 49) AS u, generate_series(0, 7) AS m;
     INSERT INTO job (pandaid, line, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel,
                      holdersubject, holderanchor, endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname,
-                     transformation, resource_type)
+                     transformation, resource_type, brokerageerrorcode)
     SELECT n, (SELECT id FROM line l WHERE l.digest = md5(n % 50 || ' ' || n / 400 % 8)::uuid), s,
            CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, n % 1000 * 7919 % 1000, 1000 + n / 400 % 8 * 500, 1, 'user',
            'pilot', 'ca', CASE WHEN s = 'finished' THEN now() END,
            CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
-           now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE'
+           now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE',
+           CASE WHEN s = 'defined' AND n / 50 % 2 = 0 THEN 102 ELSE 0 END
     FROM generate_series(1, {JOBS}) AS n,
          LATERAL (SELECT (ARRAY[{", ".join(f"'{s}'" for s in STATES)}])[1 + n / {QUEUES} % {len(STATES)}]::job_status AS s) AS l;
     INSERT INTO job_text (pandaid, jobparameters) SELECT pandaid, '--in x' FROM job;
@@ -184,6 +186,15 @@ async def test_heads(explain: Explain) -> None:
 
 
 @ensureDeferred
+async def test_put_off(explain: Explain) -> None:
+    """Those whose pause is over, and those behind a place, come from their own index, and no more than asked for."""
+    anywhere = deferrals.Place(datetime(2000, 1, 1, tzinfo=UTC))
+    for body in (lambda txn: deferrals.due(txn, 50), lambda txn: deferrals.after(txn, anywhere, datetime.now(UTC), 50)):
+        plan = await explain(body)
+        assert "job_put_off" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_put_off") <= 50
+
+
+@ensureDeferred
 async def test_input_due(explain: Explain) -> None:
     """The longest overdue input comes from the head of job_input."""
     plan = await explain(lambda txn: worklists.input_due(txn, 50, 2000))
@@ -203,10 +214,12 @@ async def test_output_due(explain: Explain) -> None:
         lambda txn: jobs.states(txn, [5, 500, 50000]),
         lambda txn: jobs.find(txn, [5, 500]),
         lambda txn: moves.move(txn, Event.RUNNING, [Change(281, {"maxRSS": 1})], actor=Actor.PILOT, who="x", also_in={S.RUNNING}),
+        lambda txn: moves.move(txn, Event.BROKERED, [Change(205, PLACED)], actor=Actor.BROKERAGE, who="x"),
         lambda txn: moves.touch(txn, "note", [Change(281, {"maxRSS": 1})], IN_SLOT, actor=Actor.USER, who="x"),
         lambda txn: moves.defer(txn, [281], S.RUNNING, 1),
+        lambda txn: deferrals.defer(txn, [(281, 60.0)], 60.0),
     ],
-    ids=["states", "find", "move", "touch", "defer"],
+    ids=["states", "find", "move", "place", "touch", "defer", "put off"],
 )
 @ensureDeferred
 async def test_by_id(explain: Explain, body: Callable[[Transaction], Awaitable[object]]) -> None:

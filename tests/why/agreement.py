@@ -155,7 +155,7 @@ class World:
         for panda_id in homeless[:MENDED]:
             seen: list[str] = []
             while (verdict := _nearest(await self._why(panda_id, now=True))) is not None:
-                if verdict["criterion"] in ("pinned", "non_local", "cap"):
+                if verdict["criterion"] in ("pinned", "notincluded", "excluded", "non_local", "cap"):
                     break
                 seen.append(f"{verdict['queue']}: {verdict['criterion']}")
                 if len(seen) > STEPS:

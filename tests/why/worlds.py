@@ -43,6 +43,8 @@ def a_spec(random: Random, queues: int) -> JobSpec:
     """A job as somebody submits it."""
     choice, often = random.choice, random.random() < 0.5
     pinned = f"Q{random.randrange(queues + 1)}" if random.random() < 0.15 else None
+    if random.random() < 0.15:
+        pinned = choice(["Q0,Q1", "Q1,Q*", "-Q0", "Q*,-Q1,-Q2", "GONE*", "-Q*"])
     files = [a_file(type="input", lfn=f"in{random.randrange(4)}", fsize=choice([5, 2**21]))] if random.random() < 0.3 else []
     files += [a_file(lfn="out.$PANDAID")] if often else []
     return JobSpec(

@@ -1,0 +1,55 @@
+"""Jobs that no queue took: when they are looked at again.
+
+After a minute, and, as long as the reason stays the same, after twice as long each time, up to a bound. Where queues are merely
+full it stays a minute, for room there goes to who is there. When a queue changes all are looked at, some in each round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pandad.brokerage.criterion import No
+from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
+from pandad.taskbuffer import deferrals
+from pandad.taskbuffer.deferrals import Place
+from pandad.taskbuffer.store import Store, Transaction
+
+RETRY_S = 60.0
+PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite"})  # criteria that may be otherwise in a minute
+MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
+
+
+def longest_s(refusals: Iterable[No | None], most_s: float) -> float:
+    """The longest pause before jobs are looked at again that are refused for these reasons."""
+    return RETRY_S if any(no is not None and no.criterion in PASSING for no in refusals) else max(most_s, RETRY_S)
+
+
+class PutOff:
+    """Whose turn it is."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changes: int | None = None  # of queues, when all were looked at, or began to be
+        self._since: datetime | None = None  # when that was
+        self._place: Place | None = None  # how far it has come; None: to the end
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there are more to look at since the queues changed."""
+        return self._place is not None
+
+    async def take(self, most: int) -> list[JobSpec]:
+        """Jobs whose pause is over, or for which something may have changed; no more than that, nor MOST."""
+        return await self._store.read("brokerage_put_off", self._take, min(most, MOST))
+
+    async def _take(self, txn: Transaction, most: int) -> list[JobSpec]:
+        found = {job.PandaID: job for job in await deferrals.due(txn, most)}
+        now, changes = await deferrals.changes(txn)
+        if self._place is None and changes != self._changes:
+            self._changes, self._since, self._place = changes, now, Place(now)
+        if self._place is not None and self._since is not None and len(found) < most:
+            jobs, self._place = await deferrals.after(txn, self._place, self._since, most - len(found))
+            found.update((job.PandaID, job) for job in jobs)
+        return list(found.values())
