@@ -32,6 +32,7 @@ TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", 
         "panda-client==2.2.0",
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
+FUZZ = ["atheris>=3,<4"]  # inputs by the code that they reach; wheels for some Pythons on Linux only, so the suite does without
 # What `make bench` measures beside pandad, as their pages advise to install them, and where the daemon's time goes.
 BENCH = ["procrastinate>=3,<4", "psycopg[binary]>=3.2", "pgqueuer[asyncpg]>=1.6,<2", "uvloop>=0.21", "py-spy>=0.4"]
 
@@ -46,6 +47,7 @@ setup(
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
     package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
-    extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH},
+    extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,
+                    "fuzz": FUZZ},
     entry_points={"console_scripts": ["pandad = pandad.cli.main:main"]},
 )

@@ -1,4 +1,5 @@
-"""Nothing that came from outside may become code: an audit hook (PEP 578) that is in force from the first test to the last.
+"""Nothing that came from outside may become code: an audit hook (PEP 578) that is in force from the first test to the last, here
+and in the daemons and commands that tests start (watched/sitecustomize.py).
 
 What Python and libraries do to build their own functions is let through, by the file that does it; all else is a finding.
 """
@@ -9,6 +10,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -35,6 +37,7 @@ MAKERS = frozenset({
     _PACKAGES + "hypothesis/internal/reflection.py",
     _PACKAGES + "hypothesis/internal/lambda_sources.py",
 })
+UNPICKLERS = frozenset({_PACKAGES + "twisted/plugin.py"})  # twistd's list of plugins, which it made itself, beside them
 PARSERS = frozenset({_LIBRARY + "ast.py"})  # a compiled tree is no code
 SHELL_USERS = frozenset({
     _TESTS + "daemons/test_lease.py",  # a shell that ends leaves a process id that nobody has
@@ -43,6 +46,7 @@ SHELL_USERS = frozenset({
 IMPORTS = ("<frozen importlib", "<frozen runpy", "<frozen zipimport")
 
 findings: list[str] = []
+tell: Callable[[str], object] = findings.append
 
 
 def allowed(event: str, frame: FrameType | None) -> bool:
@@ -54,6 +58,8 @@ def allowed(event: str, frame: FrameType | None) -> bool:
         return True
     if event == "subprocess.Popen" and name in SHELL_USERS:
         return True
+    if event == "pickle.find_class" and name in UNPICKLERS:
+        return True
     return name.startswith(IMPORTS) or (event in ("exec", "compile") and name in MAKERS)
 
 
@@ -61,7 +67,7 @@ def hook(event: str, args: tuple[Any, ...], caller: Callable[[int], FrameType] =
     """Note what may not be. It raises nothing: an error would be taken for one of the code's own, and be handled."""
     if event not in WATCHED:
         return
-    frame: FrameType | None = caller(1)
+    frame = caller(0).f_back  # None where the interpreter runs the program itself
     if event == "subprocess.Popen":
         words = args[1] if isinstance(args[1], (list, tuple)) else [args[1]]
         if os.path.basename(os.fsdecode(args[0] or words[0])) not in SHELLS or "-c" not in list(map(os.fsdecode, words))[1:2]:
@@ -70,4 +76,32 @@ def hook(event: str, args: tuple[Any, ...], caller: Callable[[int], FrameType] =
             frame = frame.f_back
     if not allowed(event, frame):
         assert frame is not None
-        findings.append(f"{event} by {frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})")
+        tell(f"{event} by {frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})")
+
+
+def watch_processes(directory: Path) -> None:
+    """Have the programs of pandad that are started from now on watched; what they do is found in that directory."""
+    os.environ["PANDAD_CODEWATCH"] = str(directory)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_TESTS + "watched", os.environ.get("PYTHONPATH"))))
+
+
+def watch_this_process(directory: Path) -> None:
+    """From its first line on. What is found is written down at once: the process may be killed."""
+    global tell
+    file = directory / str(os.getpid())
+
+    def write(finding: str) -> None:
+        with open(file, "a", encoding="utf-8") as opened:
+            opened.write(f"{finding} in {' '.join(sys.orig_argv)}\n")
+
+    tell = write
+    sys.addaudithook(hook)
+
+
+def found_in_processes(directory: Path) -> list[str]:
+    """What was found there since the last look."""
+    found = []
+    for file in directory.iterdir():
+        found += file.read_text("utf-8").splitlines()
+        file.unlink()
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -123,6 +124,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ruciostand.deselect(config, items)
 
 
+CODEWATCH = Path(tempfile.mkdtemp(prefix="pandad-codewatch-"))
+atexit.register(shutil.rmtree, CODEWATCH, ignore_errors=True)
+codewatch.watch_processes(CODEWATCH)
 sys.addaudithook(codewatch.hook)
 globalLogPublisher.addObserver(secretwatch.observer)
 
@@ -130,7 +134,7 @@ globalLogPublisher.addObserver(secretwatch.observer)
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     """A test in which something became code, or was handed to a shell, or a secret was logged, has failed."""
-    found, codewatch.findings[:] = sorted(set(codewatch.findings)), []
+    found, codewatch.findings[:] = sorted({*codewatch.findings, *codewatch.found_in_processes(CODEWATCH)}), []
     logged, secretwatch.findings[:] = list(secretwatch.findings), []
     assert not found, "code was made of data:\n" + "\n".join(found)
     assert not logged, "a secret was logged:\n" + "\n".join(logged)

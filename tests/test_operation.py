@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import codewatch
+from console.test_local import Wire
 from faults.manager import ManagedDaemon, Notes, _listening
 from faults.stand import CONFIG, ENDPOINT
 from pytest_twisted import async_yield_fixture, ensureDeferred
@@ -21,6 +23,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from pandad.config import DatabaseConfig
+from pandad.embedded.daemon import environment_of_pandad
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
 
 LIMIT_S = 30
@@ -62,7 +65,7 @@ class Managed:
         """``pandad console``: exit code, and what it printed."""
         command = [sys.executable, "-m", "pandad.cli", "console", "--config", str(self.config_file), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-                              env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
+                              env=environment_of_pandad())
         return done.returncode, done.stdout + done.stderr
 
     async def told(self, wanted: Callable[[list[str]], object]) -> list[str]:
@@ -207,6 +210,26 @@ async def test_the_console_of_a_daemon(managed: Managed) -> None:
     await managed.daemon.stop()
     code, said = await deferToThread(managed.say, "status")
     assert code == 1 and "no daemon at" in said and "Traceback" not in said
+
+
+@ensureDeferred
+async def test_the_watch_is_in_the_daemon(managed: Managed) -> None:
+    """Code that comes from outside is found in a daemon too: as at its own Python prompt, which is the one place for it."""
+    await managed.daemon.stop()
+    managed.config_file.write_text(managed.text.replace("[console]", "[console]\npython = true"), "utf-8")
+    await managed.daemon.start()
+    watch = Path(os.environ["PANDAD_CODEWATCH"])
+    assert codewatch.found_in_processes(watch) == []
+    wire = await deferToThread(Wire, managed.console)
+    try:
+        await wire.heard()
+        assert (await wire.said(line="python"))["good"]
+        assert (await wire.said(line="6 * 7"))["text"] == "42"
+    finally:
+        wire.close()
+    found = codewatch.found_in_processes(watch)
+    assert {each.split(" ")[0] for each in found} == {"compile", "exec"}
+    assert all("code" in each and f"pandad --config {managed.config_file}" in each for each in found)
 
 
 async def calls_are_named(managed: Managed) -> None:

@@ -57,7 +57,7 @@ class Access:
             return
         if caller.identity is None:
             raise NotAuthenticated(
-                f"this call is for {self.says}, and no identity came with it: connect with a proxy or a certificate")
+                f"this call is for {self.says}, and no identity came with it: come with a proxy, a certificate or a token")
         if caller.limited and not self.limited:
             raise Forbidden(f"this call is for {self.says}, and a limited proxy is not enough for it; {caller.described}")
         if self.roles and not caller.has(*self.roles):

@@ -94,7 +94,7 @@ class Client:
         if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
             alert = (error.reason or "").lower().replace("_", " ")
             return NotSetUp(
-                f"{where} does not accept your credential ({alert}); is it expired, or of an unknown CA?"
+                f"{where} does not accept your credential ({alert}); is it expired, revoked, or of an unknown CA?"
             )
         if isinstance(error, ConnectionRefusedError):
             return Unreachable(f"nothing listens at {where}; is pandad running, and PANDA_URL_SSL right?")

@@ -43,7 +43,7 @@ class DaemonProcess:
     def __init__(self, reactor: Any, config: Path, http_port: int, log_file: Path,
                  environment: Mapping[str, str] | None = None) -> None:
         self._reactor, self._config, self._http_port, self.log_file = reactor, config, http_port, log_file
-        self._environment = {**_environment(), **(environment or {})}
+        self._environment = {**environment_of_pandad(), **(environment or {})}
         self._child: Child | None = None
         self._wanted = False
         self.starts = 0
@@ -130,7 +130,7 @@ class DaemonProcess:
         return "\n".join(f"  {line}" for line in lines)
 
 
-def _environment() -> dict[str, str]:
+def environment_of_pandad() -> dict[str, str]:
     """As ours, and with this very pandad first on the path, installed or not: twistd finds its plugin by the path."""
     here = str(Path(pandad.__file__).parent.parent)
     rest = os.environ.get("PYTHONPATH")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from pandad.embedded.daemon import environment_of_pandad
 
 IN_VENV = sys.prefix != sys.base_prefix
 PILOTS = Path(sys.prefix) / "pilot" if IN_VENV else Path.home() / ".cache" / "pandad"
@@ -25,7 +26,7 @@ class Demo:
         command = [sys.executable, "-m", "pandad.cli", "demo", "--json", "--directory", str(directory), "--cache", str(PILOTS)]
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen([*command, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                             env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
+                                             env=environment_of_pandad(), start_new_session=True)
 
     @property
     def exit_code(self) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import signal
 import ssl
 import subprocess
@@ -13,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from clients.demos import ROOT
-from pandad.embedded.daemon import TWISTD
+from pandad.embedded.daemon import TWISTD, environment_of_pandad
 from pandad.embedded.sandbox import HOST, Sandbox
 
 END_LIMIT_S = 60
@@ -28,7 +26,7 @@ def command(*words: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """With this very pandad on the path."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    return environment_of_pandad()
 
 
 def daemon(config: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -16,8 +15,8 @@ from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred
 
-import pandad
 from pandad.cli.main import VERBS
+from pandad.embedded.daemon import environment_of_pandad
 
 from .checker import Verdict, judge
 from .crowd import Crowd, Habits
@@ -183,7 +182,7 @@ class Campaign(ABC):
 
 async def run_python(*words: str) -> tuple[int, str]:
     """A program of this Python, run to its end: exit code and all that it said."""
-    environ = {**os.environ, "PYTHONPATH": str(Path(pandad.__file__).parent.parent)}
+    environ = environment_of_pandad()
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environ)
     text, _ = await asyncio.wait_for(process.communicate(), FSCK_LIMIT_S)

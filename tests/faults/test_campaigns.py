@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pandad.embedded.daemon import environment_of_pandad
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 300
@@ -21,7 +22,7 @@ def test_nothing_is_lost_and_nothing_doubled(campaign: str, tmp_path: Path, open
     words = [sys.executable, "-m", "tests.faults", campaign, "--cycles", str(BOUNDS[campaign]), "--seed", "1",
              "--resume", str(tmp_path), "--scratch", str(open_directory)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+                          env=environment_of_pandad())
     if "cannot be run here" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr[-5000:]

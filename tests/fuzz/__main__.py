@@ -1,11 +1,14 @@
 """`python -m tests.fuzz [TARGET ...]`: millions of inputs.
 
-Goes on where it stopped; ends at what it finds, and says how to repeat it."""
+Goes on where it stopped; ends at what it finds, and says how to repeat it. With --engine atheris (pip install .[fuzz]) inputs are
+chosen by the code that they reach, for so many minutes for each target.
+"""
 
 from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +20,8 @@ from fuzz.targets import TARGETS, Target  # noqa: E402
 
 SLOW_S = 0.1  # of CPU for one input
 SAY_EVERY = 100_000
+SLOW_GUIDED_S = 10  # instrumented code is slow, and the machine may be busy
+MOST_MIB = 1024
 
 
 def main() -> int:
@@ -26,9 +31,22 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000, help="for each target (default 1 000 000)")
     parser.add_argument("--first", type=int, help="number of the first; by default the one after the last of an earlier run")
     parser.add_argument("--resume", type=Path, default=Path(".fuzz"), metavar="DIR", help="where that is kept (default .fuzz)")
+    parser.add_argument("--engine", choices=("mutation", "atheris"), default="mutation", help="what makes the inputs")
+    parser.add_argument("--minutes", type=float, default=5, help="for each target, with atheris (default 5)")
     args = parser.parse_args()
     args.resume.mkdir(exist_ok=True)
+    if args.engine == "atheris":
+        return max(guided(name, args) for name in args.targets or TARGETS)
     return max(fuzz(name, args) for name in args.targets or TARGETS)
+
+
+def guided(name: str, args: argparse.Namespace) -> int:
+    """One target, in a process of its own: libFuzzer ends it."""
+    limits = [f"-max_total_time={args.minutes * 60:.0f}", f"-timeout={SLOW_GUIDED_S}", f"-rss_limit_mb={MOST_MIB}"]
+    done = subprocess.run([sys.executable, "-m", "tests.fuzz.guided", name, str(args.resume), *limits], check=False)
+    if done.returncode:
+        print(f"FOUND. Again: python -m tests.fuzz.guided {name} {args.resume} FILE, which is named above", flush=True)
+    return done.returncode
 
 
 def fuzz(name: str, args: argparse.Namespace) -> int:

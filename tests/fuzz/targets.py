@@ -1,15 +1,26 @@
-"""What is fuzzed, and what has to hold whatever comes. A target takes the number of an input and raises if something does not."""
+"""What is fuzzed, and what has to hold whatever comes."""
 
 from __future__ import annotations
 
+import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h11
 from api.conftest import Api, standing
+from api.tokens.forge import b64, ec_signer, es256, good_claims, stand
+from api.tokens.mutations import originals
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from tls.badchains import chain_of
+from tls.chains import World
+from tls.der import spoiled
+from tls.mutations import Attributes
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
@@ -17,13 +28,39 @@ from pandad.api.decode import decoder_for, parameters
 from pandad.api.jobstates import job_specs
 from pandad.api.route import declared
 from pandad.api.site import PandaSite
+from pandad.api.x509.attributecertificate import parse
+from pandad.api.x509.gridcert import UNREADABLE, identify, is_malformed_proxy, read
+from pandad.api.x509.refusal import AttributesRefused, PeerRefused
+from pandad.embedded.voms import in_extension
 from pandad.spec.errors import PandadError
+from pandad.spec.token import BadToken, KeysUnknown
 
 from .mutation import BODIES, REQUESTS, Mutator, zipped
 
-Target = Callable[[int], None]
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) [!-~ ]+\r\n")
 LIMIT_BYTES = 1 << 20
+
+Feed = Callable[[bytes, random.Random], None]
+"""Takes an input; the dice choose what it is given to. Raises if something does not hold."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Fed by hand, or with what `mutation` makes of good inputs: the same number is the same input."""
+
+    feed: Feed
+    seeds: Sequence[bytes]
+    made: Callable[[int, random.Random], bytes]
+
+    def __call__(self, number: int) -> None:
+        """The input of that number."""
+        dice = random.Random(-number)
+        self.feed(self.made(number, dice), dice)
+
+
+def _plain(seeds: Sequence[bytes]) -> Callable[[int, random.Random], bytes]:
+    mutator = Mutator(seeds)
+    return lambda number, dice: mutator.make(number)
 
 
 def decoders(directory: Path) -> Target:
@@ -31,9 +68,8 @@ def decoders(directory: Path) -> Target:
     bodies = Mutator(BODIES)
     routes = [route for route, _ in declared(standing(directory).handlers) if route.takes is not None]
 
-    def run(number: int) -> None:
-        dice = random.Random(-number)
-        data, route = zipped(dice, bodies.make(number)), dice.choice(routes)
+    def feed(data: bytes, dice: random.Random) -> None:
+        route = dice.choice(routes)
         assert route.takes is not None
         query = {b"ids": [data[:20]], b"job_id": [b"1", data[:3]]} if dice.random() < 0.1 else {}
         try:
@@ -45,7 +81,7 @@ def decoders(directory: Path) -> Target:
         except PandadError as refused:
             assert len(str(refused).encode()) < 10_000
 
-    return run
+    return Target(feed, BODIES, lambda number, dice: zipped(dice, bodies.make(number)))
 
 
 def framing(directory: Path) -> Target:
@@ -56,10 +92,8 @@ def framing(directory: Path) -> Target:
     seen: list[tuple[bytes, bytes, bytes]] = []
     _listen_in(api.active.site, seen)
 
-    def run(number: int) -> None:
+    def feed(data: bytes, dice: random.Random) -> None:
         seen.clear()
-        data = b"".join(requests.make(number + n) for n in range(1 + number % 3))
-        dice = random.Random(-number)
         pieces = [data] if dice.random() < 0.5 else _pieces(dice, data)
         connection = api.active.connect()
         for piece in pieces:
@@ -74,7 +108,7 @@ def framing(directory: Path) -> Target:
         api.heartbeat.asked.clear()
         api.dispatcher.asked.clear()
 
-    return run
+    return Target(feed, REQUESTS, lambda number, dice: b"".join(requests.make(number + n) for n in range(1 + number % 3)))
 
 
 def _listen_in(site: PandaSite, seen: list[tuple[bytes, bytes, bytes]]) -> None:
@@ -149,12 +183,10 @@ def calls(directory: Path) -> Target:
     log = NoTraceback()
     globalLogPublisher.addObserver(log)
 
-    def run(number: int) -> None:
-        dice = random.Random(-number)
-        route = dice.choice(routes)
+    def feed(data: bytes, dice: random.Random) -> None:
+        route, number, body = dice.choice(routes), dice.randrange(1 << 30), data[:60_000]
         path = re.sub(rb"[\0- \x7f-\xff]", b"", paths.make(number)) if dice.random() < 0.3 else route.path.encode()
         query = re.sub(rb"[\0- \x7f-\xff]", b"", bodies.make(number + 1))[:200] if dice.random() < 0.2 else b""
-        body = zipped(dice, bodies.make(number))[:60_000]
         connection = (api.active if dice.random() < 0.8 else api.passive).connect()
         connection.send(b"%b /%b?%b HTTP/1.1\r\nHost: x\r\nx-dn: /CN=p\r\nx-roles: %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
             dice.choice(route.methods).encode(), path.lstrip(b"/"), query, dice.choice((b"pilot", b"admin", b"")),
@@ -167,7 +199,54 @@ def calls(directory: Path) -> Target:
             room.asked.clear()
         clock.advance(100)
 
-    return run
+    return Target(feed, BODIES, lambda number, dice: zipped(dice, bodies.make(number)))
 
 
-TARGETS: Mapping[str, Callable[[Path], Target]] = {"decoders": decoders, "framing": framing, "calls": calls}
+def tokens(directory: Path) -> Target:
+    """Every token is refused by its word; and so are claims that make no sense, though their issuer signed them."""
+    here, signer = stand(), ec_signer()
+    assert isinstance(signer.key, ec.EllipticCurvePrivateKey)
+    sign, good = es256(signer.key), set(originals())
+    head = b64(json.dumps({"alg": "ES256", "kid": signer.kid}).encode()) + b"."
+
+    def feed(data: bytes, dice: random.Random) -> None:
+        is_signed = data.startswith(b"{")
+        if is_signed:
+            signed = head + b64(data)
+            data = signed + b"." + b64(sign(signed))
+        try:
+            found = here.ask(data)
+        except (BadToken, KeysUnknown) as refused:
+            assert len(str(refused)) < 1000
+            return
+        assert found is not None and found.identity.subject.isprintable()
+        assert is_signed or data.strip(b" ") in good
+
+    seeds = [*originals(), json.dumps(good_claims()).encode(), json.dumps(good_claims(scope="role:production")).encode()]
+    return Target(feed, seeds, _plain(seeds))
+
+
+def certificates(directory: Path) -> Target:
+    """Every certificate and attribute certificate is read, or refused as the handshake expects."""
+    (directory / "chains").mkdir()
+    attributes = Attributes(directory / "attributes", 1)
+    attributes.close()
+    users = [link.der for link in chain_of(World.make(directory / "chains"), 2)]
+    seeds = [*users, in_extension(attributes.good)]
+
+    def feed(data: bytes, dice: random.Random) -> None:
+        with suppress(AttributesRefused):
+            parse(data)
+        with suppress(AttributesRefused):
+            assert attributes.voms.attributes(data, attributes.holder) == attributes.expected
+        with suppress(*UNREADABLE):
+            certificate = x509.load_der_x509_certificate(data)
+            is_malformed_proxy(certificate)
+            with suppress(PeerRefused):
+                identify([read(certificate)])
+
+    return Target(feed, seeds, lambda number, dice: spoiled(dice.choice(seeds), dice))
+
+
+TARGETS: Mapping[str, Callable[[Path], Target]] = {
+    "decoders": decoders, "framing": framing, "calls": calls, "tokens": tokens, "certificates": certificates}

@@ -8,9 +8,10 @@ import pytest
 
 from .targets import TARGETS
 
-INPUTS = {"decoders": 30_000, "framing": 6_000, "calls": 4_000}
+INPUTS = {"decoders": 30_000, "framing": 6_000, "calls": 4_000, "tokens": 4_000, "certificates": 6_000}
 
 
+@pytest.mark.filterwarnings("ignore:Attribute", "ignore:Parsed a serial number")  # cryptography, of what no authority gives
 @pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes(name: str, tmp_path: Path) -> None:
     """What has to hold, see targets, holds for the first inputs."""

@@ -70,13 +70,39 @@ async def problems(world: World, cell: Cell) -> list[str]:
 
 
 def says_who(cell: Cell, text: str) -> bool:
-    """Nobody is told that no identity came; others, whom the server takes them for. Who has nothing to get is not refused."""
-    proof = PEOPLE[cell.person].proof
-    if proof is None:
-        return "no identity came" in text
-    if ACCESS[path_of(cell.call)].reach is Reach.CLAIM:
-        return "no jobs in PanDA" in text or "you are " in text
-    return f"you are {proof.identity.subject} (vouched for by" in text
+    """Nobody is told that no identity came; others, whom the server takes them for, in which roles, and which rule failed. Who
+    has nothing to get is not refused."""
+    person, access = PEOPLE[cell.person], ACCESS[path_of(cell.call)]
+    if person.proof is None:
+        return "no identity came" in text and f"this call is for {access.says}" in text
+    if access.reach is Reach.CLAIM and "no jobs in PanDA" in text:
+        return True
+    if f"you are {person.proof.identity.subject} (vouched for by {person.proof.identity.anchor})" not in text:
+        return False
+    if person.banned:
+        return "your account is banned until an administrator lifts it: mining on the Grid" in text
+    roles = ", ".join(sorted(person.roles)) or "none"
+    return f"with roles: {roles}" in text and rule_of(cell) in text and (not person.limited or "limited proxy" in text)
+
+
+# What a room says of its rule where the call's own rule lets somebody in.
+RULES = {
+    "kill": "is killed by its owner", "kill with code 91": "kill code 91", "set_debug_mode": "is debugged by its owner",
+    "setDebugMode": "is debugged by its owner", "set_command": "is debugged by its owner",
+    "send_command_to_job": "is debugged by its owner", "get_debug_output": "is debugged by its owner",
+    "update_job": "a job is updated by pilots, and by who took it", "updateJob": "a job is updated by pilots, and by who took it",
+    "update_jobs_bulk": "a job is updated by pilots, and by who took it",
+    "submit of production": "needs the production role, or that of the job's workingGroup",
+    "submit of production for phys": "needs the production role, or that of the job's workingGroup",
+}
+
+
+def rule_of(cell: Cell) -> str:
+    """The words of the rule that keeps somebody from it."""
+    person, access = PEOPLE[cell.person], ACCESS[path_of(cell.call)]
+    if (person.limited and not access.limited) or (access.roles and not person.has(*access.roles)):
+        return f"this call is for {access.says}"
+    return RULES[cell.call.rpartition("/")[2]]
 
 
 def test_the_page_is_current() -> None:

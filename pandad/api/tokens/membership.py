@@ -8,13 +8,14 @@ the configuration (auto_roles).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pandad.api.tokens.accepted import Accepted
 from pandad.spec.token import BadToken, TokenFault
 
 MOST_GROUPS = 1000
+SHOWN = 10  # groups in a refusal
 ROLE_SCOPE = "role:"
 
 _GROUP = re.compile(r"/?[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
@@ -25,17 +26,19 @@ def fqans(claims: Mapping[str, Any], accepted: Accepted, asked: str) -> tuple[st
     """The role first, if there is one, then the groups in their order: ``/atlas/Role=production, /atlas, /atlas/production``.
 
     :param asked: the role that the Origin header asks for, or "".
-    :raise BadToken: no member of the VO, or the role asked for is not granted.
+    :param claims: of a token that is good otherwise, and has a subject.
+    :raise BadToken: no member of the VO, or the role asked for is not granted; says whom the bearer is taken for.
     """
     groups = list(dict.fromkeys(_groups(claims, accepted)))
     scopes = _scopes(claims)
     wanted = [asked] if asked else [*scopes, *accepted.auto_roles]
     roles: list[str] = next(filter(None, (_granted(role, groups, scopes, accepted) for role in wanted)), [])
     if asked and not roles:
-        raise BadToken(TokenFault.ROLE, f"{accepted.vo}/{asked}")
+        raise BadToken(TokenFault.ROLE, f"{accepted.vo}/{asked}; {_bearer(claims, groups)}")
     names = [group for group in groups if _ROLE not in group]
     if accepted.members_only and not names and not roles:
-        raise BadToken(TokenFault.MEMBER, f"{accepted.vo}; the groups are looked for in the claim {accepted.groups_claim}")
+        looked = f"{accepted.vo}; the groups are looked for in the claim {accepted.groups_claim}"
+        raise BadToken(TokenFault.MEMBER, f"{looked}; {_bearer(claims, groups)}")
     return (*roles, *names)
 
 
@@ -43,6 +46,13 @@ def nickname(claims: Mapping[str, Any]) -> str:
     """A label only."""
     said = claims.get("preferred_username") or claims.get("name")
     return said if isinstance(said, str) and said.isprintable() and len(said) <= 255 else ""
+
+
+def _bearer(claims: Mapping[str, Any], groups: Sequence[str]) -> str:
+    """Whom a refused one is taken for."""
+    more = [f"and {len(groups) - SHOWN} more"] if len(groups) > SHOWN else []
+    shown = ", ".join([*groups[:SHOWN], *more]) or "none"
+    return f"you are {claims['sub']} (vouched for by {claims['iss']}), with groups: {shown}"
 
 
 def _groups(claims: Mapping[str, Any], accepted: Accepted) -> Iterator[str]:

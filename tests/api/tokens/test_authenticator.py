@@ -68,6 +68,15 @@ def test_a_role_that_is_asked_for(here: Stand, origin: str) -> None:
     assert found is not None and found.fqans == ("/atlas/Role=production", "/atlas", "/atlas/production")
 
 
+def test_a_role_that_is_not_granted(here: Stand) -> None:
+    """Who is refused for his groups hears whom the server takes him for, and which groups it saw."""
+    said = r"you are alice-1 \(vouched for by https://iam.test/\), with groups: /atlas, /atlas/g0,.* and 12 more\)"
+    with pytest.raises(BadToken, match=rf"do not grant the role .*\(atlas/pilot; {said}"):
+        here.ask(good(groups=["atlas", *(f"atlas/g{n}" for n in range(21))]), "atlas:pilot")
+    with pytest.raises(BadToken, match=r"a member of the VO \(atlas; .*claim groups; you are alice-1 .*, with groups: none\)"):
+        here.ask(good(groups=["cms"]), "atlas")
+
+
 def test_a_role_is_not_there_unasked(here: Stand) -> None:
     """Who may act for production does not always."""
     found = here.ask(good())
