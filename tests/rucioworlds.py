@@ -114,9 +114,6 @@ class FakeRucioWorld(RucioWorld):
                 if state == "C" or state == "U" and fail is None:
                     self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
 
-    def repaired(self, dataset: Dataset) -> None:
-        """Rucio looks again at rules that got stuck."""
-
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""
         for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
@@ -206,11 +203,6 @@ class RealRucioWorld(RucioWorld):
     async def transferred(self, fail: str | None = None) -> None:
         """What rules want moved is moved, but for files whose names match, which fail."""
         await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
-
-    def repaired(self, dataset: Dataset) -> None:
-        """Rucio looks again at rules that got stuck: its judge-repairer, which does not run here."""
-        self._sql("""UPDATE rules SET state = 'O', locks_ok_cnt = locks_ok_cnt + locks_stuck_cnt, locks_stuck_cnt = 0
-                     WHERE scope = %(scope)s AND name = %(name)s""", vars_of(dataset))
 
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""

@@ -69,9 +69,11 @@ class Round:
             return Decision(job, None, told)
         best = self._policy.weight.pick(kind.work, field.queues, weights)
         place = field.places[best]
-        decision = Decision(job, field.queues[best], told, weights[best], kind.before)
+        chosen = field.queues[best]
+        decision = Decision(job, chosen, told, weights[best], kind.before)
         kind.before += 1
         self._give(place, 1)
+        self._kinds.promise(kind, chosen.endpoint_in)
         if place in self._testers:
             self._testers[place].add(job.prodUserName or "")
             self._state += 1
@@ -95,6 +97,7 @@ class Round:
             return None
         told = self._told(kind, job, of_all)
         self._give(field.places[best], 1)
+        self._kinds.promise(kind, field.queues[best].endpoint_in)
         if own is not None:
             self._give(field.places[own], -1)
         return Decision(job, field.queues[best], told, of_all[best], kind.before)

@@ -69,10 +69,13 @@ def links_full(inputs: Inputs, endpoint: str | None, snapshot: Snapshot, limits:
     if not limits.backlog_files or not inputs.lack(endpoint).files:
         return None
     link = snapshot.ways.cheapest(inputs.at, endpoint)
-    if link is None or link.blocked or link.backlog_files <= limits.backlog_files:
+    if link is None or link.blocked:
         return None
-    text = f"{link.backlog_files} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
-    return No("links_full", link.backlog_files, limits.backlog_files, text)
+    waiting = link.backlog_files + snapshot.promised.get(endpoint, 0)
+    if waiting <= limits.backlog_files:
+        return None
+    text = f"{waiting} files wait already to be moved to {endpoint}, {limits.backlog_files} may"
+    return No("links_full", waiting, limits.backlog_files, text)
 
 
 @criterion("link_unusable", "links to the queue's endpoint", "one that is not blocked")

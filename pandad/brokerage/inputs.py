@@ -44,18 +44,22 @@ class Inputs:
         object.__setattr__(self, "at", dict(self.held))
 
     @classmethod
-    def of(cls, wanted: Iterable[FileSpec], where: Whereabouts) -> Inputs:
-        """By what is known of the copies. A size that the job does not say is that of a copy."""
+    def of(cls, wanted: Iterable[FileSpec], where: Whereabouts, tapes: Collection[str] = ()) -> Inputs:
+        """By what is known of the copies. A size that the job does not say is that of a copy.
+
+        :param tapes: endpoints where files are, but cannot be read before they are staged: they are not there.
+        """
         files, size_bytes = 0, 0
-        here: dict[str, Lack] = {}
+        here: dict[str, tuple[int, int]] = {}
         for file in wanted:
             copies = where.copies.get(FileName.of(file), NOWHERE)
             size = file.fsize or max(copies.values(), default=0)
             files, size_bytes = files + 1, size_bytes + size
-            for endpoint in copies:
-                had = here.get(endpoint, NOTHING)
-                here[endpoint] = Lack(had.files + 1, had.size_bytes + size)
-        held = tuple((endpoint, Lack(had.files, rounded(had.size_bytes))) for endpoint, had in sorted(here.items()))
+            for endpoint in copies if not tapes else copies.keys() - tapes:
+                files_there, bytes_there = here.get(endpoint, NOTHING)
+                here[endpoint] = files_there + 1, bytes_there + size
+        told = {had: Lack(had[0], rounded(had[1])) for had in set(here.values())}
+        held = tuple([(endpoint, told[here[endpoint]]) for endpoint in sorted(here)])
         return cls(files, rounded(size_bytes), held, frozenset(where.silent))
 
     def lack(self, endpoint: str | None) -> Lack:

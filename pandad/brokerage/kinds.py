@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from pandad.brokerage.weights import TOP_PRIORITY
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 
+ANEW_FILES = 50  # promised for jobs alike in their inputs, before the ways are weighed anew for them
 _read = attrgetter(*(name for name in READ if name not in ("maxDiskCount", "inputFileBytes", "currentPriority")))
 
 
@@ -37,6 +39,16 @@ class Data:
 
     def __init__(self, elsewhere: Outcome, at: Mapping[str, Outcome]) -> None:
         self._elsewhere, self._at = elsewhere, at
+        self._promised = 0  # files that will be moved for jobs with such inputs
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the ways are busier by now than they were."""
+        return self._promised >= ANEW_FILES
+
+    def promise(self, files: int) -> None:
+        """So many will be moved."""
+        self._promised += files
 
     def at(self, endpoint: str | None) -> Outcome:
         """Of queues that read from there."""
@@ -56,13 +68,15 @@ class Open:
 class Kind:
     """Such jobs.
 
-    :param work: the first of them. :param nos: what keeps queues from them, whatever the queues have to do.
+    :param work: the first of them. :param data: what their inputs mean.
+    :param nos: what keeps queues from them, whatever the queues have to do.
     :param able: the other queues.
     :param open: of these, those that could take one when they were looked at last, in the state `at` of the queues.
     :param verdicts: as told last in that state. :param before: jobs since. :param refused: how many of them no queue took.
     """
 
     work: Work
+    data: Data | None
     nos: list[No | None]
     able: Open
     open: Open
@@ -79,7 +93,9 @@ class Kinds:
     """
 
     def __init__(self, snapshot: Snapshot, policy: Policy, known: Known, by_owner: bool) -> None:
-        self._snapshot, self._policy, self._known, self._by_owner = snapshot, policy, known, by_owner
+        self._promised: Counter[str | None] = Counter()
+        self._policy, self._known, self._by_owner = policy, known, by_owner
+        self.learn(snapshot)
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._data: dict[Inputs, Data] = {}
         self._alike: dict[tuple[object, ...], Data] = {}
@@ -92,7 +108,16 @@ class Kinds:
 
     def learn(self, snapshot: Snapshot) -> None:
         """What is known of more jobs; of the queues it says the same as the one before."""
-        self._snapshot = snapshot
+        self._snapshot = replace(snapshot, promised=self._promised)
+
+    def promise(self, kind: Kind, endpoint: str | None) -> None:
+        """A job of that kind goes to a queue that reads from there: what it lacks will be moved, and the others find the way
+        busier."""
+        if kind.data is None or not self._snapshot.links:
+            return
+        lacks = kind.data.at(endpoint).lacks
+        self._promised[endpoint] += lacks
+        kind.data.promise(lacks)
 
     def of(self, job: JobSpec) -> Kind:
         """The kind of a job."""
@@ -117,7 +142,7 @@ class Kinds:
         if favour is not None:
             factors = [factor * favour(work, queue) for factor, queue in zip(factors, queues, strict=True)]
         able = Open(places, queues, factors)
-        return Kind(work, nos, able, able)
+        return Kind(work, data, nos, able, able)
 
     def _by_data(self, fitting: Able, data: Data) -> tuple[list[No | None], list[int], list[float]]:
         queues, nos, places, factors = self._snapshot.queues, fitting.nos, [], []
@@ -134,12 +159,15 @@ class Kinds:
 
     def _data_of(self, inputs: Inputs) -> Data:
         data = self._data.get(inputs)
-        if data is None:
+        if data is None or data.is_stale:
             elsewhere = self._outcome(inputs, None)
             at = {endpoint: outcome for endpoint in self._concerned(inputs)
                   if (outcome := self._outcome(inputs, endpoint)) != elsewhere}
             key = (elsewhere, *sorted(at.items(), key=itemgetter(0)))
-            self._data[inputs] = data = self._alike.setdefault(key, Data(elsewhere, at))
+            data = self._alike.get(key)
+            if data is None or data.is_stale:
+                self._alike[key] = data = Data(elsewhere, at)
+            self._data[inputs] = data
         return data
 
     def _concerned(self, inputs: Inputs) -> Iterator[str]:

@@ -17,7 +17,8 @@ from pandad.taskbuffer.deferrals import Place
 from pandad.taskbuffer.store import Store, Transaction
 
 RETRY_S = 60.0
-PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite"})  # criteria that may be otherwise in a minute
+# Criteria of what may be otherwise in a minute.
+PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite"})
 MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
 
 

@@ -20,6 +20,7 @@ from pandad.spec.site import Queue, QueueStatus, QueueType, Slots
 FitRule = Rule[[JobSpec, Queue]]
 
 ANALYSIS_LABELS = frozenset({"user", "panda"})
+ANYWHERE = "any"  # in containers
 NO_SOFTWARE = frozenset({"NULL", "None"})  # what clients write for none
 TEST_LABELS = frozenset({"test", "prod_test", "ptest", "rc_test", "rc_test2", "rc_alrb"})
 
@@ -124,14 +125,28 @@ def architecture(job: JobSpec, queue: Queue) -> No | None:
     return No("architecture", have, wanted.needs, f"the queue has {have}, the job needs {wanted.needs}")
 
 
-@criterion("cache", "releases of the queue", "AtlasRelease or homepackage")
+@criterion("cache", "releases of the queue, and its tags", "AtlasRelease or homepackage")
 def software(job: JobSpec, queue: Queue) -> No | None:
-    """The queue has the job's release or package; a queue that lists none has any, a container brings its own."""
+    """The queue has the job's release or package; one that lists none has any, unless it has tags and no CVMFS. A container
+    brings its own."""
     named = [name for name in (job.AtlasRelease, job.homepackage) if name and name not in NO_SOFTWARE]
-    if not named or not queue.releases or job.container_name or not queue.releases.isdisjoint(named):
+    there = queue.releases | queue.tags if queue.releases or not queue.is_cvmfs else queue.releases
+    if not named or not there or job.container_name or not there.isdisjoint(named):
         return None
-    listed, need = ", ".join(sorted(queue.releases)), " or ".join(named)
+    listed, need = ", ".join(sorted(there)), " or ".join(named)
     return No("cache", listed, need, f"the queue has {listed}, the job needs {need}")
+
+
+@criterion("cache", "containers of the queue, and its tags", "container_name")
+def container(job: JobSpec, queue: Queue) -> No | None:
+    """The queue gets containers from where the job's is, or has its tag; one that lists nowhere gets them from anywhere."""
+    name = job.container_name
+    if not name or not queue.containers or ANYWHERE in queue.containers or name in queue.tags:
+        return None
+    if name.startswith(tuple(queue.containers)):
+        return None
+    listed = ", ".join(sorted(queue.containers))
+    return No("cache", listed, name, f"the queue gets containers from {listed}, the job's is {name}")
 
 
 @criterion("storage", "astorages of the queue", "an endpoint for the files")
@@ -157,12 +172,12 @@ def excluded(job: JobSpec, queue: Queue) -> No | None:
 # The last is the rule that says most of a queue which would fit otherwise.
 RULES: Sequence[FitRule] = (
     pinned, status, kind_of_work, memory, least_memory, disk, input_size, cores, walltime, least_walltime, platform, architecture,
-    software, storage, *SITE_RULES, excluded)
+    software, container, storage, *SITE_RULES, excluded)
 
 # All that they read of a job, besides its files, what it avoids and where it is pinned: jobs alike in this get the same answers.
 READ = (
     "prodSourceLabel", "minRamCount", "maxDiskCount", "inputFileBytes", "coreCount", "maxWalltime", "maxCpuCount", "cmtConfig",
-    "AtlasRelease", "homepackage", "container_name", "cloud", "processingType", "workingGroup", "resource_type", "diskIO",
+    "AtlasRelease", "homepackage", "container_name", "VO", "cloud", "processingType", "workingGroup", "resource_type", "diskIO",
     "ipConnectivity", "transferType", "eventService", "currentPriority")
 
 

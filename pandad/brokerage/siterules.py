@@ -25,6 +25,15 @@ def not_included(job: JobSpec, queue: Queue) -> No | None:
     return No("notincluded", queue.name, listed, f"the job is limited to {listed}")
 
 
+@criterion("vo", "vo_name of the queue", "VO of the job")
+def vo(job: JobSpec, queue: Queue) -> No | None:
+    """A queue of some VOs takes no jobs of another."""
+    vos = [name.strip() for name in queue.vo.split(",") if name.strip()]
+    if not vos or not job.VO or job.VO in vos:
+        return None
+    return No("vo", queue.vo, job.VO, f"the queue is for {queue.vo}, the job is of {job.VO}")
+
+
 @criterion("cloudmismatch", "cloud of the queue", "cloud of the job")
 def cloud(job: JobSpec, queue: Queue) -> No | None:
     """A job for one cloud goes to no queue of another."""
@@ -107,5 +116,5 @@ def full_chain(job: JobSpec, queue: Queue) -> No | None:
 
 
 SITE_RULES: Sequence[Rule[[JobSpec, Queue]]] = (
-    not_included, cloud, zero_share, resource_type, opportunistic, disk_io, connectivity, direct_access, event_service,
+    not_included, vo, cloud, zero_share, resource_type, opportunistic, disk_io, connectivity, direct_access, event_service,
     full_chain)

@@ -11,7 +11,7 @@ from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Space, Usage, Whe
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
-from pandad.spec.storage import Endpoint
+from pandad.spec.storage import Endpoint, Medium
 
 COUNTED = frozenset({JobStatus.ASSIGNED, JobStatus.WAITING, JobStatus.ACTIVATED, JobStatus.SENT, JobStatus.STARTING,
                      JobStatus.RUNNING, JobStatus.TRANSFERRING})
@@ -49,6 +49,8 @@ class Snapshot:
     :param endpoints, space: by storage endpoint. :param links, ways: by (from, to).
     :param usage: by jediTaskID. :param where: where the input of the jobs is. None: not known.
     :param moves: whether the data service brings what is missing. :param read_from: the endpoints from which queues read.
+    :param promised: by endpoint, files that will be moved there for jobs of this round.
+    :param tapes: those where files have to be staged first.
     """
 
     queues: Sequence[Queue]
@@ -62,14 +64,17 @@ class Snapshot:
     brakes: Mapping[str, Brake] = field(default_factory=dict)
     where: Whereabouts | None = None
     moves: bool = True
+    promised: Mapping[str | None, int] = field(default_factory=dict)
     ways: Links = field(init=False, repr=False, compare=False)
     read_from: frozenset[str] = field(init=False, repr=False, compare=False)
+    tapes: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         links = self.links if isinstance(self.links, Links) else Links(self.links)
         object.__setattr__(self, "links", links)  # kept when the rest is replaced
         object.__setattr__(self, "ways", links)
         object.__setattr__(self, "read_from", frozenset(q.endpoint_in for q in self.queues if q.endpoint_in))
+        object.__setattr__(self, "tapes", frozenset(name for name, e in self.endpoints.items() if e.medium is Medium.TAPE))
 
     def count(self, queue: str, *states: JobStatus) -> int:
         """Jobs of a queue in those states."""
@@ -95,7 +100,7 @@ class Snapshot:
         """What is known of a job."""
         inputs = None
         if self.where is not None and (wanted := job.inputs):
-            inputs = Inputs.of(wanted, self.where)
+            inputs = Inputs.of(wanted, self.where, self.tapes)
         return Work(job, inputs, self.usage.get(job.jediTaskID or 0))
 
 

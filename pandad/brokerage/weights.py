@@ -43,7 +43,9 @@ def locality(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:
     size = inputs.size_bytes or 1
     there = size - lack.size_bytes if inputs.size_bytes else float(not lack.files)
     worth = (size + there) / size / (lack.files / MISSING_FILES + 1)
-    return worth * way(snapshot.ways.cheapest(inputs.at, endpoint)) if lack.files else worth
+    if not lack.files:
+        return worth
+    return worth * way(snapshot.ways.cheapest(inputs.at, endpoint), snapshot.promised.get(endpoint, 0))
 
 
 def no_matter(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float:
@@ -51,13 +53,16 @@ def no_matter(inputs: Inputs, endpoint: str | None, snapshot: Snapshot) -> float
     return 1.0
 
 
-def way(link: Link | None) -> float:
+def way(link: Link | None, promised: int = 0) -> float:
     """The network weight: the mean of how short a link is, 1 / (distance + 1), and how free, 1 / (files that wait / 100 + 1).
-    1/2 where no link is known. (PanDA weighs queue and throughput alike too; it knows the throughput.)"""
+    1/2 where no link is known. (PanDA weighs queue and throughput alike too; it knows the throughput.)
+
+    :param promised: files that will be moved along it for jobs of this round.
+    """
     if link is None:
         return 0.5
     short = 1 / (link.distance + 1) if link.distance is not None else 0.5
-    return (short + 1 / (link.backlog_files / BACKLOG_FILES + 1)) / 2
+    return (short + 1 / ((link.backlog_files + promised) / BACKLOG_FILES + 1)) / 2
 
 
 Pick = Callable[[Work, Sequence[Queue], Sequence[float]], int]

@@ -57,8 +57,8 @@ class Finisher:
     async def _write(self, txn: Transaction, due: Sequence[tuple[Shipment, bool]], rules: Mapping[str, Rule]) -> None:
         left = [s for s, is_wanted in due if not is_wanted]
         wanted = [(s, rules.get(s.rule or "")) for s, is_wanted in due if is_wanted]
-        there = [s for s, rule in wanted if rule is not None and rule.state is RuleState.OK]
-        moving = [(s.id, trouble(rule)) for s, rule in wanted if rule is not None and rule.state is not RuleState.OK]
+        there = [s for s, rule in wanted if rule is not None and is_through(rule)]
+        moving = [(s.id, trouble(rule)) for s, rule in wanted if rule is not None and not is_through(rule)]
         gone = [s for s, rule in wanted if rule is None]  # somebody removed it, and the jobs still want their outputs there
         if there:
             changes = [Change(panda_id) for panda_id in await shipments.arrived(txn, [s.id for s in there])]
@@ -77,6 +77,11 @@ async def hear_of_shipments(txn: Transaction, notices: Notices) -> None:
     """Transfers of outputs."""
     if (notices.rules or notices.datasets) and await shipments.heard(txn, notices.rules, notices.datasets):
         txn.hint("finisher")
+
+
+def is_through(rule: Rule) -> bool:
+    """Whether all is there. A rule stays stuck after its last file has come, until Rucio looks at it again: the files decide."""
+    return rule.state is RuleState.OK or rule.ok > 0 and rule.replicating == rule.stuck == 0
 
 
 def trouble(rule: Rule) -> str | None:

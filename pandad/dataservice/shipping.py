@@ -22,11 +22,10 @@ from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer import outbox, retries, shipments
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.retries import Failed
-from pandad.taskbuffer.shipments import MOVES, NewShipment, Shipment
+from pandad.taskbuffer.shipments import MOVES, SEND, NewShipment, Shipment
 from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "adder"
-KIND = "move outputs"
 WITHOUT_DATASET = "panda.outputs"  # what the shipment of files without a dataset is named after
 
 
@@ -47,7 +46,7 @@ async def send(txn: Transaction, outcomes: Sequence[Outcome], name_length: int) 
 def errand(shipment: Shipment) -> Errand:
     """That it be sent."""
     name = str(Dataset(shipment.scope, shipment.name))
-    return Errand(KIND, name, name, Step.RULE, {"shipment": shipment.id})
+    return Errand(SEND, name, name, Step.RULE, {"shipment": shipment.id})
 
 
 def cleaning(shipment: Shipment) -> list[Errand]:
@@ -57,9 +56,9 @@ def cleaning(shipment: Shipment) -> list[Errand]:
 
 
 class Shipping:
-    """Handler of KIND: makes the dataset and the rule."""
+    """Handler of SEND: makes the dataset and the rule."""
 
-    kind, together = KIND, 1
+    kind, together = SEND, 1
 
     def __init__(self, store: Store, datasets: IDatasets, config: DataServiceConfig, policy: RetryPolicy) -> None:
         self._store, self._datasets, self._config, self._policy = store, datasets, config, policy

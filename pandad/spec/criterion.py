@@ -56,6 +56,7 @@ REMEDIES: Mapping[str, Remedy] = {
                            "describe the processors of {queue} in architectures"),
     "cache": Remedy(Kind.NEEDS, "use the software {have} instead of {need} (AtlasRelease, homepackage), or a container",
                     "add {need} to releases of {queue}, if it has it"),
+    "vo": Remedy(Kind.NEEDS, "submit it for the VO {have} (vo, VO)", "add {need} to vo_name of {queue}"),
     "storage": Remedy(Kind.NEEDS, "submit it without files", "give {queue} {need} (astorages)"),
     "excluded": Remedy(Kind.HISTORY, "submit it again: a new job may go to {queue}"),
     "transferring": Remedy(Kind.LOAD, "wait until outputs of other jobs left {queue}", "raise transferringlimit of {queue}"),
@@ -115,6 +116,8 @@ _SAID: Sequence[tuple[str, str, Remedy]] = (
     ("disk", " free", Remedy(Kind.LOAD, "wait until there is room where {queue} writes to",
                              "free space where {queue} writes to, or lower [brokerage] least_free_gb")),
     ("excluded", RULED_OUT, Remedy(Kind.NEEDS, "submit it again without ruling {queue} out (excludedSite)")),
+    ("cache", "gets containers from", Remedy(
+        Kind.NEEDS, "use a container from {have} (container, container_name)", "add where {need} is to containers of {queue}")),
     ("lowmemory", "of its task used", Remedy(
         Kind.NEEDS, "use less memory in each job of the task: those that are through used {need} MB",
         "raise maxrss of {queue} from {have} to {need}")))

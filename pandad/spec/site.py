@@ -100,7 +100,7 @@ KEYS: Mapping[str, str] = {
     "tier": "tier in words, such as T2D",
     "tier_level": "tier as a number; up to 1 is a nucleus",
     "datapolicies": "a list; one with Nucleus in it makes the site a nucleus",
-    "vo_name": "the VO",
+    "vo_name": "the VO, or several with commas; jobs of others do not come",
     "catchall": "words and NAME=VALUE, separated by commas",
 }
 

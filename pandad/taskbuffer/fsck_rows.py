@@ -11,7 +11,7 @@ S = JobStatus
 E, W = Severity.ERROR, Severity.WARNING
 
 FILE_TYPES = ("input", "output", "log", "pseudo_input")
-FILE_STATES = ("defined", "ready", "missing", "finished", "failed")
+FILE_STATES = ("defined", "ready", "missing", S.TRANSFERRING, "finished", "failed")
 READY = "ready"
 
 

@@ -13,6 +13,7 @@ from pandad.taskbuffer.store import Transaction
 
 MOVES, LOST = JobStatus.TRANSFERRING, JobStatus.FAILED  # the same words are those of files
 THERE = "ready"
+SEND = "move outputs"  # the kind of errand that makes the dataset and the rule of one
 
 
 @dataclass(frozen=True, slots=True)

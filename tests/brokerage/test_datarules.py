@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pandad.brokerage.broker import Decision, Policy, decide
 from pandad.brokerage.datarules import DataLimits
 from pandad.brokerage.inputs import Inputs, Lack, rounded, told
+from pandad.brokerage.kinds import ANEW_FILES
 from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.weights import GENERIC, locality, way
 from pandad.spec.facts import Link, Usage, Whereabouts
@@ -150,3 +152,36 @@ def test_alike_inputs_share_their_verdicts() -> None:
     made = list(decide([job_with(10**9 + n) for n in range(1, 51)], snapshot, Policy(GENERIC)))
     assert len({id(d.shared) for d in made}) == 1
     assert [d.before for d in made] == list(range(50))
+
+
+FAR = {("A_DISK", "B_DISK"): Link(1), ("A_DISK", "C_DISK"): Link(2)}
+
+
+def spread(jobs: int, files: int, limit: int) -> list[str | None]:
+    """Jobs of one round, all of whose input is at a queue that takes none of them."""
+    closed = [a_queue(nickname="A", status="offline", astorages={"pr": ["A_DISK"]}), B, C]
+    snapshot = Snapshot(closed, {}, where=lying(A=list(range(files))), links=FAR)
+    flat = replace(GENERIC, load=lambda queue, now: 1.0)
+    made = decide([job_with(*[5] * files) for _ in range(jobs)], snapshot, Policy(flat, data=DataLimits(backlog_files=limit)))
+    return [each.queue for each in made]
+
+
+def test_what_a_round_promised_fills_the_ways() -> None:
+    """Files that will be moved for jobs of a round count as waiting for those after them: the shorter way is not taken by all."""
+    queues = spread(400, 1, 0)
+    assert queues[:ANEW_FILES] == ["B"] * ANEW_FILES and 100 < queues.count("C") < queues.count("B")
+
+
+def test_links_fill_within_a_round() -> None:
+    """Up to the limit, and some more for jobs alike that are decided on together."""
+    queues = spread(400, 10, 100)
+    assert [10 * queues.count(name) <= 100 + ANEW_FILES for name in "BC"] == [True, True]
+    assert queues[-1] is None
+
+
+def test_input_that_is_there_promises_nothing() -> None:
+    """However many jobs go where it is."""
+    snapshot = Snapshot([A, B], {}, where=lying(A=[0]), links=FAR)
+    flat = replace(GENERIC, load=lambda queue, now: 1.0)
+    made = list(decide([job_with(5) for _ in range(200)], snapshot, Policy(flat)))
+    assert {each.queue for each in made} == {"A"} and len({each.weight for each in made}) == 1

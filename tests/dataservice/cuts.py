@@ -206,7 +206,12 @@ class Case:
 
 
 async def cases(database: DatabaseConfig, world: FakeRucioWorld, store: Store) -> list[Case]:
-    """Every border of the life, found by leading it undisturbed, with every kind of cut."""
+    """Every border, with every kind of cut."""
+    return await all_cases(lambda scalpel: Life(database, world, Stage(store), scalpel))
+
+
+async def all_cases(life: Callable[[Scalpel], Life]) -> list[Case]:
+    """Every border of such a life, found by leading it undisturbed, with every kind of cut."""
     scalpel = Scalpel()
-    assert await Life(database, world, Stage(store), scalpel).lead() == []
+    assert await life(scalpel).lead() == []
     return [Case(number, kind, " ".join(text.split()[:4])) for number, text in enumerate(scalpel.borders) for kind in Cut]

@@ -16,9 +16,11 @@ from twisted.internet.task import Clock
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.arrivals import Arrivals
 from pandad.dataservice.closer import Closer
 from pandad.dataservice.copies import name_of
 from pandad.dataservice.datasets import Dataset, IDatasets
+from pandad.dataservice.dispatch import Dispatch
 from pandad.dataservice.finisher import Finisher
 from pandad.dataservice.outbox import Outbox
 from pandad.dataservice.registrar import Registrar
@@ -62,13 +64,15 @@ class Rooms:
         policy = RetryPolicy()
         self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
-        self.outbox = Outbox(store, [*upkeep.handlers(datasets), Shipping(store, datasets, config, policy)], config)
+        self.arrivals = Arrivals(store, ddm, datasets, config)
+        handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=True)
 
     async def round(self) -> None:
         """One of each."""
-        for loop in (self.activator, self.adder, self.outbox, self.finisher, self.closer):
+        for loop in (self.activator, self.adder, self.outbox, self.arrivals, self.finisher, self.closer):
             await loop.run_once()
 
 

@@ -243,7 +243,8 @@ async def test_no_room_at_the_destination(home: Home) -> None:
 
 @ensureDeferred
 async def test_a_transfer_that_fails(home: Home) -> None:
-    """A stuck rule keeps its job waiting and says why; when the transfer succeeds after all, the job finishes."""
+    """A stuck rule keeps its job waiting and says why; when the file arrives after all the job finishes, though Rucio takes its
+    time to look at the rule again."""
     await home.open()
     panda_id = await home.reported(files(THERE))
     await home.rounds(2)
@@ -252,9 +253,7 @@ async def test_a_transfer_that_fails(home: Home) -> None:
     ((trouble,),) = await home.stage.sql("SELECT trouble FROM shipment")
     assert "is STUCK, 1 files of it" in trouble
     assert await home.stage.status(panda_id) is S.TRANSFERRING
-    (sub,) = await home.shipments()
     await home.world.transferred()
-    home.world.repaired(sub)
     await home.rounds(1)
     assert await home.stage.status(panda_id) is S.FINISHED
 

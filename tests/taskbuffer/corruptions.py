@@ -298,4 +298,15 @@ CORRUPTIONS = (
     _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
     _c("tally-times", "SELECT 'queue_end'",
        "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
+    # outputs on their way
+    _c("shipment-awaited", "transferring", "DELETE FROM shipment_file WHERE pandaid = %(id)s"),
+    _c("shipment-file", "transferring", "UPDATE file SET status = 'ready' WHERE pandaid = %(id)s AND type = 'output'"),
+    _c("shipment-asked", "SELECT concat(scope, ':', min(name)) FROM shipment GROUP BY scope",
+       "DELETE FROM errand WHERE key = %(id)s"),
+    _c("dataset-open", "SELECT 'a:b'", """
+       WITH made AS (INSERT INTO dataset (scope, name, state) VALUES ('a', 'b', 'idle') RETURNING id)
+       INSERT INTO dataset_job SELECT made.id, min(pandaid) FROM made, job WHERE jobstatus = 'running' GROUP BY made.id"""),
+    _c("errand-made", "SELECT 'close dataset a:b'", """
+       INSERT INTO errand (kind, key, subject, step, payload, due)
+       VALUES ('close dataset', 'a:b', 'a:b', 30, '{}', now() - interval '2 hours')"""),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from factories import ALICE, PILOT, QUEUE, a_decision, a_file, a_job
 from stages import Stage
@@ -13,7 +13,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, users, workers
+from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, outbox, shipments, users, workers
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
@@ -128,8 +128,20 @@ async def _live(txn: Transaction, panda_id: int, event: Event, actor: Actor) -> 
     assert await moves.move(txn, event, [Change(panda_id, values)], actor=actor, who=who)
     if event is E.INPUT_READY:
         await _ready(txn, job, {"input"})
+    if event is E.TRANSFER_STARTED:
+        await _sent(txn, job)
     if event is E.COMPLETED:
         await _ready(txn, job, {"output", "log"})
+
+
+async def _sent(txn: Transaction, job: JobSpec) -> None:
+    """Its output is on its way."""
+    (output,) = (f for f in job.outputs if f.type == "output")
+    await files.update(txn, [replace(output, status=shipments.MOVES)])
+    new = shipments.NewShipment("user.alice", "user.alice.out", "TAPE", "Express", "", [(output.row_ID or 0, job.PandaID or 0)])
+    (made,) = await shipments.make(txn, [new], 250)
+    name = f"{made.scope}:{made.name}"
+    await outbox.ask(txn, [outbox.Errand(shipments.SEND, name, name, outbox.Step.RULE, {"shipment": made.id})])
 
 
 async def _look(txn: Transaction, panda_id: int) -> JobSpec:

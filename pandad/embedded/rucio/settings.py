@@ -46,6 +46,9 @@ cfg = {home}/etc/alembic.ini
 
 [api]
 endpoints = accounts, auth, dids, identities, locks, ping, replicas, requests, rses, rules, scopes
+
+[hermes]
+services_list = elastic
 """
 
 ALEMBIC_INI = """\
@@ -71,6 +74,14 @@ format = %(levelname)s %(name)s %(message)s
 """
 
 
+# The end of the section that the server has too: what it notes is noted for these services.
+HERMES_CFG = """\
+elastic_endpoint = {endpoint}
+elastic_username = {user}
+elastic_password = {password}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password."""
@@ -84,6 +95,16 @@ class Settings:
     @property
     def config_file(self) -> Path:
         return self.home / "etc" / "rucio.cfg"
+
+    @property
+    def hermes_file(self) -> Path:
+        return self.home / "etc" / "hermes.cfg"
+
+    def write_hermes(self, endpoint: str, user: str, password: str) -> None:
+        """For the daemon that tells what happened: the same, and whom to tell."""
+        self.hermes_file.touch(mode=0o600)
+        whom = HERMES_CFG.format(endpoint=endpoint, user=user, password=password)
+        self.hermes_file.write_text(self.config_file.read_text("utf-8") + whom, "utf-8")
 
     def write(self, python: Path) -> None:
         """Readable by this user only: the password is in it."""

@@ -114,6 +114,15 @@ class RucioStand:
                    "--worker-tmp-dir", str(self._home), "--no-control-socket", *arguments]
         return self._spawn(command, {LISTENING_FD: listener.fileno()})
 
+    async def tell(self, endpoint: str, user: str, password: str) -> None:
+        """Have Rucio's hermes post what happened to rules since it did so last, as to an Elasticsearch, and return when it has.
+
+        :raise RucioError: it did not come to its end.
+        """
+        settings = self._settings()
+        settings.write_hermes(endpoint, user, password)
+        await self._run_to_end([str(self._python.with_name("rucio-hermes")), "--run-once"], settings.hermes_file)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Return when it is gone. SIGKILL: as a fault would."""
         for child in (self._child, self._tls_child):
@@ -150,11 +159,11 @@ class RucioStand:
         database = self._postgres.url_of(DATABASE, "postgresql+psycopg")
         return Settings(self._home, self.url, database, self.password(), self._x509_identity)
 
-    async def _run_to_end(self, arguments: Sequence[str]) -> None:
-        child = self._spawn(arguments, {})
+    async def _run_to_end(self, arguments: Sequence[str], config: Path | None = None) -> None:
+        child = self._spawn(arguments, {}, config)
         ending = await child.ended()
         if child.exit_code != 0:
-            raise RucioError(f"Rucio's database could not be set up: {ending}\n{self._tail()}")
+            raise RucioError(f"{Path(arguments[0]).stem} of Rucio failed: {ending}\n{self._tail()}")
 
     async def _answering(self, child: Child, url: str) -> None:
         deadline = self._reactor.seconds() + START_LIMIT_S
@@ -165,10 +174,10 @@ class RucioStand:
                 raise RucioError(f"Rucio did not start: {child.ending}\n{self._tail()}")
             await deferLater(self._reactor, POLL_S)
 
-    def _spawn(self, arguments: Sequence[str], fds: dict[int, int]) -> Child:
+    def _spawn(self, arguments: Sequence[str], fds: dict[int, int], config: Path | None = None) -> Child:
         """It ends with this process, and sees nothing of its environment."""
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self._home), "RUCIO_HOME": str(self._home),
-                       "RUCIO_CONFIG": str(self._home / "etc" / "rucio.cfg"), "PYTHONUNBUFFERED": "1"}
+                       "RUCIO_CONFIG": str(config or self._settings().config_file), "PYTHONUNBUFFERED": "1"}
         launch = ["-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGTERM)), "-", "-", str(self._home)]
         child = Child()
         log = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
