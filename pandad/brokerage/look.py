@@ -18,7 +18,7 @@ from pandad.spec.errors import PandadError
 from pandad.spec.facts import Link, Scouting, Space, Usage, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import brakes, facts, scouts, sites
+from pandad.taskbuffer import brakes, carriage, facts, scouts, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
@@ -109,7 +109,10 @@ async def _read_of_jobs(txn: Transaction, tasks: Collection[int], sources: Colle
         return usage, sent, {}
     site_of = {name: snapshot.endpoints[name].site for name in {*sources, *snapshot.read_from} if name in snapshot.endpoints}
     found = await sites.links(txn, {*sources, *(site_of[name] for name in sources if name in site_of)})
-    return usage, sent, _between(found, site_of, sources, snapshot.read_from) if found else {}
+    if not found:
+        return usage, sent, {}
+    coming = await carriage.coming(txn) if snapshot.moves else {}
+    return usage, sent, _busy(_between(found, site_of, sources, snapshot.read_from), coming)
 
 
 def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], sources: Collection[str],
@@ -121,4 +124,14 @@ def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], 
             link = found.get((source, goal)) or found.get((site_of.get(source, ""), site_of.get(goal, "")))
             if link is not None:
                 links[source, goal] = link
+    return links
+
+
+def _busy(links: dict[tuple[str, str], Link], coming: Mapping[str, tuple[int, int]]) -> dict[tuple[str, str], Link]:
+    """With what is on its way to their ends already: where it comes from is for others to choose, so it counts on every way."""
+    for (source, goal), link in links.items():
+        files, size_bytes = coming.get(goal, (0, 0))
+        if files:
+            links[source, goal] = replace(link, backlog_files=link.backlog_files + files,
+                                          backlog_bytes=link.backlog_bytes + size_bytes)
     return links
