@@ -10,7 +10,7 @@ from factories import a_file, a_job
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.dataservice.ddm import DDMUnavailable, FileDiffers, UnknownEndpoint
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, FileDiffers, UnknownEndpoint
 from pandad.dataservice.registrar import Claim, claim, concluded
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Event, JobStatus
@@ -68,7 +68,8 @@ def test_trouble(outcome: JobStatus) -> None:
     """What passes is waited for so long; what does not fails a good job with its code, and leaves a failed one its own reason."""
     away = DDMUnavailable("no answer")
     assert concluded(claimed(outcome=outcome, age_s=GIVE_UP_S - 1), away, GIVE_UP_S).event is None
-    codes = [(away, errorcodes.DDM_ADDER), (FileDiffers("x"), errorcodes.DDM_ADDER), (UnknownEndpoint("x"), errorcodes.DDM_RSE)]
+    codes: list[tuple[DDMUnavailable | DDMRefused, int]] = [
+        (away, errorcodes.DDM_ADDER), (FileDiffers("x"), errorcodes.DDM_ADDER), (UnknownEndpoint("x"), errorcodes.DDM_RSE)]
     for trouble, code in codes:
         ended = concluded(claimed(outcome=outcome, age_s=GIVE_UP_S), trouble, GIVE_UP_S)
         assert (ended.event, ended.values.get("ddmErrorCode")) == (
