@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PINNED_TO_NOTHING = "pinned-to-nothing"
     PINNED_REFUSED = "pinned-refused"
     NEVER = "no-queue-ever"
+    SCOUTS_FIRST = "scouts-first"
     QUEUES_CLOSED = "queues-closed"
     QUEUES_FULL = "queues-full"
     QUEUES_AVOIDED = "queues-avoided"
@@ -107,6 +108,7 @@ REASONS: Mapping[Reason, Meaning] = {
     R.NEVER: _row(
         S.DEFINED, "a queue that fits", "no registered queue can ever take it, whatever its load and status",
         "change what it needs, or have a queue that offers it"),
+    R.SCOUTS_FIRST: _row(S.DEFINED, "scouts of its task", "the first jobs of its task go ahead, to see what they use", _WAIT),
     R.QUEUES_CLOSED: _row(
         S.DEFINED, "a queue that opens", "the queues that fit are not open to it",
         "wait until one is back online; the operator sees why it is not with `pandad queue why QUEUE`"),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pandad.spec import errorcodes
 from pandad.spec.amount import told_bytes
 from pandad.spec.capability import Misfit
-from pandad.spec.criterion import Kind, Never
+from pandad.spec.criterion import SCOUT, Kind, Never
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
@@ -107,6 +107,8 @@ def _defined(known: Known) -> Cause:
         return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE, f"; {len(able(known.verdicts))} queues can take it")
     if not known.verdicts:
         return Cause(R.NO_QUEUE)
+    if all(verdict.get("criterion") == SCOUT for verdict in known.verdicts):
+        return Cause(R.SCOUTS_FIRST, "" if known.job.brokerageErrorDiag else f"; {known.verdicts[0]['text']}")
     if known.job.is_pinned:
         return _pinned(known)
     if known.never is not None and known.never.queue is not None:

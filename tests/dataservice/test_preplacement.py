@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from factories import QUEUE, a_caller, a_file
+from factories import QUEUE, a_caller, a_file, a_job
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
 from rucioworlds import RUCIOS, FakeRucioWorld, RealRucioWorld
@@ -15,6 +15,8 @@ from stages import Stage
 from twisted.internet.task import Clock
 from whys import Whys
 
+from pandad.brokerage.cycle import Cycle
+from pandad.brokerageconfig import BrokerageConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.arrivals import Arrivals
@@ -456,6 +458,26 @@ async def test_why_it_waits(stage: Stage, fake: FakeRucioWorld) -> None:
     await site.poll()
     reason, summary, _ = await why()
     assert reason == Reason.INPUT_STUCK and summary.endswith("stuck: transfer failed")
+
+
+@ensureDeferred
+async def test_brokerage_counts_what_is_on_its_way(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Where too much is being brought already no more is sent, until it has come."""
+    site = await site_at(stage, fake)
+    await stage.sql("INSERT INTO link (src, dst, distance, source) VALUES (%(src)s, %(dst)s, 1, 'x') RETURNING 1",
+                    src=THERE, dst=HERE)
+    await site.job(*NAMES[:2])
+    await site.look()
+    (job,) = await stage.jobs(a_job(Files=[an_input(NAMES[2])]))
+    brokerage = Cycle(stage.store, BrokerageConfig(nopilot_s=0, most_backlog_files=1), Clock(), fake.ddm)
+    await brokerage.run_once()
+    seen = await stage.look(job)
+    assert (seen.jobStatus, "2 files wait already" in (seen.brokerageErrorDiag or "")) == (JobStatus.DEFINED, True)
+    site.arrive(NAMES[0])
+    await site.poll()
+    await stage.due()
+    await brokerage.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
 
 
 @pytest.mark.parametrize("kind", ["lost", "hangup"])

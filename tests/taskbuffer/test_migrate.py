@@ -73,7 +73,8 @@ ROWS = {
            INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
     14: "SELECT 1",
     15: """INSERT INTO line_end (bucket, queue, line, started, finished, fast) VALUES (now(), 'Q', 1, 1, 0, 1);
-            INSERT INTO queue_change (times) VALUES (1)""",
+            INSERT INTO queue_change (times) VALUES (1);
+            INSERT INTO task_scout (jeditaskid, jobs) VALUES (1, '{1}')""",
     16: """INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}');
            INSERT INTO dataset (scope, name) VALUES ('a', 'b');
            INSERT INTO dataset_job (dataset, pandaid) SELECT id, 1 FROM dataset;
