@@ -158,6 +158,7 @@ async def test_jobs_share_what_is_brought(stage: Stage, world: World) -> None:
     (dataset,) = await site.datasets()
     assert {file.name for file in await world.datasets.contents(dataset)} == set(NAMES)
     assert len(await site.rules()) == 1
+    assert {(await stage.look(job)).dispatchDBlock for job in jobs} == {dataset.name}
     site.arrive(*NAMES)
     await site.poll()
     assert [await stage.status(job) for job in jobs] == [JobStatus.ACTIVATED] * 3
@@ -478,6 +479,23 @@ async def test_brokerage_counts_what_is_on_its_way(stage: Stage, fake: FakeRucio
     await stage.due()
     await brokerage.run_once()
     assert await stage.status(job) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_looked_at_during_an_outage(stage: Stage, fake: FakeRucioWorld) -> None:
+    """A job whose input is on its way is not taken from its queue because Rucio does not answer."""
+    site = await site_at(stage, fake)
+    job = await site.job(*NAMES)
+    await site.look()
+    await fake.server.stop()
+    await stage.due()
+    await site.activator.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
+    fake.server.start()
+    fake.clock.advance(120)
+    site.arrive(*NAMES)
+    await site.look()
+    assert (await stage.status(job), await stage.events(job)) == (JobStatus.ACTIVATED, ["input on its way", Event.INPUT_READY])
 
 
 @pytest.mark.parametrize("kind", ["lost", "hangup"])
