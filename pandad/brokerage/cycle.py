@@ -32,8 +32,8 @@ from pandad.taskbuffer.store import Store, Transaction
 WHO = "brokerage"
 DIAG_LENGTH = 250  # of brokerageErrorDiag
 PAGE = 500  # jobs in one reading or writing: what is done with them at a time must not keep calls waiting
-LINES = 50  # in one reading of heads
-FIRST, DEEPER = 8, 4  # jobs of each line at first, and so many times as many in each reading that follows
+LINES = 250  # in one reading of heads
+FIRST, DEEPER = 1, 8  # jobs of each line at first, and so many times as many in each reading that follows
 EXPLAINED = 20  # jobs alike that are told why no queue takes them; those behind wait for the same, and are not touched
 
 Lines = Mapping[int, Sequence[JobSpec]]
@@ -43,7 +43,7 @@ Lines = Mapping[int, Sequence[JobSpec]]
 class _Run:
     """A round under way.
 
-    :param placed: PandaIDs of jobs that got a queue. :param decided: how many jobs were looked at.
+    :param through: PandaIDs of jobs that do not hold up those behind them. :param decided: how many jobs were looked at.
     :param put_off_s: the longest pause of jobs that no queue takes.
     """
 
@@ -51,15 +51,15 @@ class _Run:
     snapshot: Snapshot
     put_off_s: float
     writes: Behind = field(default_factory=Behind)
-    placed: set[int] = field(default_factory=set)
+    through: set[int] = field(default_factory=set)
     decided: int = 0
 
 
 class Cycle:
     """Gives `defined` jobs a queue.
 
-    Of each line, jobs alike of one owner, it takes the first ones, and goes on with the lines whose jobs were placed: so it does
-    not matter how many wait behind those for which there is no room.
+    Of each line, jobs alike of one owner, it takes the first one, and goes on with the lines where that was placed, or is refused
+    for what it is alone: so it does not matter how many wait behind those for which there is no room.
     """
 
     log = Logger()
@@ -93,7 +93,7 @@ class Cycle:
                 await in_turn([partial(self._looked, snapshot, page) for page in pages], partial(self._place, run))
                 taken += len(jobs) - len(put_off)
                 put_off = []
-                lines, each = await self._behind(lines, run.placed, each, self._batch - taken)
+                lines, each = await self._behind(lines, run.through, each, self._batch - taken)
         finally:
             await run.writes.end()
         return self._put_off.is_under_way or (run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0))
@@ -112,9 +112,9 @@ class Cycle:
                 break
         return found
 
-    async def _behind(self, lines: Lines, placed: Collection[int], each: int, most: int) -> tuple[Lines, int]:
-        """The next jobs of the lines of which all were placed."""
-        last = {line: jobs[-1] for line, jobs in lines.items() if len(jobs) >= each and all(_id(job) in placed for job in jobs)}
+    async def _behind(self, lines: Lines, through: Collection[int], each: int, most: int) -> tuple[Lines, int]:
+        """The next jobs of the lines in which none holds up the others."""
+        last = {line: jobs[-1] for line, jobs in lines.items() if len(jobs) >= each and all(_id(job) in through for job in jobs)}
         if not last:
             return {}, each
         each = max(min(each * DEEPER, PAGE, most // len(last)), 1)
@@ -149,7 +149,7 @@ class Cycle:
             await pace.rest()
         metrics.DECIDED.took(pace.worked_s)
         run.decided += len(made)
-        run.placed.update(_id(decision.job) for decision in made if decision.chosen is not None)
+        run.through.update(_id(decision.job) for decision in made if not decision.holds_up)
         if made or over:
             scouted = run.round.scouted
             await run.writes.begin(lambda: self._store.transact(

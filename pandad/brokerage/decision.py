@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pandad.brokerage.criterion import No
-from pandad.brokerage.putoff import longest_s
+from pandad.brokerage.putoff import is_passing, longest_s
 from pandad.spec.criterion import SCOUT
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
@@ -71,6 +71,11 @@ class Verdicts:
         first = self._nos[0] if self._nos else None
         return first if first is not None and first.criterion == SCOUT else None
 
+    @cached_property
+    def is_passing(self) -> bool:
+        """Whether some queue is merely full, or braked."""
+        return is_passing(self._nos)
+
     def pause_s(self, most_s: float) -> float:
         """The longest before such jobs are looked at again, if none took them."""
         return longest_s(self._nos, most_s)
@@ -112,6 +117,11 @@ class Decision:
     def verdicts(self) -> tuple[Verdict, ...]:
         """The answers of all queues."""
         return self.shared.each
+
+    @property
+    def holds_up(self) -> bool:
+        """Whether those behind the job have nothing to hope for: it waits for room, and has the first claim to it."""
+        return self.chosen is None and self.shared.is_passing
 
     @property
     def reason(self) -> str:

@@ -23,9 +23,14 @@ PASSING = frozenset({"cap", JobStatus.TRANSFERRING.value, "links_full", "badsite
 MOST = 1000  # in a round: each may be of a kind of its own, and a round has others to look at
 
 
+def is_passing(refusals: Iterable[No | None]) -> bool:
+    """Whether a queue may take jobs that are refused for these reasons in a minute, and then those that are there first."""
+    return any(no is not None and no.criterion in PASSING for no in refusals)
+
+
 def longest_s(refusals: Iterable[No | None], most_s: float) -> float:
     """The longest pause before jobs are looked at again that are refused for these reasons."""
-    return RETRY_S if any(no is not None and no.criterion in PASSING for no in refusals) else max(most_s, RETRY_S)
+    return RETRY_S if is_passing(refusals) else max(most_s, RETRY_S)
 
 
 class PutOff:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from pandad import metrics
 from pandad.config import DataServiceConfig
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import outbox
 from pandad.taskbuffer.outbox import Pending, PutOff
@@ -44,8 +44,8 @@ class Handler(Protocol):
     async def call(self, pending: Sequence[Pending]) -> Sequence[Any]:
         """Do all of this outside; what came of each. It may have been done before, in part or as a whole.
 
-        :raise DDMUnavailable: all of them are made again later. :raise DDMRefused: not like this; of several each is then made
-            alone, and the one that is refused alone is settled as such.
+        :raise DDMUnavailable: all of them are made again later. :raise NotNow, DDMRefused: not like this; of several each is then
+            made alone, and the one that is refused alone is settled as such.
         """
         ...
 
@@ -89,11 +89,11 @@ class Outbox:
         try:
             results = await handler.call(pending)
             done = [Done(each, result) for each, result in zip(pending, results, strict=True)]
-        except DDMUnavailable as error:
-            return await self._failed(handler, pending, error)
-        except DDMRefused as error:
-            if len(pending) > 1:
+        except (DDMUnavailable, DDMRefused) as error:
+            if len(pending) > 1 and isinstance(error, (NotNow, DDMRefused)):  # one of them may be the reason
                 return await self._one_by_one(self._made, handler, pending)
+            if isinstance(error, DDMUnavailable):
+                return await self._failed(handler, pending, error)
             done = [Done(pending[0], error=error)]
         except Unavailable:
             raise

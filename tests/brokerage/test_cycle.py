@@ -179,6 +179,28 @@ async def test_jobs_behind_those_without_room_are_not_touched(stage: Stage) -> N
 
 
 @ensureDeferred
+async def test_where_queues_are_full_each_line_is_looked_at_once(stage: Stage) -> None:
+    """Its head is told, and has the first claim to what becomes free; those behind it cost nothing."""
+    for name in ("A", "B"):
+        await stage.queue(nickname=name)
+        await stage.jobs(*(a_job(jobStatus=JobStatus.ACTIVATED, computingSite=name) for _ in range(2)))
+    ids = await stage.jobs(*(a_job(jediTaskID=10_000_000 + number // 5) for number in range(15)))
+    await on(stage.store, waiting_limit=2).run_once()
+    assert [panda_id for panda_id in ids if await stage.events(panda_id)] == [ids[0], ids[5], ids[10]]
+
+
+@ensureDeferred
+async def test_a_job_refused_for_what_it_is_holds_up_nobody(stage: Stage) -> None:
+    """Those behind it in its line are placed in the same round."""
+    await stage.queue()
+    first, *others = await stage.jobs(a_job(currentPriority=2000, cmtConfig="el6"), *(a_job() for _ in range(20)))
+    await stage.queue(cmtconfig="el9")
+    await rounds(stage).run_once()
+    assert await stage.status(first) is JobStatus.DEFINED
+    assert {await stage.status(panda_id) for panda_id in others} == {JobStatus.ASSIGNED}
+
+
+@ensureDeferred
 async def test_one_queue_for_a_job_has_no_cap(stage: Stage) -> None:
     """A job that only one queue can ever take goes there however many wait: no other could begin it sooner."""
     await stage.queue()

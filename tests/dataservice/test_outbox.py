@@ -10,7 +10,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from stages import Stage
 
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow
 from pandad.dataservice.outbox import Done, Handler, Outbox
 from pandad.dataserviceconfig import DataServiceConfig
 from pandad.spec.errors import StoreUnavailable
@@ -105,6 +105,17 @@ async def test_what_fails_for_now_is_tried_again(stage: Stage) -> None:
     handler.trouble.clear()
     assert await box.run_once()
     assert handler.settled == [("a", "a done", "")]
+
+
+@ensureDeferred
+async def test_what_one_cannot_have_now(stage: Stage) -> None:
+    """Where the system answers that it cannot do this now, those are done that it can."""
+    await asked(stage, *"abc")
+    handler = Noting()
+    handler.trouble["b"] = NotNow("its database has a problem")
+    assert await rounds(stage, handler).run_once()
+    assert sorted(key for key, *_ in handler.settled) == ["a", "c"]
+    assert await left(stage) == [("b", 1, "its database has a problem", 10)]
 
 
 @ensureDeferred

@@ -68,6 +68,13 @@ class Grid:
 
     def _to_be_brokered(self, *jobs: Job) -> None:
         self._due.add(*jobs)
+        self._plan_round()
+
+    def _again(self, *jobs: Job) -> None:
+        self._due.again(*jobs)
+        self._plan_round()
+
+    def _plan_round(self) -> None:
         if not self._round_planned:
             self._round_planned = True
             self._events.at((self._events.now // ROUND_S + 1) * ROUND_S, self._round)
@@ -78,7 +85,7 @@ class Grid:
         for job, chosen in placed:
             self._assign(job, self._places[chosen])
         if put_off:
-            self._events.after(RETRY_S, self._to_be_brokered, *put_off)
+            self._events.after(RETRY_S, self._again, *put_off)
         self._round_planned = bool(self._due)
         if self._due:
             self._events.after(0.0 if len(placed) > self._batch / 2 else ROUND_S, self._round)

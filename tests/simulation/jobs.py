@@ -16,7 +16,8 @@ class Job:
     for it; an event that belongs to another one comes too late. ``eaten``: attempts that a black hole took.
     """
 
-    __slots__ = ("panda_id", "task", "status", "site", "attempts", "priority", "avoided", "turn", "began", "since", "eaten")
+    __slots__ = ("panda_id", "task", "status", "site", "attempts", "priority", "avoided", "turn", "began", "since", "eaten",
+                 "_waits_as")
 
     def __init__(self, panda_id: int, task: Task) -> None:
         self.panda_id, self.task = panda_id, task
@@ -29,6 +30,7 @@ class Job:
         self.began = 0.0
         self.since = task.arrives  # in this state
         self.eaten = 0
+        self._waits_as: JobSpec | None = None
 
     @property
     def cores(self) -> int:
@@ -48,6 +50,16 @@ class Job:
         """As the task buffer would hold it."""
         return JobSpec(**self.task.needs, PandaID=self.panda_id, avoided=list(self.avoided), attemptNr=self.attempts + 1,
                        currentPriority=self.priority, Files=[self.input] if self.input is not None else [])
+
+    def waiting(self) -> JobSpec:
+        """The same for as long as no attempt begins; not to be changed."""
+        if self._waits_as is None or self._waits_as.attemptNr != self.attempts + 1:
+            self._waits_as = self.spec()
+        return self._waits_as
+
+    def forget(self) -> None:
+        """Nobody will ask soon."""
+        self._waits_as = None
 
     @property
     def input(self) -> FileSpec | None:

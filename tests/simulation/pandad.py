@@ -7,10 +7,11 @@ from dataclasses import replace
 from math import inf
 from random import Random
 
-from pandad.brokerage.broker import Round
+from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.cycle import DEEPER, EXPLAINED, FIRST, PAGE, by_turns
 from pandad.brokerage.known import Known as KnownRules
 from pandad.brokerage.policy import policy_of
+from pandad.brokerage.putoff import MOST
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.facts import Whereabouts
@@ -48,35 +49,34 @@ class Pandad:
         self._left: dict[int, list[tuple[float, str]]] = {}  # by PandaID: when it was taken from which queue
 
     def choose(self, due: Due, known: Known) -> tuple[list[Placed], list[Job]]:
-        """As `cycle.Cycle` does: the heads of all lines, and then more of those lines whose jobs were all placed."""
+        """As `cycle.Cycle` does: the heads of all lines, and then more of those lines in which none holds up the others."""
         snapshot = self._snapshot(known)
         round_, each = Round(snapshot, self._policy, self._known), FIRST
         placed: list[Placed] = []
         put_off: list[Job] = []
         lines, taken = {line: due.take(line, each) for line in due.lines}, 0
-        while lines and taken < SETTINGS.batch:
+        apart = due.take_apart(MOST)
+        while (lines or apart) and taken < SETTINGS.batch:
             taken += sum(map(len, lines.values()))
-            round_.learn(replace(snapshot, where=_where(lines.values(), known)))
-            places = dict(self._decide(round_, lines))
-            whole = []
-            for line, jobs in lines.items():
-                found = [(job, place) for job in jobs if (place := places.get(job.panda_id)) is not None]
-                placed += found
-                put_off += [job for job in jobs if job.panda_id in places and places[job.panda_id] is None]
-                due.add(*(job for job in jobs if job.panda_id not in places))
-                if len(found) == len(jobs) >= each:
-                    whole.append(line)
-            each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(whole), 1)), 1)
-            lines = {line: jobs for line in whole if (jobs := due.take(line, each))}
+            those = [job for jobs in (*lines.values(), apart) for job in jobs]
+            round_.learn(replace(snapshot, where=_where(those, known)))
+            made = {decision.job.PandaID: decision for decision in self._decide(round_, [*lines.values(), apart])}
+            found = [(job, made[job.panda_id].queue) for job in those if job.panda_id in made]
+            placed += [(job, self._places[queue]) for job, queue in found if queue is not None]
+            put_off += [job for job, queue in found if queue is None] + [job for job in apart if job.panda_id not in made]
+            due.add(*(job for jobs in lines.values() for job in jobs if job.panda_id not in made))
+            open_ = [line for line, jobs in lines.items() if len(jobs) >= each and not _hold_up(jobs, made)]
+            each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(open_), 1)), 1)
+            lines, apart = {line: jobs for line in open_ if (jobs := due.take(line, each))}, []
         due.add(*(job for jobs in lines.values() for job in jobs))
         return placed, put_off
 
-    def _decide(self, round_: Round, lines: Mapping[int, Sequence[Job]]) -> Iterator[tuple[int, int | None]]:
-        """By PandaID the place of the queue; jobs like many that were refused are left out."""
-        for spec in by_turns([job.spec() for job in jobs] for jobs in lines.values()):
+    @staticmethod
+    def _decide(round_: Round, lines: Iterable[Sequence[Job]]) -> Iterator[Decision]:
+        """Jobs like many that were refused are left out."""
+        for spec in by_turns([job.waiting() for job in jobs] for jobs in lines):
             if round_.refused(spec) < EXPLAINED:
-                queue = round_.decide(spec).chosen
-                yield spec.PandaID or 0, self._places[queue.name] if queue is not None else None
+                yield round_.decide(spec)
 
     def _snapshot(self, known: Known) -> Snapshot:
         return Snapshot(known.queues, known.counts, known.pilots, known.ends, links=known.storage.links(),
@@ -84,6 +84,7 @@ class Pandad:
 
     def placed(self, job: Job, place: int) -> None:
         """It goes there."""
+        job.forget()
         self.brakes.placed(self._names[place], job, place)
 
     def ended(self, job: Job, place: int, end: End, now: float) -> None:
@@ -116,7 +117,7 @@ class Pandad:
     def _better(self, waiting: Sequence[Job], known: Known) -> Iterator[tuple[Job, int | None]]:
         """Jobs that waited long and would do much better elsewhere."""
         jobs = [job for job in waiting if known.now - job.since > self._patience_s(job)]
-        round_ = Round(replace(self._snapshot(known), where=_where([jobs], known)), self._policy, self._known)
+        round_ = Round(replace(self._snapshot(known), where=_where(jobs, known)), self._policy, self._known)
         for job in jobs:
             been = [queue for at, queue in self._left.get(job.panda_id, ()) if at > known.now - DAY_S]
             spec = job.spec()
@@ -132,10 +133,15 @@ class Pandad:
         return (SETTINGS.rebroker_analysis_s if is_users else SETTINGS.rebroker_production_s) or inf
 
 
-def _where(lines: Iterable[Sequence[Job]], known: Known) -> Whereabouts:
+def _hold_up(jobs: Iterable[Job], made: Mapping[int | None, Decision]) -> bool:
+    """Whether one of these jobs of a line keeps those behind them waiting: see `cycle.Cycle`."""
+    return any(job.panda_id not in made or made[job.panda_id].holds_up for job in jobs)
+
+
+def _where(jobs: Iterable[Job], known: Known) -> Whereabouts:
     """What the catalogue says of the input of these jobs."""
     copies: dict[FileName, Mapping[str, int]] = {}
-    for job in (job for jobs in lines for job in jobs):
+    for job in jobs:
         file, block, dataset = job.input, job.block, job.task.dataset
         if file is not None and block is not None and dataset is not None:
             copies[FileName.of(file)] = dict.fromkeys(known.storage.holders(dataset, block), dataset.block_bytes)

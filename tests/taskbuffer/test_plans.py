@@ -16,7 +16,20 @@ from twisted.internet.defer import Deferred
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, decisions, deferrals, demand, facts, jobs, moves, places, worklists
+from pandad.taskbuffer import (
+    claims,
+    datasets,
+    decisions,
+    deferrals,
+    demand,
+    facts,
+    jobs,
+    moves,
+    outbox,
+    places,
+    shipments,
+    worklists,
+)
 from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
@@ -53,7 +66,18 @@ LOAD = f"""
     INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) SELECT pandaid, attemptnr, 'finished', '' FROM job
         WHERE jobstatus = 'holding';
     INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who)
-        SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job"""
+        SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job;
+    INSERT INTO dataset (scope, name, nextcheck)
+        SELECT 'user', 'd' || n, now() - make_interval(secs => n) FROM generate_series(1, 2000) n;
+    INSERT INTO dataset_job (dataset, pandaid) SELECT 1 + n % 2000, n FROM generate_series(1, 100000) n;
+    INSERT INTO shipment (scope, name, endpoint, activity, comment, rule, nextcheck)
+        SELECT 'user', 's' || n, 'DISK', 'Express', '', md5(n::text), now() - make_interval(secs => n)
+        FROM generate_series(1, 2000) n;
+    INSERT INTO shipment_file (shipment, row_id, pandaid)
+        SELECT 1 + n % 2000, f.row_id, n FROM generate_series(1, 20000) n JOIN file f ON f.pandaid = n;
+    INSERT INTO errand (kind, key, subject, step, payload, due)
+        SELECT 'close dataset', n, 'd' || n / 2, n % 2, '{{}}', now() - make_interval(secs => n)
+        FROM generate_series(1, 20000) n"""
 
 
 async def _load(postgres: EmbeddedPostgres, template: str) -> Observer:
@@ -254,6 +278,32 @@ async def test_places(explain: Explain) -> None:
         plan = await explain(body)
         assert (plan.indexes(), plan.whole_tables()) == ({index}, set())
         assert plan.read(index) <= 2 * places.COUNT_MOST
+
+
+@pytest.mark.parametrize(
+    ("body", "index", "most"),
+    [
+        (lambda txn: outbox.due(txn, ["close dataset"], 50), "errand_due", 150),
+        (lambda txn: outbox.of_job(txn, 7, ["d7"]), "errand_subject", 10),
+        (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_due", 20),
+        (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_job_pkey", 3000),
+        (lambda txn: datasets.made(txn, [("user", "d7")]), "dataset_job_pkey", 100),
+        (lambda txn: shipments.due(txn, 50), "shipment_due", 50),
+        (lambda txn: shipments.find(txn, [7]), "shipment_file_pkey", 50),
+        (lambda txn: txn.many(shipments._LOCK, ids=[7]), "job_pkey", 20),
+        (lambda txn: shipments.lost(txn, [7]), "shipment_file_pkey", 50),
+        (lambda txn: shipments.arrived(txn, [7]), "shipment_file_job", 50),
+        (lambda txn: shipments.of_job(txn, 7), "shipment_file_job", 10),
+        (lambda txn: shipments.heard(txn, ["x"], [("user", "s7")]), "shipment_once", 10),
+    ],
+)
+@ensureDeferred
+async def test_outputs_on_their_way(explain: Explain, body: Callable[[Transaction], Awaitable[object]], index: str,
+                                    most: int) -> None:
+    """What is owed, under way and written into is read by its own indexes, and of the jobs only those that it is about."""
+    plan = await explain(body)
+    assert index in plan.indexes() and plan.read(index) <= most
+    assert plan.whole_tables() <= {"downtime", "outage"}
 
 
 @ensureDeferred
