@@ -354,6 +354,20 @@ async def test_no_quota(stage: Stage, world: World) -> None:
 
 
 @ensureDeferred
+async def test_no_scope(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Where Rucio has not got the scope of pandad's own datasets no job suffers: they wait until somebody has made it."""
+    site = await site_at(stage, fake)
+    job = await site.job(NAMES[0])
+    fake.rucio.scopes.discard("panda")
+    await site.look()
+    ((tries, error),) = await stage.sql("SELECT tries, error FROM errand WHERE kind = 'dispatch'")
+    assert (tries, "have the scope panda made" in error, await stage.status(job)) == (1, True, JobStatus.ASSIGNED)
+    fake.rucio.scopes.add("panda")
+    await site.errands()
+    assert len(await site.rules()) == 1
+
+
+@ensureDeferred
 async def test_nobody_needs_it_any_more(stage: Stage, fake: FakeRucioWorld) -> None:
     """When all jobs that wait for something were killed, its rule is taken back."""
     site = await site_at(stage, fake)
