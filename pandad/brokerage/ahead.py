@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -29,24 +30,26 @@ async def in_turn(asks: Iterable[Callable[[], Coroutine[Any, Any, T]]], take: Ca
 
 
 class Behind:
-    """What is begun here goes on while its owner does other things, one after the other."""
+    """What is begun here goes on while its owner does other things."""
 
     def __init__(self) -> None:
-        self._under_way: Deferred[object] | None = None
+        self._under_way: deque[Deferred[object]] = deque()
 
     async def begin(self, work: Callable[[], Deferred[Any]]) -> None:
-        """When what was begun before is over.
+        """When there is room.
 
-        :raise Exception: as that failed; then this is not begun.
+        :raise Exception: as what was begun before failed; then this is not begun.
         """
-        await self.end()
-        self._under_way = work()
+        while len(self._under_way) >= AT_A_TIME:
+            await self._under_way.popleft()
+        self._under_way.append(work())
 
     async def end(self) -> None:
         """Wait until all is over.
 
-        :raise Exception: as the last one failed.
+        :raise Exception: as the first one failed that nobody was told of.
         """
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            await under_way
+        results, self._under_way = await DeferredList(self._under_way, consumeErrors=True), deque()
+        for _, result in results:
+            if isinstance(result, Failure):
+                result.raiseException()

@@ -58,22 +58,44 @@ def test_nothing_goes_on_after_an_error() -> None:
 
 
 @ensureDeferred
-async def test_one_write_at_a_time() -> None:
-    """The next begins when the one before is over; whoever waits for the end learns how the last one failed, once."""
-    first: Deferred[None] = Deferred()
-    second: Deferred[None] = Deferred()
-    begun, writes = [], Behind()
+async def test_two_writes_at_a_time() -> None:
+    """The next one begins when there is room; whoever waits for the end learns that one failed, once, when all are over."""
+    writes, begun = Behind(), list[Deferred[None]]()
 
-    def write(number: int, ended: Deferred[None]) -> Deferred[None]:
-        begun.append(number)
-        return ended
+    def begin() -> Deferred[None]:
+        begun.append(Deferred())
+        return begun[-1]
 
-    await writes.begin(lambda: write(1, first))
-    waiting = Deferred.fromCoroutine(writes.begin(lambda: write(2, second)))
-    assert begun == [1] and not waiting.called
-    first.callback(None)
-    assert begun == [1, 2] and waiting.called
-    second.errback(ValueError("lost"))
+    await writes.begin(begin)
+    await writes.begin(begin)
+    third = Deferred.fromCoroutine(writes.begin(begin))
+    assert len(begun) == 2 and not third.called
+    begun[0].callback(None)
+    assert len(begun) == 3 and third.called
+    over = Deferred.fromCoroutine(writes.end())
+    begun[1].errback(ValueError("lost"))
+    assert not over.called
+    begun[2].callback(None)
     with pytest.raises(ValueError, match="lost"):
-        await writes.end()
+        await over
+    await writes.end()
+
+
+@ensureDeferred
+async def test_no_write_begins_after_one_that_failed() -> None:
+    """It is raised to whoever would begin another."""
+    writes, begun = Behind(), list[Deferred[None]]()
+
+    def begin() -> Deferred[None]:
+        begun.append(Deferred())
+        return begun[-1]
+
+    await writes.begin(begin)
+    await writes.begin(begin)
+    third = Deferred.fromCoroutine(writes.begin(begin))
+    begun[0].errback(ValueError("lost"))
+    with pytest.raises(ValueError, match="lost"):
+        await third
+    assert len(begun) == 2
+    begun[1].callback(None)
     await writes.end()
