@@ -159,9 +159,10 @@ _LOOKED = sql("placements.looked", """
     FROM jsonb_to_recordset(%(looks)s::jsonb) AS w(id bigint, rule text, status text, arrived int, problem text, check_in_s float)
     WHERE p.id = w.id AND p.rule = w.rule AND p.id = ANY (%(ids)s::bigint[]) RETURNING p.id""")
 
+# An array, so that no plan begins with all jobs that wait.
 _WAKE = sql("placements.wake", f"""
     UPDATE job SET nextcheck = now()
-    WHERE pandaid IN (SELECT pandaid FROM placement_job WHERE placement = ANY (%(ids)s::bigint[]))
+    WHERE pandaid = ANY (ARRAY(SELECT DISTINCT pandaid FROM placement_job WHERE placement = ANY (%(ids)s::bigint[])))
       AND jobstatus IN {_WAITING} AND nextcheck > now()""")
 
 _FILES = sql("placements.files", "SELECT scope, lfn, bytes FROM placement_file WHERE placement = %(id)s ORDER BY 1, 2")
@@ -189,9 +190,10 @@ _TOLD = sql("placements.told", f"""
 _TOLD_FILES = sql("placements.told_files", f"""
     UPDATE placement p SET nextcheck = now() + make_interval(secs => %(in_s)s)
     WHERE p.status = '{P.MOVING}' AND p.nextcheck > now() + make_interval(secs => %(in_s)s)
-      AND p.id IN (SELECT f.placement FROM unnest(%(endpoints)s::text[], %(scopes)s::text[], %(lfns)s::text[])
-                       AS w(endpoint, scope, lfn)
-                   JOIN placement_file f ON f.endpoint = w.endpoint AND f.scope = w.scope AND f.lfn = w.lfn)""")
+      AND p.id = ANY (ARRAY(
+          SELECT DISTINCT f.placement
+          FROM unnest(%(endpoints)s::text[], %(scopes)s::text[], %(lfns)s::text[]) AS w(endpoint, scope, lfn)
+          JOIN placement_file f ON f.endpoint = w.endpoint AND f.scope = w.scope AND f.lfn = w.lfn))""")
 
 async def under_way(txn: Transaction, endpoint: str, names: Collection[FileName]) -> set[FileName]:
     """Which of these files are being brought to that endpoint."""
