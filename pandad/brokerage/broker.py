@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from operator import mul
 
@@ -10,7 +11,7 @@ from pandad.brokerage.datarules import DATA_RULES
 from pandad.brokerage.decision import Decision as Decision
 from pandad.brokerage.decision import Verdict as Verdict
 from pandad.brokerage.decision import Verdicts
-from pandad.brokerage.kinds import Kind, Kinds, Open
+from pandad.brokerage.kinds import Fit, Kind, Kinds, Open
 from pandad.brokerage.known import PASSED_USAGE, Known
 from pandad.brokerage.loads import PINNED_RULES, overload
 from pandad.brokerage.policy import DEFAULT
@@ -36,12 +37,16 @@ class Round:
     def __init__(self, snapshot: Snapshot, policy: Policy, known: Known | None = None) -> None:
         self._snapshot, self._policy = snapshot, policy
         queues = snapshot.queues
-        self._testers = {place: set(snapshot.brakes[queue.name].owners) for place, queue in enumerate(queues)
-                         if queue.name in snapshot.brakes}
-        self._kinds = Kinds(snapshot, policy, known or Known(), bool(self._testers))
+        self._braked = {place for place, queue in enumerate(queues) if queue.name in snapshot.brakes}
+        self._testers: dict[str, set[int]] = defaultdict(set)  # by owner: the braked queues that have a test job of his
+        for place in self._braked:
+            for owner in snapshot.brakes[queues[place].name].owners:
+                self._testers[owner].add(place)
+        self._kinds = Kinds(snapshot, policy, known or Known(), bool(self._braked))
         self._scouts, self._held = Scouts(policy.scouts), dict[No, Verdicts]()
         self._scouts.learn(snapshot)
         self._last: tuple[JobSpec, Kind] | None = None
+        self._last_fit: tuple[JobSpec, Fit] | None = None
         self._facts = [snapshot.facts(queue) for queue in queues]
         self._counted = [snapshot.counted(queue.name) for queue in queues]
         self._given = [0] * len(queues)
@@ -64,8 +69,13 @@ class Round:
         return self._scouts.over()
 
     def refused(self, job: JobSpec) -> int:
-        """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either."""
-        return self._scouts.held(job) or self._kind(job).refused
+        """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either. Where all
+        queues are full that fit its description, all jobs of that are alike, and nobody asks what is known of its input."""
+        held = self._scouts.held(job)
+        if held:
+            return held
+        fit = self._fit(job)
+        return fit.refused if self._is_full(fit, job) else self._kind(job).refused
 
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
@@ -78,6 +88,7 @@ class Round:
         told = self._told(kind, job, weights)
         if not weights:
             kind.refused += 1
+            kind.fit.refused += 1
             return Decision(job, None, told)
         best = self._policy.weight.pick(kind.work, field.queues, weights)
         place = field.places[best]
@@ -86,8 +97,8 @@ class Round:
         kind.before += 1
         self._give(place, 1)
         self._kinds.promise(kind, chosen.endpoint_in)
-        if place in self._testers:
-            self._testers[place].add(job.prodUserName or "")
+        if place in self._braked:
+            self._testers[job.prodUserName or ""].add(place)
             self._state += 1
         return decision
 
@@ -124,27 +135,46 @@ class Round:
         self._given[place] += jobs
         self._look(place)
 
+    def _fit(self, job: JobSpec) -> Fit:
+        if self._last_fit is None or self._last_fit[0] is not job:
+            self._last_fit = job, self._kinds.fit(job)
+        return self._last_fit[1]
+
+    def _is_full(self, fit: Fit, job: JobSpec) -> bool:
+        if fit.at != self._state:
+            places, nos = fit.able.places, self._own_nos(job)
+            closed = all((no := nos[place]) is not None and not no.only_if_others and not (no.unless_alone and len(places) == 1)
+                         for place in places)
+            fit.is_full, fit.at = closed and self._kinds.refuse_for_now(), self._state
+        return fit.is_full
+
     def _kind(self, job: JobSpec) -> Kind:
         if self._last is None or self._last[0] is not job:
-            self._last = job, self._kinds.of(job)
+            self._last = job, self._kinds.of(job, self._fit(job))
         return self._last[1]
 
     def _field(self, kind: Kind, job: JobSpec) -> Open:
         """The queues that can take jobs of the kind, as long as the queues themselves say the same."""
         if kind.at != self._state:
-            kind.open, kind.at, kind.verdicts = self._open(kind.able, self._now_nos(job)), self._state, None
+            kind.open, kind.at, kind.verdicts = self._open(kind, self._now_nos(job)), self._state, None
         return kind.open
 
     def _weighed(self, field: Open) -> list[float]:
         return list(map(mul, map(self._weights.__getitem__, field.places), field.factors))
 
-    def _now_nos(self, job: JobSpec) -> list[No | None]:
+    def _own_nos(self, job: JobSpec) -> list[No | None]:
         """No limits but the brake are kept for jobs that have nowhere else to go; what tests a queue is not braked."""
         if job.is_pinned and job.prodSourceLabel in TEST_LABELS:
             return [None] * len(self._nos)
-        nos = self._pinned_nos if job.is_pinned else self._nos
+        return self._pinned_nos if job.is_pinned else self._nos
+
+    def _now_nos(self, job: JobSpec) -> list[No | None]:
+        """And a braked queue gets one test job of an owner."""
+        nos = self._own_nos(job)
+        if job.is_pinned and job.prodSourceLabel in TEST_LABELS:
+            return nos
         owner = job.prodUserName or ""
-        held = [place for place, owners in self._testers.items() if owner in owners and nos[place] is None]
+        held = [place for place in self._testers.get(owner, ()) if nos[place] is None]
         if held:
             nos = list(nos)
             for place in held:
@@ -152,15 +182,15 @@ class Round:
         return nos
 
     @staticmethod
-    def _open(able: Open, nos: list[No | None]) -> Open:
+    def _open(kind: Kind, nos: list[No | None]) -> Open:
         """Those that can take it. Doubtful ones only if there is no other."""
+        able = kind.able
         ats = [at for at, place in enumerate(able.places) if nos[place] is None]
         if len(ats) == len(able.places):
             return able
         if not ats:
-            alone = len(able.places) == 1
             ats = [at for at, place in enumerate(able.places)
-                   if (no := nos[place]) is not None and (no.only_if_others or (alone and no.unless_alone))]
+                   if (no := nos[place]) is not None and (no.only_if_others or (kind.alone and no.unless_alone))]
         return Open([able.places[at] for at in ats], [able.queues[at] for at in ats], [able.factors[at] for at in ats])
 
     def _told(self, kind: Kind, job: JobSpec, weights: list[float]) -> Verdicts:

@@ -14,6 +14,7 @@ from pandad.brokerage.decision import Verdicts
 from pandad.brokerage.inputs import Inputs, Work
 from pandad.brokerage.known import PASSED_USAGE, Able, Known
 from pandad.brokerage.policy import Policy
+from pandad.brokerage.putoff import PASSING
 from pandad.brokerage.rules import READ
 from pandad.brokerage.siterules import URGENT
 from pandad.brokerage.snapshot import Snapshot
@@ -56,6 +57,20 @@ class Data:
 
 
 @dataclass(slots=True, eq=False)
+class Fit:
+    """Jobs whose descriptions, and tasks, are alike, whatever their input.
+
+    :param refused: how many of them no queue took. :param is_full: whether no queue that fits took any, whatever the input, when
+        they were looked at last, in the state `at` of the queues.
+    """
+
+    able: Able
+    refused: int = 0
+    at: int = -1
+    is_full: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Open:
     """The queues that can take jobs of a kind now: their places in the snapshot, and what they are worth besides their load."""
 
@@ -68,17 +83,19 @@ class Open:
 class Kind:
     """Such jobs.
 
-    :param work: the first of them. :param data: what their inputs mean.
+    :param work: the first of them. :param fit: what their descriptions say. :param data: what their inputs mean.
     :param nos: what keeps queues from them, whatever the queues have to do.
-    :param able: the other queues.
+    :param able: the other queues. :param alone: whether there could never be two of these.
     :param open: of these, those that could take one when they were looked at last, in the state `at` of the queues.
     :param verdicts: as told last in that state. :param before: jobs since. :param refused: how many of them no queue took.
     """
 
     work: Work
+    fit: Fit
     data: Data | None
     nos: list[No | None]
     able: Open
+    alone: bool
     open: Open
     at: int = -1
     verdicts: Verdicts | None = None
@@ -96,6 +113,7 @@ class Kinds:
         self._promised: Counter[str | None] = Counter()
         self._policy, self._known, self._by_owner = policy, known, by_owner
         self.learn(snapshot)
+        self._fits: dict[tuple[object, ...], Fit] = {}
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._data: dict[Inputs, Data] = {}
         self._alike: dict[tuple[object, ...], Data] = {}
@@ -119,30 +137,43 @@ class Kinds:
         self._promised[endpoint] += lacks
         kind.data.promise(lacks)
 
-    def of(self, job: JobSpec) -> Kind:
+    def refuse_for_now(self) -> bool:
+        """Whether what refuses an input now may take it in a minute: by nothing else is any input refused."""
+        limits, known = self._policy.data, self._snapshot
+        return known.moves and not (limits.missing_bytes or limits.missing_files or known.ways.some_blocked or self._closed)
+
+    def fit(self, job: JobSpec) -> Fit:
+        """What its description says of a job."""
+        usage = self._snapshot.usage.get(job.jediTaskID or 0)
+        key = (*self._fit_key(job, [file.type for file in job.Files]), usage)
+        fit = self._fits.get(key)
+        if fit is None:
+            able = self._known.able.get(key)
+            if able is None:
+                self._known.able[key] = able = self._known.find_able(Work(job, usage=usage), self._snapshot.queues)
+            self._fits[key] = fit = Fit(able)
+        return fit
+
+    def of(self, job: JobSpec, fit: Fit) -> Kind:
         """The kind of a job."""
         work = self._snapshot.work(job)
-        types = [file.type for file in job.Files]
-        fits = (*self._fit_key(job, types), work.usage)
         data = self._data_of(work.inputs) if work.inputs is not None else None
         owner = job.prodUserName if self._by_owner else None
-        key = (fits, data, types.count("input"), job.currentPriority >= TOP_PRIORITY, owner)
+        key = (fit, data, len(job.inputs), job.currentPriority >= TOP_PRIORITY, owner)
         kind = self._kinds.get(key)
         if kind is None:
-            self._kinds[key] = kind = self._made(fits, work, data)
+            self._kinds[key] = kind = self._made(fit, work, data)
         return kind
 
-    def _made(self, fits: tuple[object, ...], work: Work, data: Data | None) -> Kind:
-        fitting = self._known.able.get(fits)
-        if fitting is None:
-            self._known.able[fits] = fitting = self._known.find_able(work, self._snapshot.queues)
-        nos, places, factors = self._by_data(fitting, data) if data is not None else (
-            fitting.nos, fitting.places, [1.0] * len(fitting.places))
+    def _made(self, fit: Fit, work: Work, data: Data | None) -> Kind:
+        nos, places, factors = self._by_data(fit.able, data) if data is not None else (
+            fit.able.nos, fit.able.places, [1.0] * len(fit.able.places))
+        alone = sum((no := nos[place]) is None or no.criterion in PASSING for place in fit.able.places) == 1
         queues, favour = [self._snapshot.queues[place] for place in places], self._policy.weight.favour
         if favour is not None:
             factors = [factor * favour(work, queue) for factor, queue in zip(factors, queues, strict=True)]
         able = Open(places, queues, factors)
-        return Kind(work, data, nos, able, able)
+        return Kind(work, fit, data, nos, able, alone, able)
 
     def _by_data(self, fitting: Able, data: Data) -> tuple[list[No | None], list[int], list[float]]:
         queues, nos, places, factors = self._snapshot.queues, fitting.nos, [], []

@@ -11,12 +11,13 @@ from factories import QUEUE, a_file, a_job, a_queue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.brokerage.broker import Decision, Policy, decide
+from pandad.brokerage.broker import Decision, Policy, Round, decide
+from pandad.brokerage.datarules import DataLimits
 from pandad.brokerage.loads import Limits
 from pandad.brokerage.rules import refusal
 from pandad.brokerage.snapshot import Snapshot
 from pandad.brokerage.weights import WEIGHTS
-from pandad.spec.facts import Pilots, Whereabouts
+from pandad.spec.facts import Link, Pilots, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus as S
@@ -158,6 +159,29 @@ def test_inputs_that_mean_the_same_share_their_verdicts() -> None:
     made = list(decide([a_job(Files=files) for files in inputs], Snapshot(at, {}, where=Whereabouts(copies))))
     assert made[0].shared is made[1].shared is not made[2].shared
     assert [d.before for d in made] == [0, 1, 0]
+
+
+def test_where_all_is_full_inputs_make_no_difference() -> None:
+    """Jobs whose descriptions are alike are counted together then, wherever their input is; before that, they are not."""
+    at = [a_queue(nickname=name, astorages={"pr": [f"{name}_DISK"]}) for name in "AB"]
+    files = [a_file(type="input", lfn=f"in.{name}", fsize=10**9) for name in "AB"]
+    copies = {FileName.of(file): {f"{name}_DISK": 10**9} for name, file in zip("AB", files, strict=True)}
+    near_a, near_b = (a_job(Files=[file]) for file in files)
+    round_ = Round(Snapshot(at, {}, where=Whereabouts(copies)), Policy(limits=Limits(waiting=1)))
+    assert [round_.decide(near_a).queue, round_.refused(near_b), round_.decide(near_b).queue] == ["A", 0, "B"]
+    assert [round_.decide(near_a).queue, round_.refused(near_a), round_.refused(near_b)] == [None, 1, 1]
+
+
+def test_busy_links_leave_no_queue_alone() -> None:
+    """A full queue takes no more because others cannot have the input for now; it does where they can never have it."""
+    at = [a_queue(nickname=name, astorages={"pr": [f"{name}_DISK"]}) for name in "AB"]
+    file = a_file(type="input", fsize=10**9)
+    where = Whereabouts({FileName.of(file): {"A_DISK": 10**9}})
+    policy = Policy(limits=Limits(waiting=1), data=DataLimits(backlog_files=5))
+    for link, chosen in ((Link(backlog_files=9), None), (Link(blocked=True), "A")):
+        snapshot = Snapshot(at, {"A": {S.ASSIGNED: 1}}, links={("A_DISK", "B_DISK"): link}, where=where)
+        (decision,) = decide([a_job(Files=[file])], snapshot, policy)
+        assert decision.queue == chosen
 
 
 def test_pinned_jobs_have_nowhere_else_to_go() -> None:
