@@ -98,7 +98,9 @@ class Outbox:
         except Unavailable:
             raise
         except Exception as error:
-            return await self._left(handler, pending, error)
+            if len(pending) > 1:
+                return await self._one_by_one(self._made, handler, pending)
+            return await self._left(handler, pending[0], error)
         return await self._settled(handler, done)
 
     async def _failed(self, handler: Handler, pending: Sequence[Pending], error: DDMUnavailable) -> int:
@@ -117,7 +119,7 @@ class Outbox:
         except Exception as error:
             if len(done) > 1:
                 return await self._one_by_one(self._settled, handler, done)
-            return await self._left(handler, [done[0].pending], error)
+            return await self._left(handler, done[0].pending, error)
         metrics.ERRANDS.add(handler.kind, n=len(done))
         for each in done:
             if each.error is not None:
@@ -130,12 +132,10 @@ class Outbox:
         """Whatever is wrong with one, the others come to their end."""
         return sum([await act(handler, [each]) for each in all_])
 
-    async def _left(self, handler: Handler, pending: Sequence[Pending], error: Exception) -> int:
+    async def _left(self, handler: Handler, pending: Pending, error: Exception) -> int:
         """A mistake of ours: it is seen, and stops nothing else."""
-        keys = ", ".join(each.errand.key for each in pending)
-        self.log.failure("errands {kind} cannot be made: {keys}", kind=handler.kind, keys=keys)
-        await self._put_off([PutOff(each, self._config.errand_retry_max_s, f"{type(error).__name__}: {error}")
-                             for each in pending])
+        self.log.failure("the errand {kind} {key} cannot be made", kind=handler.kind, key=pending.errand.key)
+        await self._put_off([PutOff(pending, self._config.errand_retry_max_s, f"{type(error).__name__}: {error}")])
         return 0
 
     async def _put_off(self, put: Sequence[PutOff]) -> None:

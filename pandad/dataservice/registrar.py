@@ -84,6 +84,8 @@ def _written(file: FileSpec, entry: Mapping[str, object]) -> FileSpec:
 
 def _problem(file: FileSpec) -> str | None:
     """Why a file cannot be entered."""
+    if not file.scope:
+        return f"{file.lfn}: it has no scope"
     if file.fsize is None:
         return f"{file.lfn}: the pilot did not report its size"
     if not _ADLER.fullmatch(file.checksum or ""):
@@ -139,7 +141,7 @@ class Registrar:
         await datasets.filled(txn, sorted((dataset.scope, dataset.name) for dataset in into if dataset is not None))
 
     async def _at_once(self, claims: Sequence[Claim], of: Callable[[FileSpec], K | None],
-                          act: Callable[[K, Sequence[FileSpec]], Awaitable[None]]) -> dict[int, Trouble]:
+                       act: Callable[[K, Sequence[FileSpec]], Awaitable[None]]) -> dict[int, Trouble]:
         """Do something to the files by groups; by PandaID what went wrong."""
         groups: dict[K, dict[int, Claim]] = defaultdict(dict)
         for each in claims:

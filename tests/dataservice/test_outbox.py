@@ -147,7 +147,7 @@ async def test_a_mistake_stops_nobody(stage: Stage, where: str) -> None:
     """An errand that no code can make, or settle, is put off and says why; those beside it come to their end."""
     await asked(stage, "a", "b")
     await asked(stage, "x", kind="other")
-    handler, other = Noting(together=1 if where == "call" else 3), Noting("other")
+    handler, other = Noting(), Noting("other")
     if where == "call":
         handler.trouble["a"] = LookupError("a mistake")
     else:
