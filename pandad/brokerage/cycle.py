@@ -82,6 +82,7 @@ class Cycle:
             lines = await self._heads()  # from the first line again
         put_off = await self._put_off.take(self._batch)
         if not lines and not put_off:
+            self._put_off.taken()
             return self._put_off.is_under_way
         snapshot = await self._look.queues()
         run = _Run(Round(snapshot, self._policy, self._known), snapshot, self._put_off_s)
@@ -96,6 +97,7 @@ class Cycle:
                 lines, each = await self._behind(lines, run.through, each, self._batch - taken)
         finally:
             await run.writes.end()
+        self._put_off.taken()
         return self._put_off.is_under_way or (run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0))
 
     async def _heads(self) -> Lines:

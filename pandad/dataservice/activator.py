@@ -89,7 +89,10 @@ class Activator:
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""
-        first = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING]
+        stay = {_id(o.job) for o in missing if o.away and o.job.jobStatus is JobStatus.ASSIGNED and o.job.dispatchDBlock}
+        if stay:  # what is brought for them goes on, and waiting jobs would be brokered anew when the outage ends
+            await moves.defer(txn, sorted(stay), JobStatus.ASSIGNED, self._config.missing_retry_s)
+        first = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING and _id(o.job) not in stay]
         again = [o for o in missing if o.job.jobStatus is JobStatus.WAITING]
         news = [o for o in again if o.why[:DIAG_LENGTH] != o.job.ddmErrorDiag]
         same = [_id(o.job) for o in again if o.why[:DIAG_LENGTH] == o.job.ddmErrorDiag]

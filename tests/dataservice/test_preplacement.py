@@ -158,6 +158,7 @@ async def test_jobs_share_what_is_brought(stage: Stage, world: World) -> None:
     (dataset,) = await site.datasets()
     assert {file.name for file in await world.datasets.contents(dataset)} == set(NAMES)
     assert len(await site.rules()) == 1
+    assert {(await stage.look(job)).dispatchDBlock for job in jobs} == {dataset.name}
     site.arrive(*NAMES)
     await site.poll()
     assert [await stage.status(job) for job in jobs] == [JobStatus.ACTIVATED] * 3
@@ -353,6 +354,20 @@ async def test_no_quota(stage: Stage, world: World) -> None:
 
 
 @ensureDeferred
+async def test_no_scope(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Where Rucio has not got the scope of pandad's own datasets no job suffers: they wait until somebody has made it."""
+    site = await site_at(stage, fake)
+    job = await site.job(NAMES[0])
+    fake.rucio.scopes.discard("panda")
+    await site.look()
+    ((tries, error),) = await stage.sql("SELECT tries, error FROM errand WHERE kind = 'dispatch'")
+    assert (tries, "have the scope panda made" in error, await stage.status(job)) == (1, True, JobStatus.ASSIGNED)
+    fake.rucio.scopes.add("panda")
+    await site.errands()
+    assert len(await site.rules()) == 1
+
+
+@ensureDeferred
 async def test_nobody_needs_it_any_more(stage: Stage, fake: FakeRucioWorld) -> None:
     """When all jobs that wait for something were killed, its rule is taken back."""
     site = await site_at(stage, fake)
@@ -478,6 +493,23 @@ async def test_brokerage_counts_what_is_on_its_way(stage: Stage, fake: FakeRucio
     await stage.due()
     await brokerage.run_once()
     assert await stage.status(job) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_looked_at_during_an_outage(stage: Stage, fake: FakeRucioWorld) -> None:
+    """A job whose input is on its way is not taken from its queue because Rucio does not answer."""
+    site = await site_at(stage, fake)
+    job = await site.job(*NAMES)
+    await site.look()
+    await fake.server.stop()
+    await stage.due()
+    await site.activator.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
+    fake.server.start()
+    fake.clock.advance(120)
+    site.arrive(*NAMES)
+    await site.look()
+    assert (await stage.status(job), await stage.events(job)) == (JobStatus.ACTIVATED, ["input on its way", Event.INPUT_READY])
 
 
 @pytest.mark.parametrize("kind", ["lost", "hangup"])

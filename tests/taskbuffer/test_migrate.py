@@ -182,6 +182,28 @@ async def test_queues_stay_as_they_were(blank: Store) -> None:
 
 
 @ensureDeferred
+async def test_lists_of_queues_become_limits(blank: Store) -> None:
+    """A job that waited for one of several queues is limited to them, stands at none, and is counted so; a pin stays one."""
+    known = migrate.known()
+    await upgrade(blank, known[:14])
+    await blank.transact("rows", run, """
+        WITH l AS (
+            INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount,
+                maxwalltime, corecount, jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername)
+            VALUES (md5('x')::uuid, 'user', '', '', '', 0, 0, 0, 1, 0, '', '', 'ca', 'alice', '') RETURNING id),
+        j AS (
+            INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject, line, computingsite, relocationflag, avoided)
+            SELECT n, 'defined', 'ca', 'alice', id, q, 1, '{BAD}' FROM l, (VALUES (1, 'A,B*'), (2, 'A'), (3, 'S*')) AS v(n, q)
+            RETURNING 1)
+        INSERT INTO tally SELECT q, 'defined', '', '', 1, 1 FROM (VALUES ('A,B*'), ('A'), ('S*')) AS v(q)""")
+    await upgrade(blank)
+    assert await blank.read("jobs", rows, "SELECT computingsite, relocationflag, avoided FROM job ORDER BY pandaid") == [
+        (None, 0, ["BAD", "!A", "!B*"]), ("A", 1, ["BAD"]), (None, 0, ["BAD", "!S*"])]
+    counted = "SELECT queue, jobs FROM tally_now ORDER BY queue"
+    assert await blank.read("counted", rows, counted) == [("", 2), ("A", 1)]
+
+
+@ensureDeferred
 async def test_failing_migration_leaves_nothing(blank: Store) -> None:
     """If one migration of several fails, none is applied."""
     broken = [*migrate.known()[:1], Migration(2, "0002_broken.sql", "CREATE TABLE half (); SELECT no_such_function()")]
