@@ -141,12 +141,12 @@ def _hold_up(jobs: Iterable[Job], made: Mapping[int | None, Decision]) -> bool:
 def _where(jobs: Iterable[Job], known: Known) -> Whereabouts:
     """What the catalogue says of the input of these jobs."""
     copies: dict[FileName, Mapping[str, int]] = {}
-    blocks: dict[tuple[int, int], Mapping[str, int]] = {}  # by dataset and block: many jobs read one
+    blocks: dict[tuple[int, int], Mapping[str, int]] = {}  # many jobs read one
     for job in jobs:
         file, block, dataset = job.input, job.block, job.task.dataset
         if file is not None and block is not None and dataset is not None:
-            held = blocks.get((id(dataset), block))
+            held = blocks.get(block)
             if held is None:
-                held = blocks[id(dataset), block] = dict.fromkeys(known.storage.holders(dataset, block), dataset.block_bytes)
+                held = blocks[block] = dict.fromkeys(known.storage.holders(dataset, block), dataset.block_bytes)
             copies[FileName.of(file)] = held
     return Whereabouts(copies)

@@ -1,2 +1,0 @@
--- Keeps the place of a migration that is being written; its file replaces this one.
-SELECT 1;
