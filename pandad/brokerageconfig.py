@@ -44,6 +44,10 @@ class BrokerageConfig:
     brake_s: int = setting("A braked queue gets test jobs after this, and after twice as long each time they fail", 600, low=1,
                            high=DAY_S)
     brake_probes: int = setting("Test jobs at a time, each of another owner", 5, low=1, high=1000)
+    scouts: int = setting(
+        "Jobs of each task that go first; the others wait until half of them have ended, and what they used is known; 0 is none",
+        0, low=0, high=1000)
+    scout_s: int = setting("How long they wait for that at most", 6 * HOUR_S, low=60, high=30 * DAY_S)
     rebroker_offline_s: int = setting(
         "Jobs that wait at a queue which has been offline for so long are brokered again", 600, low=0, high=DAY_S)
     rebroker_analysis_s: int = setting(

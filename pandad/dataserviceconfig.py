@@ -111,7 +111,9 @@ class DataServiceConfig:
     transfer_poll_s: float = setting(
         "How often a rule is asked after that brings outputs to their destination, if nobody says sooner that it has", 60.0,
         low=0.05, high=DAY_S)
-    sub_lifetime_s: int = setting("How long such a rule and its dataset live", 14 * DAY_S, low=60, high=365 * DAY_S)
+    sub_lifetime_s: int = setting(
+        "How long such a rule and its dataset live, and so what it brought is kept there; 0 is for ever", 14 * DAY_S, low=0,
+        high=3650 * DAY_S)
     dataset_close_s: float = setting("An output dataset is closed so long after the last of its jobs ended", 1800.0, low=0,
                                      high=30 * DAY_S)
     dataset_erase_s: float = setting("And, if no file came into it, erased so long after that", 4.0 * DAY_S, low=0,

@@ -119,6 +119,10 @@ class FakeRucioWorld(RucioWorld):
         for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
             del self._rucio.rules[rule.id]
 
+    def revoke(self) -> None:
+        """No token is good any more."""
+        self.server.web.tokens.clear()
+
     async def away(self) -> None:
         """The server stops."""
         await self.server.stop()
@@ -210,6 +214,11 @@ class RealRucioWorld(RucioWorld):
             self._sql(f"DELETE FROM {table} WHERE rule_id IN (SELECT id FROM rules WHERE scope = %(scope)s AND name = %(name)s)",
                       vars_of(dataset))
         self._sql("DELETE FROM rules WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
+
+    def revoke(self) -> None:
+        """No token is good any more; nor is the hand's own."""
+        self._sql("DELETE FROM tokens", {})
+        self._admin = self.stand.admin()
 
     async def away(self) -> None:
         """The server stops."""

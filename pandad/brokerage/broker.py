@@ -16,6 +16,7 @@ from pandad.brokerage.loads import PINNED_RULES, overload
 from pandad.brokerage.policy import DEFAULT
 from pandad.brokerage.policy import Policy as Policy
 from pandad.brokerage.rules import TEST_LABELS
+from pandad.brokerage.scouts import Scouts
 from pandad.brokerage.snapshot import Snapshot
 from pandad.spec.job import JobSpec
 
@@ -38,6 +39,8 @@ class Round:
         self._testers = {place: set(snapshot.brakes[queue.name].owners) for place, queue in enumerate(queues)
                          if queue.name in snapshot.brakes}
         self._kinds = Kinds(snapshot, policy, known or Known(), bool(self._testers))
+        self._scouts, self._held = Scouts(policy.scouts), dict[No, Verdicts]()
+        self._scouts.learn(snapshot)
         self._last: tuple[JobSpec, Kind] | None = None
         self._last_fit: tuple[JobSpec, Fit] | None = None
         self._facts = [snapshot.facts(queue) for queue in queues]
@@ -54,15 +57,26 @@ class Round:
         """What is known of more jobs; of the queues it says the same as the one before."""
         self._snapshot = snapshot
         self._kinds.learn(snapshot)
+        self._scouts.learn(snapshot)
+
+    @property
+    def scouted(self) -> set[int]:
+        """Tasks of the jobs that are known now, whose scouts nobody needs to wait for any more."""
+        return self._scouts.over()
 
     def refused(self, job: JobSpec) -> int:
         """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either. Where all
         queues are full that fit its description, all jobs of that are alike, and nobody asks what is known of its input."""
+        if held := self._scouts.held(job):
+            return held
         fit = self._fit(job)
         return fit.refused if self._is_full(fit, job) else self._kind(job).refused
 
     def decide(self, job: JobSpec) -> Decision:
         """The best queue that can take it."""
+        no = self._scouts.hold(job)
+        if no is not None:
+            return Decision(job, None, self._held_by(no))
         kind = self._kind(job)
         field = self._field(kind, job)
         weights = self._weighed(field)
@@ -74,7 +88,7 @@ class Round:
         best = self._policy.weight.pick(kind.work, field.queues, weights)
         place = field.places[best]
         chosen = field.queues[best]
-        decision = Decision(job, chosen, told, weights[best], kind.before)
+        decision = Decision(job, chosen, told, weights[best], kind.before, self._scouts.send(job))
         kind.before += 1
         self._give(place, 1)
         self._kinds.promise(kind, chosen.endpoint_in)
@@ -82,6 +96,12 @@ class Round:
             self._testers[place].add(job.prodUserName or "")
             self._state += 1
         return decision
+
+    def _held_by(self, no: No) -> Verdicts:
+        if no not in self._held:
+            queues = self._snapshot.queues
+            self._held[no] = Verdicts(queues, [no] * len(queues), [0.0] * len(queues))
+        return self._held[no]
 
     def better(self, job: JobSpec, gain: float, besides: Collection[str] = ()) -> Decision | None:
         """A queue for a job that waits at one already, if it is worth `gain` times as much as that one, or that one cannot take

@@ -25,7 +25,7 @@ from pandad.pace import Pace
 from pandad.spec.errorcodes import NO_QUEUE
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import brakes, decisions, deferrals, moves, worklists
+from pandad.taskbuffer import brakes, decisions, deferrals, moves, scouts, worklists
 from pandad.taskbuffer.decisions import NewDecision
 from pandad.taskbuffer.store import Store, Transaction
 
@@ -82,6 +82,7 @@ class Cycle:
             lines = await self._heads()  # from the first line again
         put_off = await self._put_off.take(self._batch)
         if not lines and not put_off:
+            self._put_off.taken()
             return self._put_off.is_under_way
         snapshot = await self._look.queues()
         run = _Run(Round(snapshot, self._policy, self._known), snapshot, self._put_off_s)
@@ -96,6 +97,7 @@ class Cycle:
                 lines, each = await self._behind(lines, run.through, each, self._batch - taken)
         finally:
             await run.writes.end()
+        self._put_off.taken()
         return self._put_off.is_under_way or (run.decided > 0 and (taken >= self._batch or began > 0 or self._line > 0))
 
     async def _heads(self) -> Lines:
@@ -151,8 +153,9 @@ class Cycle:
         run.decided += len(made)
         run.through.update(_id(decision.job) for decision in made if not decision.holds_up)
         if made or over:
+            scouted = run.round.scouted
             await run.writes.begin(lambda: self._store.transact(
-                "brokerage_write", _write, made, over, run.snapshot.brakes.keys(), run.put_off_s))
+                "brokerage_write", _write, made, over, scouted, run.snapshot.brakes.keys(), run.put_off_s))
 
     def _tell(self, decision: Decision) -> None:
         """All queues to the first of jobs alike, to the others where they go."""
@@ -174,12 +177,13 @@ def by_turns(lines: Iterable[Sequence[JobSpec]]) -> list[JobSpec]:
     return [job for _, job in ordered]
 
 
-async def _write(txn: Transaction, made: Sequence[Decision], over: Sequence[int], braked: Collection[str],
-                 put_off_s: float) -> None:
+async def _write(txn: Transaction, made: Sequence[Decision], over: Sequence[int], scouted: Collection[int],
+                 braked: Collection[str], put_off_s: float) -> None:
     """What was decided. Of jobs that changed in between nothing is kept: another process, that took the loop over, has dealt with
     them.
 
     :param over: PandaIDs of jobs that were put off, and are so again, undecided.
+    :param scouted: tasks whose scouts nobody waits for any more.
     """
     placed = [_placed(d) for d in made if d.chosen is not None]
     moved = await moves.move(txn, Event.BROKERED, placed, actor=Actor.BROKERAGE, who=WHO) if placed else []
@@ -187,6 +191,7 @@ async def _write(txn: Transaction, made: Sequence[Decision], over: Sequence[int]
         txn.hint("activator")
     ids = {each.panda_id for each in moved}
     await _test(txn, braked, [d for d in made if _id(d.job) in ids])
+    await _scout(txn, scouted, [d.job for d in made if d.is_scout and _id(d.job) in ids])
     ids.update(await _explain_refused(txn, [d for d in made if d.chosen is None], put_off_s))
     if over:
         await deferrals.defer(txn, [(panda_id, RETRY_S) for panda_id in over], RETRY_S)
@@ -203,6 +208,13 @@ async def _test(txn: Transaction, braked: Collection[str], placed: Iterable[Deci
             tests.setdefault(decision.queue, []).append(_id(decision.job))
     for queue, ids in sorted(tests.items()):
         await brakes.add_probes(txn, queue, ids)
+
+
+async def _scout(txn: Transaction, scouted: Collection[int], sent: Sequence[JobSpec]) -> None:
+    if scouted:
+        await scouts.open_up(txn, scouted)
+    if sent:
+        await scouts.send(txn, [(job.jediTaskID or 0, _id(job)) for job in sent])
 
 
 async def _explain_refused(txn: Transaction, refused: Sequence[Decision], put_off_s: float) -> list[int]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.putoff import is_passing, longest_s
+from pandad.spec.criterion import SCOUT
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 from pandad.taskbuffer.decisions import Shared
@@ -64,6 +65,12 @@ class Verdicts:
                 refused[id(no)] = (no, [queue.name])
         return Shared.of(able, [(no.stored, names) for no, names in refused.values()])
 
+    @property
+    def common(self) -> No | None:
+        """Why no queue is asked at all."""
+        first = self._nos[0] if self._nos else None
+        return first if first is not None and first.criterion == SCOUT else None
+
     @cached_property
     def is_passing(self) -> bool:
         """Whether some queue is merely full, or braked."""
@@ -91,6 +98,7 @@ class Decision:
     """Where a job goes; ``chosen`` is None when no queue takes it.
 
     :param weight: of the chosen one, at this job's turn. :param before: how many jobs alike had their turn since the verdicts.
+    :param is_scout: others of its task wait for it.
     """
 
     job: JobSpec
@@ -98,6 +106,7 @@ class Decision:
     shared: Verdicts
     weight: float = 0.0
     before: int = 0
+    is_scout: bool = False
 
     @property
     def queue(self) -> str | None:
@@ -122,6 +131,8 @@ class Decision:
             return f"best of {self.shared.able} queues that can take it{after}"
         if not self.verdicts:
             return "there is no queue at all; add one with `pandad queue add FILE`"
+        if self.shared.common is not None:
+            return self.shared.common.text
         if self.job.is_pinned:
             own = self.shared.of(self.job.computingSite)
             return f"{own.queue}: {own.no.text}" if own and own.no else f"there is no queue {self.job.computingSite}"

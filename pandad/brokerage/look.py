@@ -15,10 +15,10 @@ from pandad import metrics
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.errors import PandadError
-from pandad.spec.facts import Link, Space, Usage, Whereabouts
+from pandad.spec.facts import Link, Scouting, Space, Usage, Whereabouts
 from pandad.spec.file import FileName
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import brakes, facts, sites
+from pandad.taskbuffer import brakes, carriage, facts, scouts, sites
 from pandad.taskbuffer.store import Store, Transaction
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class Look:
         tasks = {job.jediTaskID for job in jobs if job.jediTaskID}
         where = await self._locate(names)
         sources = {endpoint for copies in where.copies.values() for endpoint in copies} if where is not None else set()
-        usage, links = await self._store.read("brokerage_jobs", _read_of_jobs, tasks, sources, snapshot)
-        return replace(snapshot, where=where, usage=usage, links=links)
+        usage, sent, links = await self._store.read("brokerage_jobs", _read_of_jobs, tasks, sources, snapshot, self._config)
+        return replace(snapshot, where=where, usage=usage, scouts=sent, links=links)
 
     async def _locate(self, names: Sequence[FileName]) -> Whereabouts | None:
         copies: dict[FileName, Mapping[str, int]] = {}
@@ -98,14 +98,21 @@ async def _read(txn: Transaction, config: BrokerageConfig) -> Snapshot:
         endpoints=await sites.endpoints(txn), brakes=await brakes.find_all(txn))
 
 
+_OfJobs = tuple[dict[int, Usage], dict[int, Scouting], dict[tuple[str, str], Link]]
+
+
 async def _read_of_jobs(txn: Transaction, tasks: Collection[int], sources: Collection[str],
-                        snapshot: Snapshot) -> tuple[dict[int, Usage], dict[tuple[str, str], Link]]:
+                        snapshot: Snapshot, config: BrokerageConfig) -> _OfJobs:
     usage = await facts.usage(txn, tasks) if tasks else {}
+    sent = await scouts.find(txn, tasks, config.scout_s) if tasks and config.scouts else {}
     if not sources:
-        return usage, {}
+        return usage, sent, {}
     site_of = {name: snapshot.endpoints[name].site for name in {*sources, *snapshot.read_from} if name in snapshot.endpoints}
     found = await sites.links(txn, {*sources, *(site_of[name] for name in sources if name in site_of)})
-    return usage, _between(found, site_of, sources, snapshot.read_from) if found else {}
+    if not found:
+        return usage, sent, {}
+    coming = await carriage.coming(txn) if snapshot.moves else {}
+    return usage, sent, _busy(_between(found, site_of, sources, snapshot.read_from), coming)
 
 
 def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], sources: Collection[str],
@@ -117,4 +124,14 @@ def _between(found: Mapping[tuple[str, str], Link], site_of: Mapping[str, str], 
             link = found.get((source, goal)) or found.get((site_of.get(source, ""), site_of.get(goal, "")))
             if link is not None:
                 links[source, goal] = link
+    return links
+
+
+def _busy(links: dict[tuple[str, str], Link], coming: Mapping[str, tuple[int, int]]) -> dict[tuple[str, str], Link]:
+    """With what is on its way to their ends already: where it comes from is for others to choose, so it counts on every way."""
+    for (source, goal), link in links.items():
+        files, size_bytes = coming.get(goal, (0, 0))
+        if files:
+            links[source, goal] = replace(link, backlog_files=link.backlog_files + files,
+                                          backlog_bytes=link.backlog_bytes + size_bytes)
     return links

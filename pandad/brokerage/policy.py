@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pandad.brokerage.datarules import DataLimits
 from pandad.brokerage.loads import Limits
+from pandad.brokerage.scouts import ScoutLimits
 from pandad.brokerage.weights import GENERIC, WEIGHTS, Weight
 from pandad.config import BrokerageConfig
 
@@ -19,6 +20,7 @@ class Policy:
     weight: Weight = GENERIC
     limits: Limits = Limits()
     data: DataLimits = DataLimits()
+    scouts: ScoutLimits = ScoutLimits()
 
 
 DEFAULT = Policy()
@@ -32,4 +34,4 @@ def policy_of(config: BrokerageConfig) -> Policy:
     data = DataLimits(
         missing_bytes=int(config.most_missing_gb * GB), missing_files=config.most_missing_files,
         backlog_files=config.most_backlog_files)
-    return Policy(WEIGHTS[config.weight], limits, data)
+    return Policy(WEIGHTS[config.weight], limits, data, ScoutLimits(config.scouts, config.scout_s))

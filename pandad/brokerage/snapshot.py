@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pandad.brokerage.inputs import Inputs, Work
 from pandad.brokerage.links import Links
-from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Space, Usage, Whereabouts
+from pandad.spec.facts import Brake, Ends, Link, Load, Pilots, Scouting, Space, Usage, Whereabouts
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import Queue
@@ -47,7 +47,7 @@ class Snapshot:
 
     :param counts: by queue, how many jobs it has per state (the COUNTED ones). :param pilots, ends, brakes: by queue.
     :param endpoints, space: by storage endpoint. :param links, ways: by (from, to).
-    :param usage: by jediTaskID. :param where: where the input of the jobs is. None: not known.
+    :param usage, scouts: by jediTaskID. :param where: where the input of the jobs is. None: not known.
     :param moves: whether the data service brings what is missing. :param read_from: the endpoints from which queues read.
     :param promised: by endpoint, files that will be moved there for jobs of this round.
     :param tapes: those where files have to be staged first.
@@ -62,6 +62,7 @@ class Snapshot:
     links: Mapping[tuple[str, str], Link] = field(default_factory=dict)
     usage: Mapping[int, Usage] = field(default_factory=dict)
     brakes: Mapping[str, Brake] = field(default_factory=dict)
+    scouts: Mapping[int, Scouting] = field(default_factory=dict)
     where: Whereabouts | None = None
     moves: bool = True
     promised: Mapping[str | None, int] = field(default_factory=dict)

@@ -12,7 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pandad.cli.foreground import in_foreground
-from pandad.embedded.sandbox import QUEUE, USUAL_PORTS, Sandbox
+from pandad.embedded.rucio.surroundings import FAR, SAMPLE, SCOPES
+from pandad.embedded.sandbox import ENDPOINT, QUEUE, USUAL_PORTS, Sandbox
 from pandad.spec.errors import PandadError
 
 STOP_LIMIT_S = 60.0
@@ -26,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of this verb."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="where everything lies; it may exist already")
     parser.add_argument("--stop", action="store_true", help="stop the sandbox that runs on DIR")
+    parser.add_argument("--rucio", action="store_true",
+                        help="with a Rucio that moves the files; the first time it is installed, which takes minutes")
+    parser.add_argument("--cache", type=Path, metavar="DIR", default=Path.home() / ".cache" / "pandad",
+                        help="where Rucio is installed")
     parser.add_argument("--tls-port", type=int, default=USUAL_PORTS[0], help="wished; if it is taken, another is used")
     parser.add_argument("--http-port", type=int, default=USUAL_PORTS[1], help="likewise")
 
@@ -39,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(reactor: Any, stopped: Deferred[None], args: argparse.Namespace, pid_file: Path) -> int:
-    sandbox = Sandbox(reactor, args.directory, (args.tls_port, args.http_port))
+    wanted = args.rucio or (args.directory / "rucio").exists()  # once with a Rucio, always with it: its files are there
+    sandbox = Sandbox(reactor, args.directory, (args.tls_port, args.http_port), args.cache if wanted else None)
     await sandbox.start()
     pid_file.write_text(f"{os.getpid()}\n", "utf-8")
     try:
@@ -59,8 +65,15 @@ In another terminal:
   pandad queue ls
   pandad job submit JOB.toml
 With a token: export PANDA_AUTH=oidc PANDA_AUTH_ID_TOKEN="$(cat $PANDAD_PKI/alice.token)"
-Its log: {sandbox.log_file}
+Its log: {sandbox.log_file}{_of_rucio(sandbox)}
 Stop it with Ctrl-C, or: pandad sandbox {sandbox.directory} --stop"""
+
+
+def _of_rucio(sandbox: Sandbox) -> str:
+    if sandbox.rucio is None:
+        return ""
+    return f"""
+Rucio: {sandbox.rucio.url}, log {sandbox.rucio.log_file}. It has {SCOPES[1]}:{SAMPLE} at {FAR}; the queue reads at {ENDPOINT}."""
 
 
 def _stop(pid_file: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from hashlib import sha256
 from typing import Any
 
@@ -11,13 +12,14 @@ from twisted.logger import Logger
 from pandad.daemons.queuesource import QueueSource, SourceUnusable
 from pandad.download import Answer
 from pandad.queuesconfig import QueuesConfig
+from pandad.spec.act import operator_on
 from pandad.spec.difference import Difference
-from pandad.taskbuffer import sites, sources
+from pandad.taskbuffer import audit, sites, sources
 from pandad.taskbuffer.imports import BadDump, Halved, Manner, take
 from pandad.taskbuffer.sources import Mark
 from pandad.taskbuffer.store import Store, Transaction
 
-WHO = "refresh"
+WHO, DAEMON = "refresh", "pandad"
 MOST_LINES = 100  # of one difference in the log
 MOST_DETAILED = 50  # things in it of which it says what changed: comparing a whole grid takes longer than a pilot should wait
 MOST_PROBLEMS, LONGEST_PROBLEM = 20, 500  # lines, and characters of each
@@ -83,6 +85,8 @@ class QueueRefresh:
         manner = Manner(source=address, who=WHO, skip_bad=self._config.skip_bad, guarded=True, detailed=MOST_DETAILED)
         found = await take(txn, kind, dump, manner)
         await sources.took(txn, kind, address, mark)
+        if not found.is_empty:
+            await audit.note(txn, operator_on(DAEMON, socket.gethostname())(f"import {kind}", address, found.summary))
         return found
 
     def _tell(self, kind: str, address: str, found: Difference) -> None:

@@ -58,6 +58,8 @@ class Activator:
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
 
     async def _activate(self, txn: Transaction, ready: Sequence[Ready]) -> None:
+        if self._catalogue and ready:
+            ready = await self._with_datasets(txn, ready)
         if not ready:
             return
         changes = [moves.Change(_id(o.job), {"ddmErrorCode": 0, "ddmErrorDiag": None}) for o in ready]
@@ -66,10 +68,16 @@ class Activator:
         known = [f for o in ready if o.job.PandaID in ours for f in o.files]
         for start in range(0, len(known), FILES):
             await files.update(txn, known[start:start + FILES])
-        if self._catalogue:
-            await closer.expect(txn, [o.job for o in ready if o.job.PandaID in ours])
         if self._ddm.moves and any(o.job.inputs for o in ready):
             await placements.hold_ready(txn, sorted(ours))
+
+    async def _with_datasets(self, txn: Transaction, ready: Sequence[Ready]) -> list[Ready]:
+        """Those whose output datasets are there; the others come when they are."""
+        waiting = await closer.expect(txn, [o.job for o in ready])
+        for status in (JobStatus.ASSIGNED, JobStatus.WAITING):
+            ids = [_id(o.job) for o in ready if o.job.PandaID in waiting and o.job.jobStatus is status]
+            await moves.defer(txn, ids, status, self._config.missing_retry_s)
+        return [o for o in ready if o.job.PandaID not in waiting]
 
     def _with_outputs(self, outcome: Ready | Missing, queues: Mapping[str, Queue]) -> Ready | Missing:
         """Where outputs can be moved they are written at the queue, wherever they are wanted."""
@@ -81,7 +89,10 @@ class Activator:
 
     async def _keep_waiting(self, txn: Transaction, missing: Sequence[Missing]) -> None:
         """Say on each job what it waits for, in its history only when that is new."""
-        first = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING]
+        stay = {_id(o.job) for o in missing if o.away and o.job.jobStatus is JobStatus.ASSIGNED and o.job.dispatchDBlock}
+        if stay:  # what is brought for them goes on, and waiting jobs would be brokered anew when the outage ends
+            await moves.defer(txn, sorted(stay), JobStatus.ASSIGNED, self._config.missing_retry_s)
+        first = [o for o in missing if o.job.jobStatus is not JobStatus.WAITING and _id(o.job) not in stay]
         again = [o for o in missing if o.job.jobStatus is JobStatus.WAITING]
         news = [o for o in again if o.why[:DIAG_LENGTH] != o.job.ddmErrorDiag]
         same = [_id(o.job) for o in again if o.why[:DIAG_LENGTH] == o.job.ddmErrorDiag]

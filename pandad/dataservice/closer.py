@@ -2,29 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pandad.config import DataServiceConfig
-from pandad.dataservice.datasets import Dataset
+from pandad.dataservice.datasets import Dataset, IDatasets
 from pandad.dataservice.destination import dataset_of
-from pandad.dataservice.upkeep import CLOSE, ERASE, MAKE, CloseDataset, EraseDataset, MakeDataset
+from pandad.dataservice.outbox import Done
+from pandad.dataservice.reports import DIAG_LENGTH
+from pandad.dataservice.upkeep import CLOSE, ERASE, TOGETHER, CloseDataset, EraseDataset
+from pandad.spec import errorcodes
 from pandad.spec.job import JobSpec
-from pandad.taskbuffer import datasets, outbox
+from pandad.spec.jobstatus import Actor, Event
+from pandad.taskbuffer import datasets, moves, outbox
 from pandad.taskbuffer.datasets import Member
+from pandad.taskbuffer.moves import Change
+from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.store import Store, Transaction
 
+WHO = "activator"
+MAKE_OUTPUT = "make output dataset"
 
-async def expect(txn: Transaction, jobs: Iterable[JobSpec]) -> None:
+
+async def expect(txn: Transaction, jobs: Iterable[JobSpec]) -> set[int]:
     """These jobs will run: their output datasets are made, if they are not there, and stay open until all jobs have ended that
-    were expected so. Safe to say again."""
+    were expected so. Safe to say again.
+
+    :return: PandaIDs of those that have to wait, for a dataset is not there yet; they are looked at again when it is.
+    """
     into = {(dataset, job.PandaID or 0) for job in jobs for f in job.outputs if (dataset := dataset_of(f)) is not None}
     wanted = sorted(Member(dataset.scope, dataset.name, panda_id) for dataset, panda_id in into)
-    new = [Dataset(*name) for name in await datasets.expect(txn, wanted)]
-    if wanted:
-        keys = sorted({str(Dataset(m.scope, m.name)) for m in wanted})
-        for kind in (CLOSE.name, ERASE.name):  # it is wanted again
-            await outbox.withdraw(txn, kind, keys)
-    await outbox.ask(txn, [MAKE.errand(MakeDataset(d.scope, d.name)) for d in new])
+    if not wanted:
+        return set()
+    absent = set(await datasets.expect(txn, wanted))
+    keys = sorted({str(Dataset(m.scope, m.name)) for m in wanted})
+    for kind in (CLOSE.name, ERASE.name):  # it is wanted again
+        await outbox.withdraw(txn, kind, keys)
+    await outbox.ask(txn, [_making(Dataset(*name)) for name in sorted(absent)])
+    return {m.panda_id for m in wanted if (m.scope, m.name) in absent}
+
+
+def _making(dataset: Dataset) -> Errand:
+    return Errand(MAKE_OUTPUT, str(dataset), str(dataset), Step.MAKE, {"scope": dataset.scope, "name": dataset.name})
+
+
+class Making:
+    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there."""
+
+    kind, together = MAKE_OUTPUT, TOGETHER
+
+    def __init__(self, datasets: IDatasets) -> None:
+        self._datasets = datasets
+
+    async def call(self, pending: Sequence[Pending]) -> Sequence[Dataset]:
+        """See `Handler.call`."""
+        wanted = [Dataset(each.payload["scope"], each.payload["name"]) for each in pending]
+        for dataset in wanted:
+            await self._datasets.make(dataset)
+        return wanted
+
+    async def settle(self, txn: Transaction, done: Sequence[Done]) -> None:
+        """See `Handler.settle`: its jobs go on; where it cannot be made they fail before they have cost anything."""
+        made = [(each.result.scope, each.result.name) for each in done if each.error is None]
+        if made:
+            await datasets.made(txn, made)
+        for each in done:
+            if each.error is not None:
+                ids = await datasets.give_up(txn, [(each.pending.payload["scope"], each.pending.payload["name"])])
+                values = {"ddmErrorCode": errorcodes.DDM_SETUPPER, "ddmErrorDiag": str(each.error)[:DIAG_LENGTH]}
+                await moves.move(txn, Event.REFUSED, [Change(i, values, why=str(each.error)) for i in ids],
+                                 actor=Actor.DATASERVICE, who=WHO)
 
 
 class Closer:

@@ -25,8 +25,8 @@ class DDMUnavailable(Unavailable):
     """The system did not answer; asking again later is right."""
 
 
-class CopyUnusable(DDMUnavailable):
-    """It is not known what to make of the copies of some files; the other files of the call have no part in that."""
+class NotNow(DDMUnavailable):
+    """The system answered, and cannot do this now. It may be able to do a part of it: one file can be the reason."""
 
 
 class DDMRefused(PandadError):

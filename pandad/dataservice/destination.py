@@ -1,7 +1,8 @@
 """Where an output is written, where it is wanted, and what it is a part of. Pure.
 
 A pilot writes to the storage of its queue. Where the owner wants the file at another endpoint (destinationSE), that is kept in
-destinationDBlockToken as PanDA does, ``dst:ENDPOINT``, and destinationSE becomes the place where the pilot writes.
+destinationDBlockToken as PanDA does, ``dst:ENDPOINT``, and destinationSE becomes the place where the pilot writes. What PanDA's
+clients also write, "local", or the queue or site itself, means where the job runs.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
 from pandad.spec.timeouts import ANALYSIS_LABELS
 
-DESTINATION = "dst:"
+DESTINATION, LOCAL = "dst:", "local"
 EXPRESS_PRIORITY = 1000  # above it (PanDA: setupper and adder plugins)
 
 
 def landing(file: FileSpec, queue: Queue) -> FileSpec:
     """An output as the pilots of a queue are to write it."""
     wanted = destination(file) or file.destinationSE
+    if wanted in (LOCAL, queue.name, queue.site):
+        wanted = None
     here = wanted if wanted in queue.endpoints_out else queue.endpoint_out
     return replace(file, destinationSE=here or wanted,
                    destinationDBlockToken=f"{DESTINATION}{wanted}" if wanted else file.destinationDBlockToken)
@@ -38,12 +41,10 @@ def must_move(file: FileSpec) -> bool:
 
 
 def dataset_of(file: FileSpec) -> Dataset | None:
-    """The dataset that an output goes into; its name may have a scope of its own."""
-    name = (file.destinationDBlock or file.dataset or "").rstrip("/")
-    scope, colon, rest = name.partition(":")
-    if not name:
-        return None
-    return Dataset(scope, rest) if colon else Dataset(file.scope or "", name)
+    """The dataset that an output goes into; its name may have a scope of its own. None: into none, or it cannot be told."""
+    before, colon, after = (file.destinationDBlock or file.dataset or "").rstrip("/").partition(":")
+    scope, name = (before, after) if colon else (file.scope, before)
+    return Dataset(scope, name) if scope and name else None
 
 
 def activity_of(job: JobSpec) -> str:

@@ -57,7 +57,10 @@ class Dispatch:
 
     async def _sent(self, wanted: Mapping[str, Any]) -> str:
         dataset, lifetime_s = Dataset(wanted["scope"], wanted["name"]), wanted["lifetime_s"]
-        await self._datasets.make(dataset, lifetime_s=DATASET_LIVES * lifetime_s, hidden=True)
+        try:
+            await self._datasets.make(dataset, lifetime_s=DATASET_LIVES * lifetime_s, hidden=True)
+        except UnknownData as error:  # no fault of the jobs, all of which need it
+            raise DDMUnavailable(f"{error}; have the scope {dataset.scope} made, or change [dataservice.rucio] scope") from None
         await self._datasets.attach(dataset, [FileName(scope, lfn) for scope, lfn in wanted["files"]])
         await self._datasets.close(dataset)
         return await self._datasets.add_rule(dataset, RuleWish(

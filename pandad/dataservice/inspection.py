@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pandad.dataservice.copies import Copies, differs, listed, name_of
-from pandad.dataservice.ddm import Replica
+from pandad.dataservice.ddm import DDMUnavailable, Replica
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -26,6 +26,7 @@ class Missing:
     """Something is not there, or not yet known to be.
 
     :param absent: input files that are not at the endpoint, where that is all that is wrong.
+    :param away: the data management does not answer, which says nothing of the job.
     """
 
     job: JobSpec
@@ -33,6 +34,7 @@ class Missing:
     code: int
     endpoint: str = ""
     absent: Sequence[FileSpec] = ()
+    away: bool = False
 
 
 Outcome = Ready | Missing
@@ -47,7 +49,7 @@ def inspect(job: JobSpec, queue: Queue | None, copies: Mapping[str, Copies | Exc
         return Ready(job, outputs)
     here = copies.get(queue.endpoint_in or "", {})
     if isinstance(here, Exception):
-        return Missing(job, str(here), errorcodes.DDM_RSE)
+        return Missing(job, str(here), errorcodes.DDM_RSE, away=isinstance(here, DDMUnavailable))
     absent = [f for f in job.inputs if name_of(f) not in here]
     wrong = [difference for f in job.inputs if name_of(f) in here and (difference := differs(f, here[name_of(f)]))]
     if wrong and not absent:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from pandad import metrics
 from pandad.config import DataServiceConfig
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import outbox
 from pandad.taskbuffer.outbox import Pending, PutOff
@@ -44,8 +44,8 @@ class Handler(Protocol):
     async def call(self, pending: Sequence[Pending]) -> Sequence[Any]:
         """Do all of this outside; what came of each. It may have been done before, in part or as a whole.
 
-        :raise DDMUnavailable: all of them are made again later. :raise DDMRefused: not like this; of several each is then made
-            alone, and the one that is refused alone is settled as such.
+        :raise DDMUnavailable: all of them are made again later. :raise NotNow, DDMRefused: not like this; of several each is then
+            made alone, and the one that is refused alone is settled as such.
         """
         ...
 
@@ -89,16 +89,18 @@ class Outbox:
         try:
             results = await handler.call(pending)
             done = [Done(each, result) for each, result in zip(pending, results, strict=True)]
-        except DDMUnavailable as error:
-            return await self._failed(handler, pending, error)
-        except DDMRefused as error:
-            if len(pending) > 1:
+        except (DDMUnavailable, DDMRefused) as error:
+            if len(pending) > 1 and isinstance(error, (NotNow, DDMRefused)):  # one of them may be the reason
                 return await self._one_by_one(self._made, handler, pending)
+            if isinstance(error, DDMUnavailable):
+                return await self._failed(handler, pending, error)
             done = [Done(pending[0], error=error)]
         except Unavailable:
             raise
         except Exception as error:
-            return await self._left(handler, pending, error)
+            if len(pending) > 1:
+                return await self._one_by_one(self._made, handler, pending)
+            return await self._left(handler, pending[0], error)
         return await self._settled(handler, done)
 
     async def _failed(self, handler: Handler, pending: Sequence[Pending], error: DDMUnavailable) -> int:
@@ -117,7 +119,7 @@ class Outbox:
         except Exception as error:
             if len(done) > 1:
                 return await self._one_by_one(self._settled, handler, done)
-            return await self._left(handler, [done[0].pending], error)
+            return await self._left(handler, done[0].pending, error)
         metrics.ERRANDS.add(handler.kind, n=len(done))
         for each in done:
             if each.error is not None:
@@ -130,12 +132,10 @@ class Outbox:
         """Whatever is wrong with one, the others come to their end."""
         return sum([await act(handler, [each]) for each in all_])
 
-    async def _left(self, handler: Handler, pending: Sequence[Pending], error: Exception) -> int:
+    async def _left(self, handler: Handler, pending: Pending, error: Exception) -> int:
         """A mistake of ours: it is seen, and stops nothing else."""
-        keys = ", ".join(each.errand.key for each in pending)
-        self.log.failure("errands {kind} cannot be made: {keys}", kind=handler.kind, keys=keys)
-        await self._put_off([PutOff(each, self._config.errand_retry_max_s, f"{type(error).__name__}: {error}")
-                             for each in pending])
+        self.log.failure("the errand {kind} {key} cannot be made", kind=handler.kind, key=pending.errand.key)
+        await self._put_off([PutOff(pending, self._config.errand_retry_max_s, f"{type(error).__name__}: {error}")])
         return 0
 
     async def _put_off(self, put: Sequence[PutOff]) -> None:

@@ -10,14 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.config import DataServiceConfig
 from pandad.dataservice.copies import name_of
 from pandad.dataservice.datasets import Dataset, IDatasets, NewFile
-from pandad.dataservice.ddm import CopyUnusable, DDMRefused, DDMUnavailable, UnknownData, UnknownEndpoint
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow, UnknownData, UnknownEndpoint
 from pandad.dataservice.destination import dataset_of, must_move
 from pandad.dataservice.reports import Outcome, as_reported, claimed, counted, failed, parsed, unreadable
 from pandad.spec import errorcodes
@@ -32,6 +32,7 @@ from pandad.taskbuffer.worklists import Reported
 
 Trouble = DDMUnavailable | DDMRefused
 K = TypeVar("K")
+TRIES = 20  # that fail for now, in search of a file that is the reason
 _ADLER = re.compile(r"ad:[0-9a-fA-F]{1,8}")
 
 
@@ -83,11 +84,41 @@ def _written(file: FileSpec, entry: Mapping[str, object]) -> FileSpec:
 
 def _problem(file: FileSpec) -> str | None:
     """Why a file cannot be entered."""
+    if not file.scope:
+        return f"{file.lfn}: it has no scope"
     if file.fsize is None:
         return f"{file.lfn}: the pilot did not report its size"
     if not _ADLER.fullmatch(file.checksum or ""):
         return f"{file.lfn}: the pilot did not report its adler32"
     return None if file.destinationSE else f"{file.lfn}: it is not at any endpoint"
+
+
+class _Group(Generic[K]):
+    """What is done to the files of many jobs in one call: those at an endpoint, or in a dataset."""
+
+    def __init__(self, key: K, of: Callable[[FileSpec], K | None],
+                 act: Callable[[K, Sequence[FileSpec]], Awaitable[None]]) -> None:
+        self._key, self._of, self._act = key, of, act
+        self._tries = TRIES
+
+    async def done(self, claims: Sequence[Claim]) -> dict[int, Trouble]:
+        """For all of them together; where that does not work, for each half, until it is known whose files are the reason. By
+        PandaID, what went wrong."""
+        try:
+            await self._act(self._key, [file for each in claims for file in each.files if self._of(file) == self._key])
+        except (DDMUnavailable, DDMRefused) as error:
+            if len(claims) == 1 or not self._may_be_one(error):
+                return {_id(each): error for each in claims}
+            half = len(claims) // 2
+            return {**await self.done(claims[:half]), **await self.done(claims[half:])}
+        return {}
+
+    def _may_be_one(self, error: Trouble) -> bool:
+        """Whether one file may be the reason for all. Where it is the system, that is found out soon."""
+        if isinstance(error, NotNow):
+            self._tries -= 1
+            return self._tries >= 0
+        return not isinstance(error, (DDMUnavailable, UnknownEndpoint))
 
 
 class Registrar:
@@ -110,29 +141,16 @@ class Registrar:
         await datasets.filled(txn, sorted((dataset.scope, dataset.name) for dataset in into if dataset is not None))
 
     async def _at_once(self, claims: Sequence[Claim], of: Callable[[FileSpec], K | None],
-                          act: Callable[[K, Sequence[FileSpec]], Awaitable[None]]) -> dict[int, Trouble]:
+                       act: Callable[[K, Sequence[FileSpec]], Awaitable[None]]) -> dict[int, Trouble]:
         """Do something to the files by groups; by PandaID what went wrong."""
         groups: dict[K, dict[int, Claim]] = defaultdict(dict)
         for each in claims:
             for file in each.files:
                 if (key := of(file)) is not None:
                     groups[key][_id(each)] = each
-        work = [self._apart(key, of, act, list(some.values())) for key, some in groups.items()]
+        work = [_Group(key, of, act).done(list(some.values())) for key, some in groups.items()]
         found = await gatherResults([Deferred.fromCoroutine(each) for each in work], consumeErrors=True)
         return {panda_id: trouble for each in found for panda_id, trouble in each.items()}
-
-    async def _apart(self, key: K, of: Callable[[FileSpec], K | None],
-                        act: Callable[[K, Sequence[FileSpec]], Awaitable[None]], claims: Sequence[Claim]) -> dict[int, Trouble]:
-        """For all of them together; where that is refused, for each half, until it is known whose files are not wanted."""
-        try:
-            await act(key, [file for each in claims for file in each.files if of(file) == key])
-        except (DDMUnavailable, DDMRefused) as error:
-            alone = len(claims) == 1 or (isinstance(error, DDMUnavailable) and not isinstance(error, CopyUnusable))
-            if alone or isinstance(error, UnknownEndpoint):
-                return {_id(each): error for each in claims}
-            half = len(claims) // 2
-            return {**await self._apart(key, of, act, claims[:half]), **await self._apart(key, of, act, claims[half:])}
-        return {}
 
     async def _register(self, endpoint: str, files: Sequence[FileSpec]) -> None:
         await self._datasets.register(endpoint, [_new(file) for file in files])

@@ -10,7 +10,7 @@ from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.arrivals import Arrivals
-from pandad.dataservice.closer import Closer
+from pandad.dataservice.closer import Closer, Making
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.dispatch import Dispatch
@@ -57,7 +57,8 @@ class DataService:
         registrar, handlers = None, list[Handler]()
         if datasets is not None:
             registrar = Registrar(datasets, config)
-            handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+            handlers = [*upkeep.handlers(datasets), Making(datasets), Dispatch(datasets, config),
+                        Shipping(store, datasets, config, policy)]
         self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)

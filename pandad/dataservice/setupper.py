@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pandad.config import DataServiceConfig
@@ -78,16 +78,13 @@ class Setupper:
 
     async def _bring_to(self, txn: Transaction, endpoint: str, coming: Sequence[Coming]) -> None:
         carriers = await placements.lock(txn, endpoint, {name for each in coming for name in each.missing})
-        names = {}
         for new in wanted(coming, carriers, self._config):
-            number, names[number] = await placements.add(txn, new)
-            carriers.update(dict.fromkeys(new.files, number))
-            await outbox.ask(txn, [dispatch(number, names[number], new, self._config)])
-        pairs = [(_id(each.job), carriers[name]) for each in coming for name in each.missing]
-        entered = await placements.hold(txn, pairs)
-        first = {panda_id: names.get(number) for panda_id, number in reversed(pairs)}
-        news = [Change(_id(each.job), _said(first[_id(each.job)]), why=_why(each), check_in_s=self._config.recheck_s)
-                for each in coming if _id(each.job) in entered]
+            number, name = await placements.add(txn, new)
+            carriers.update(dict.fromkeys(new.files, (number, name)))
+            await outbox.ask(txn, [dispatch(number, name, new, self._config)])
+        entered = await placements.hold(txn, ((_id(each.job), carriers[file][0]) for each in coming for file in each.missing))
+        news = [Change(_id(each.job), _said(carriers[next(iter(each.missing))][1]), why=_why(each),
+                       check_in_s=self._config.recheck_s) for each in coming if _id(each.job) in entered]
         if news:
             await moves.touch(txn, NOTE, news, frozenset({JobStatus.ASSIGNED}), actor=Actor.DATASERVICE, who=WHO)
         same = [_id(each.job) for each in coming if _id(each.job) not in entered]
@@ -104,7 +101,7 @@ def _brought(outcome: Missing, known: set[FileName], where: Whereabouts | DDMUna
     unknown = [file for file in outcome.absent if name_of(file) not in known]
     if isinstance(where, DDMUnavailable):
         if unknown:
-            return Missing(outcome.job, str(where), errorcodes.DDM_RSE)
+            return Missing(outcome.job, str(where), errorcodes.DDM_RSE, away=True)
         where = Whereabouts()
     nowhere = [file for file in unknown if not where.copies.get(name_of(file))]
     if nowhere:
@@ -115,7 +112,7 @@ def _brought(outcome: Missing, known: set[FileName], where: Whereabouts | DDMUna
     return Coming(outcome.job, outcome.endpoint, missing)
 
 
-def wanted(coming: Sequence[Coming], carriers: Mapping[FileName, int], config: DataServiceConfig) -> Iterator[NewPlacement]:
+def wanted(coming: Sequence[Coming], carriers: Collection[FileName], config: DataServiceConfig) -> Iterator[NewPlacement]:
     """What is to be brought to the one endpoint of these jobs that nothing brings yet. Each file once, under the activity of
     the first job that needs it; in bites of dispatch_files. Pure."""
     taken = set(carriers)
@@ -145,9 +142,8 @@ def task_of(job: JobSpec) -> str:
     return str(job.jediTaskID or job.taskID or 0)
 
 
-def _said(dataset: str | None) -> dict[str, object]:
-    said: dict[str, object] = {"ddmErrorCode": 0, "ddmErrorDiag": None}
-    return said | ({"dispatchDBlock": dataset} if dataset else {})
+def _said(dataset: str) -> dict[str, object]:
+    return {"ddmErrorCode": 0, "ddmErrorDiag": None, "dispatchDBlock": dataset}
 
 
 def _why(coming: Coming) -> str:

@@ -70,7 +70,7 @@ class Shipping:
         return [await self._sent(*found[each]) if each in found else None for each in ids]
 
     async def _sent(self, shipment: Shipment, names: Sequence[FileName]) -> tuple[Shipment, str]:
-        dataset, lifetime_s = Dataset(shipment.scope, shipment.name), self._config.sub_lifetime_s
+        dataset, lifetime_s = Dataset(shipment.scope, shipment.name), self._config.sub_lifetime_s or None
         await self._datasets.make(dataset, lifetime_s=lifetime_s)
         await self._datasets.attach(dataset, names)
         await self._datasets.close(dataset)

@@ -18,16 +18,6 @@ TOGETHER = 20
 
 
 @dataclass(frozen=True, slots=True)
-class MakeDataset:
-    """An open dataset."""
-
-    scope: str
-    name: str
-    lifetime_s: int | None = None
-    hidden: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class CloseDataset:
     """It takes no more files."""
 
@@ -81,7 +71,7 @@ class Kind(Generic[W]):
         return Errand(self.name, f"{subject} {again}".rstrip(), subject, self.step, asdict(wish))
 
 
-def _dataset(wish: MakeDataset | CloseDataset | EraseDataset) -> str:
+def _dataset(wish: CloseDataset | EraseDataset) -> str:
     return str(Dataset(wish.scope, wish.name))
 
 
@@ -89,8 +79,6 @@ def _rule(wish: ExtendRule | DeleteRule) -> str:
     return wish.rule_id
 
 
-MAKE = Kind("make dataset", MakeDataset, Step.MAKE, _dataset, lambda at, wish: at.make(
-    Dataset(wish.scope, wish.name), lifetime_s=wish.lifetime_s, hidden=wish.hidden))
 CLOSE = Kind("close dataset", CloseDataset, Step.CLOSE, _dataset, lambda at, wish: at.close(Dataset(wish.scope, wish.name)))
 ERASE = Kind("erase dataset", EraseDataset, Step.ERASE, _dataset, lambda at, wish: at.erase(Dataset(wish.scope, wish.name)))
 EXTEND = Kind("extend rule", ExtendRule, Step.RULE, _rule, lambda at, wish: at.extend_rule(wish.rule_id, wish.lifetime_s))
@@ -116,5 +104,4 @@ class Upkeep(Generic[W]):
 
 def handlers(datasets: IDatasets) -> list[Handler]:
     """One for each kind."""
-    return [Upkeep(MAKE, datasets), Upkeep(CLOSE, datasets), Upkeep(ERASE, datasets), Upkeep(EXTEND, datasets),
-            Upkeep(DELETE, datasets)]
+    return [Upkeep(CLOSE, datasets), Upkeep(ERASE, datasets), Upkeep(EXTEND, datasets), Upkeep(DELETE, datasets)]

@@ -23,6 +23,7 @@ from pandad.embedded.issuer import Issuer
 from pandad.embedded.pilotsettings import queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SANDBOX_VO, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.embedded.rucio.surroundings import Surroundings
 from pandad.embedded.tokens import auth_config
 from pandad.spec.errors import NotFound
 from pandad.spec.site import queue_from_description
@@ -45,9 +46,11 @@ tr '[:lower:]' '[:upper:]' < "$1" > "$2" && exit "${3:-0}"
 class Sandbox:
     """One sandbox. Data stay below `directory` between runs; everything else is made anew when it is missing."""
 
-    def __init__(self, reactor: Any, directory: Path, ports: tuple[int, int] = USUAL_PORTS) -> None:
+    def __init__(self, reactor: Any, directory: Path, ports: tuple[int, int] = USUAL_PORTS, rucio: Path | None = None) -> None:
         self._reactor, self.directory, self._wished_ports = reactor, directory.absolute(), ports
         self.postgres = EmbeddedPostgres(reactor, self.directory / "postgres")
+        self.rucio = Surroundings(reactor, self.directory / "rucio", self.postgres, rucio, SANDBOX_USERS["prod"], ENDPOINT) \
+            if rucio is not None else None
         self.daemon: DaemonProcess
         self.issuer: Issuer
         self.pki: SandboxPki
@@ -56,7 +59,7 @@ class Sandbox:
     @property
     def storage(self) -> Path:
         """Where the files of ENDPOINT lie."""
-        return self.directory / "storage"
+        return self.directory / "storage" if self.rucio is None else self.rucio.storage
 
     @property
     def config_file(self) -> Path:
@@ -92,11 +95,15 @@ class Sandbox:
             self._reactor, self._reactor.getThreadPool(), _make_pki, self.directory / "pki")
         self._make_directories()
         self._start_issuer()
+        if self.rucio is not None:
+            await self.rucio.start()
         self._write_config()
         self.config = load(self.config_file)
         await self._prepare_database()
         self.daemon = DaemonProcess(self._reactor, self.config_file, self.config.server.http_port, self.log_file)
         await self.daemon.start()
+        if self.rucio is not None:
+            self.rucio.follow(f"https://{HOST}:{self.config.server.tls_port}/ddm/callback", self.pki.ca_file)
         (self.directory / "env.sh").write_text(_exports(self.environment()), "utf-8")
         self.ready_file.touch()
 
@@ -107,6 +114,8 @@ class Sandbox:
             await self.daemon.stop()
         if hasattr(self, "issuer"):
             await self.issuer.stop()
+        if self.rucio is not None:
+            await self.rucio.stop()
         await self.postgres.stop()
 
     def environment(self) -> Mapping[str, str]:
@@ -132,12 +141,12 @@ class Sandbox:
         }
 
     def _make_directories(self) -> None:
-        for name in ("storage", "trf/user", "cache", "log", "client", "auth"):
+        for name in ("storage", "rucio" if self.rucio else "storage", "trf/user", "cache", "log", "client", "auth"):
             (self.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
         vault.make(self.directory / "secrets.key")
         account = contained_account()
         if account.drop:  # pilots write there, and as root they are another account
-            os.chown(self.storage, account.uid, account.gid)
+            os.chown(self.directory / "storage", account.uid, account.gid)
         payload = self.directory / "trf" / "user" / "hello.sh"
         payload.write_text(HELLO, "utf-8")
         payload.chmod(0o755)
@@ -161,7 +170,9 @@ class Sandbox:
         draft = CONFIG.format(
             interface=INTERFACE, tls_port=tls_port, http_port=http_port, dsn=_toml(self.postgres.dsn), directory=self.directory,
             console=_short(self.directory / "console"), pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO,
-            endpoint=ENDPOINT)
+            backend="local" if self.rucio is None else "rucio", endpoint=ENDPOINT)
+        if self.rucio is not None:
+            draft += self.rucio.config()
         self.config_file.write_text(draft, "utf-8")
 
     async def _prepare_database(self) -> None:
@@ -207,6 +218,7 @@ trf_directory = "{directory}/trf"
 cache_directory = "{directory}/cache"
 
 [dataservice]
+backend = "{backend}"
 missing_retry_s = 5
 
 [dataservice.endpoints]

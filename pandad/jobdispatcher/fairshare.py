@@ -74,8 +74,9 @@ class Shares:
 
     def counted(self, cores: Mapping[Line, int]) -> None:
         """Begin anew with what the database says of each line."""
-        if len(self._places) > PLACES_KEPT or self._by is not self._people.directory:
-            self._by = self._people.directory
+        before, self._by = self._by, self._people.directory
+        others = before is not self._by and before.accounts != self._by.accounts
+        if others or len(self._places) > PLACES_KEPT:
             self._nodes.clear()
             self._places.clear()
         for node in self._nodes.values():

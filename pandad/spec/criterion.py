@@ -61,6 +61,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "excluded": Remedy(Kind.HISTORY, "submit it again: a new job may go to {queue}"),
     "transferring": Remedy(Kind.LOAD, "wait until outputs of other jobs left {queue}", "raise transferringlimit of {queue}"),
     "cap": Remedy(Kind.LOAD, "wait until {queue} has worked off some of its jobs", "raise [brokerage] waiting_limit"),
+    "scout": Remedy(Kind.LOAD, "wait until scouts of its task have ended", "set [brokerage] scouts to 0"),
     "scout_walltime": Remedy(Kind.NEEDS, "run less in each job of the task: those that are through took {need} s",
                              "raise maxtime of {queue} from {have} to {need}"),
     "non_local": Remedy(Kind.LOAD, "wait until a queue that has all of its input takes it", "bring its input to {queue}"),
@@ -109,6 +110,7 @@ PILOT_REMEDIES: Mapping[str, Remedy] = {
 }
 
 
+SCOUT = "scout"  # a job waits for others of its task
 RULED_OUT = "submitter ruled it out"
 
 # PanDA has one name for two things here; what the rule said tells them apart.

@@ -182,6 +182,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Scouting:
+    """The jobs of a task that went before the others.
+
+    :param jobs: PandaIDs. :param ended: how many of them are through. :param is_over: nobody waits for them any more.
+    """
+
+    jobs: frozenset[int] = frozenset()
+    ended: int = 0
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Brake:
     """A queue on which jobs failed fast, many of them, while they did not elsewhere: it gets test jobs only.
 

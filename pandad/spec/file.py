@@ -16,7 +16,7 @@ from pandad.spec.attribute import attributes_of, limited
 class FileSpec:
     """One file. ``type``: input, output, log or pseudo_input.
 
-    ``status``: defined, ready, missing, corrupted (as its pilot says), finished, failed.
+    ``status``: defined, ready, missing, corrupted (as its pilot says), transferring, finished, failed.
     """
 
     row_ID: int | None = None
@@ -31,7 +31,7 @@ class FileSpec:
     dispatchDBlock: str | None = limited(255)
     dispatchDBlockToken: str | None = limited(250)
     destinationDBlock: str | None = limited(255)  # dataset of an output
-    destinationDBlockToken: str | None = limited(250)  # endpoint or space token of an output
+    destinationDBlockToken: str | None = limited(250)  # space token of an output; "dst:ENDPOINT": where it is to be brought
     destinationSE: str | None = limited(250)
     fsize: int | None = None  # bytes
     md5sum: str | None = limited(36)

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PINNED_TO_NOTHING = "pinned-to-nothing"
     PINNED_REFUSED = "pinned-refused"
     NEVER = "no-queue-ever"
+    SCOUTS_FIRST = "scouts-first"
     QUEUES_CLOSED = "queues-closed"
     QUEUES_FULL = "queues-full"
     QUEUES_AVOIDED = "queues-avoided"
@@ -51,8 +52,11 @@ class Reason(StrEnum):
     PILOT_RECOVERS = "pilot-recovers"
     OUTPUT_DUE = "output-check-due"
     OUTPUT_STALLED = "output-check-stalled"
+    OUTPUT_STORAGE_AWAY = "output-storage-away"
     MERGE = "merge-job"
+    OUTPUT_WANTED = "output-sent-for"
     OUTPUT_MOVES = "output-moves"
+    OUTPUT_STUCK = "output-stuck"
     FINISHED = "finished"
     FAILED_PAYLOAD = "failed-payload"
     FAILED_PILOT = "failed-pilot"
@@ -104,6 +108,7 @@ REASONS: Mapping[Reason, Meaning] = {
     R.NEVER: _row(
         S.DEFINED, "a queue that fits", "no registered queue can ever take it, whatever its load and status",
         "change what it needs, or have a queue that offers it"),
+    R.SCOUTS_FIRST: _row(S.DEFINED, "scouts of its task", "the first jobs of its task go ahead, to see what they use", _WAIT),
     R.QUEUES_CLOSED: _row(
         S.DEFINED, "a queue that opens", "the queues that fit are not open to it",
         "wait until one is back online; the operator sees why it is not with `pandad queue why QUEUE`"),
@@ -154,8 +159,16 @@ REASONS: Mapping[Reason, Meaning] = {
     R.OUTPUT_DUE: _row(S.HOLDING, "output checks", "its outputs are being checked and registered", _WAIT),
     R.OUTPUT_STALLED: _row(
         S.HOLDING, "output checks", "the loop that checks outputs does not run, or fails", _OPERATOR),
+    R.OUTPUT_STORAGE_AWAY: _row(
+        S.HOLDING, "storage", "its outputs cannot be checked or registered now",
+        "nothing to do: it is tried again for [dataservice] give_up_s"),
     R.MERGE: _row(S.MERGING, "its merge job", "its outputs wait for their merge job", _WAIT),
+    R.OUTPUT_WANTED: _row(
+        S.TRANSFERRING, "transfers", "the rule that brings its outputs to their destination is being asked for", _WAIT),
     R.OUTPUT_MOVES: _row(S.TRANSFERRING, "transfers", "its outputs are on their way to their destination", _WAIT),
+    R.OUTPUT_STUCK: _row(
+        S.TRANSFERRING, "transfers", "the transfer of its outputs does not get on",
+        "have who runs Rucio look at the rule; the job waits until its limit"),
     R.FINISHED: _row(S.FINISHED, None, "it is finished", "nothing to do: its outputs are where they should be"),
     R.FAILED_PAYLOAD: _row(S.FAILED, None, "its payload failed", "look into its log, " + _AGAIN),
     R.FAILED_PILOT: _row(S.FAILED, None, "its pilot could not run it through", "look into its log, and submit it again"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from pandad.spec.jobstatus import FINAL
+from pandad.spec.jobstatus import FINAL, JobStatus
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
 OPEN, IDLE, EMPTY = "open", "idle", "empty"
+WAIT = (JobStatus.ASSIGNED, JobStatus.WAITING)  # of jobs whose dataset is not there yet
 LOOK_S = 60  # between two looks at whether the last job of a dataset has ended
 
 
@@ -29,11 +30,27 @@ _EXPECT = sql("datasets.expect", f"""
     there AS (
         INSERT INTO dataset AS d (scope, name) SELECT DISTINCT scope, name FROM wanted ORDER BY scope, name
         ON CONFLICT (scope, name) DO UPDATE SET state = '{OPEN}', nextcheck = now()
-        RETURNING d.id, d.scope, d.name, d.xmax = 0 AS is_new),
+        RETURNING d.id, d.scope, d.name, d.made),
     joined AS (
         INSERT INTO dataset_job (dataset, pandaid) SELECT t.id, w.pandaid FROM wanted w JOIN there t USING (scope, name)
         ON CONFLICT DO NOTHING)
-    SELECT scope, name FROM there WHERE is_new ORDER BY scope, name""")
+    SELECT scope, name FROM there WHERE NOT made ORDER BY scope, name""")
+
+# Who waits for it is looked at again; the lock is that of every move, so that none waits for another in a ring.
+_MADE = sql("datasets.made", f"""
+    WITH there AS (
+        UPDATE dataset d SET made = true FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS m(scope, name)
+        WHERE (d.scope, d.name) = (m.scope, m.name) RETURNING d.id),
+    waiting AS (
+        SELECT pandaid FROM job WHERE jobstatus IN ({listed(WAIT)}) AND pandaid IN (
+            SELECT m.pandaid FROM dataset_job m JOIN there t ON t.id = m.dataset) ORDER BY pandaid FOR UPDATE)
+    UPDATE job j SET nextcheck = now() FROM waiting w WHERE j.pandaid = w.pandaid""")
+
+_GIVE_UP = sql("datasets.give_up", """
+    WITH gone AS (
+        DELETE FROM dataset d USING unnest(%(scopes)s::text[], %(names)s::text[]) AS m(scope, name)
+        WHERE (d.scope, d.name) = (m.scope, m.name) AND NOT d.made RETURNING d.id)
+    SELECT DISTINCT m.pandaid FROM dataset_job m JOIN gone g ON g.id = m.dataset ORDER BY m.pandaid""")
 
 _FILLED = sql("datasets.filled", """
     UPDATE dataset d SET filled = true FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS f(scope, name)
@@ -71,13 +88,25 @@ class Ended:
 
 
 async def expect(txn: Transaction, members: Iterable[Member]) -> list[tuple[str, str]]:
-    """These jobs will write into these datasets, which stay open for them; (scope, name) of those that nobody had asked for."""
+    """These jobs will write into these datasets, which stay open for them; (scope, name) of those that are not there yet."""
     wanted = list(members)
     if not wanted:
         return []
     rows = await txn.many(_EXPECT, scopes=[m.scope for m in wanted], names=[m.name for m in wanted],
                           ids=[m.panda_id for m in wanted])
     return [(scope, name) for scope, name in rows]
+
+
+async def made(txn: Transaction, names: Collection[tuple[str, str]]) -> None:
+    """These are there now: jobs that wait for them are looked at again."""
+    await txn.run(_MADE, scopes=[scope for scope, _ in names], names=[name for _, name in names])
+    txn.hint("activator")
+
+
+async def give_up(txn: Transaction, names: Collection[tuple[str, str]]) -> list[int]:
+    """These cannot be made; the jobs that would have written into them."""
+    rows = await txn.many(_GIVE_UP, scopes=[scope for scope, _ in names], names=[name for _, name in names])
+    return [row[0] for row in rows]
 
 
 async def filled(txn: Transaction, names: Collection[tuple[str, str]]) -> None:

@@ -17,8 +17,15 @@ TALLIES = (
         "tally-times", "nothing is counted as of later than now", Severity.WARNING, """
         SELECT name, concat('up to ', latest) FROM (
             SELECT 'queue_end' AS name, max(bucket) AS latest FROM queue_end
+            UNION ALL SELECT 'line_end', max(bucket) FROM line_end
             UNION ALL SELECT 'pilot_call', max(bucket) FROM pilot_call
             UNION ALL SELECT 'pilot_last', max(greatest(asked, heard)) FROM pilot_last) t
         WHERE latest > clock_timestamp() + interval '5 minutes'""",
         "look whether the database's clock was set back; what is counted by time is off by as much, until then"),
+    invariant(
+        "task-scouts", "a scout is a job of the task whose other jobs wait for it", Severity.WARNING, """
+        SELECT s.jeditaskid, concat('job ', j.pandaid, ' is of ', coalesce(j.jeditaskid::text, 'no task'))
+        FROM task_scout s CROSS JOIN unnest(s.jobs) AS n(pandaid) JOIN job j ON j.pandaid = n.pandaid
+        WHERE j.jeditaskid IS DISTINCT FROM s.jeditaskid""",
+        "delete the task's row in task_scout: its jobs go, with scouts of its own; and look for what wrote past pandad"),
 )

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from pandad.spec.file import FileName
 from pandad.spec.jobstatus import FINAL, JobStatus
+from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.statement import as_json, listed, sql
 from pandad.taskbuffer.store import Transaction
 
@@ -53,7 +54,7 @@ class NewPlacement:
 class Placement:
     """One whose rule is to be looked at.
 
-    :param idle_s: since a file arrived, or since the rule was made. :param age_s: since it was wanted.
+    :param idle_s: since a file arrived, or since the rule was made. :param age_s: since it was wanted. Both without outages.
     :param needed: whether a live job waits for it, or may still read what it brought.
     """
 
@@ -100,7 +101,7 @@ _LOCK = sql("placements.lock", "SELECT pg_advisory_xact_lock(7261637)")
 
 # The lock on the rows keeps them from ending before the jobs are entered, which would not be woken then.
 _UNDER_WAY = sql("placements.under_way", f"""
-    SELECT f.scope, f.lfn, f.placement FROM unnest(%(scopes)s::text[], %(lfns)s::text[]) AS w(scope, lfn)
+    SELECT f.scope, f.lfn, p.id, p.name FROM unnest(%(scopes)s::text[], %(lfns)s::text[]) AS w(scope, lfn)
     JOIN placement_file f ON f.endpoint = %(endpoint)s::text AND f.scope = w.scope AND f.lfn = w.lfn
     JOIN placement p ON p.id = f.placement
     WHERE p.status <> '{P.THERE}' FOR SHARE OF p""")
@@ -147,7 +148,7 @@ _FIND = sql("placements.find", "SELECT scope, name, endpoint FROM placement WHER
 
 _DUE = sql("placements.due", f"""
     SELECT p.id, p.scope, p.name, p.endpoint, p.source, p.activity, p.round, p.status, p.files, p.arrived, p.rule, p.problem,
-           extract(epoch FROM now() - p.made)::float, extract(epoch FROM now() - p.progressed)::float, {_NEEDED}
+           {lived_s("p.made")}, {lived_s("p.progressed")}, {_NEEDED}
     FROM placement p WHERE p.status <> '{P.WANTED}' AND p.nextcheck <= now()
     ORDER BY p.nextcheck, p.id LIMIT %(limit)s""", planned_each_time=True)
 
@@ -198,11 +199,12 @@ async def under_way(txn: Transaction, endpoint: str, names: Collection[FileName]
     return {FileName(scope, lfn) for scope, lfn in rows}
 
 
-async def lock(txn: Transaction, endpoint: str, names: Collection[FileName]) -> dict[FileName, int]:
-    """By file, the placement that brings it to that endpoint; none of those ends before this transaction does."""
+async def lock(txn: Transaction, endpoint: str, names: Collection[FileName]) -> dict[FileName, tuple[int, str]]:
+    """By file, the placement that brings it to that endpoint: its number, and the name of its dataset. None of those ends before
+    this transaction does."""
     await txn.run(_LOCK)
     rows = await txn.many(_UNDER_WAY, endpoint=endpoint, **_columns(names))
-    return {FileName(scope, lfn): placement for scope, lfn, placement in rows}
+    return {FileName(scope, lfn): (number, name) for scope, lfn, number, name in rows}
 
 
 async def add(txn: Transaction, new: NewPlacement) -> tuple[int, str]:
@@ -246,7 +248,7 @@ async def due(txn: Transaction, limit: int) -> list[Placement]:
     found = []
     for row in await txn.many(_DUE, limit=limit):
         values = list(row)
-        values[7] = PlacementStatus(values[7])
+        values[7], values[12], values[13] = PlacementStatus(values[7]), float(values[12]), float(values[13])
         found.append(Placement(*values))
     return found
 

@@ -108,6 +108,7 @@ _DROP = sql("tallies.drop", f"""
         DELETE FROM pilot_request p WHERE at < now() - interval '{KEPT_DAYS} days' OR at < now() - interval '1 hour' AND EXISTS (
             SELECT FROM pilot_request newer WHERE newer.queue = p.queue AND newer.at > p.at)),
     last AS (DELETE FROM pilot_last l WHERE queue <> '' AND NOT EXISTS (SELECT FROM queue q WHERE q.name = l.queue)),
+    scouts AS (DELETE FROM task_scout WHERE since < now() - interval '{USAGE_KEPT_DAYS} days'),
     used AS (DELETE FROM task_usage WHERE used < current_date - {USAGE_KEPT_DAYS})
     SELECT""")
 

@@ -56,7 +56,7 @@ _BEHIND = sql("worklists.behind", f"""
 
 # What decides on a placed job, beside its files, which are many: of those too only what is looked at.
 _PLACED = ("PandaID", "jobStatus", "computingSite", "ddmErrorCode", "ddmErrorDiag", "relocationFlag", "prodSourceLabel",
-           "currentPriority", "jediTaskID", "taskID")
+           "currentPriority", "jediTaskID", "taskID", "dispatchDBlock")
 _PLACED_FILE = ("row_ID", "PandaID", "lfn", "type", "scope", "fsize", "checksum", "destinationSE", "destinationDBlock",
                 "destinationDBlockToken", "dataset")
 

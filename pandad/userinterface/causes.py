@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pandad.spec import errorcodes
 from pandad.spec.amount import told_bytes
 from pandad.spec.capability import Misfit
-from pandad.spec.criterion import Kind, Never
+from pandad.spec.criterion import SCOUT, Kind, Never
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
@@ -22,6 +22,7 @@ from pandad.taskbuffer.loops import Pulse
 from pandad.taskbuffer.outbox import Pending
 from pandad.taskbuffer.placements import PlacementStatus
 from pandad.taskbuffer.places import Count
+from pandad.taskbuffer.shipments import Shipment
 from pandad.userinterface import lastpilots
 from pandad.userinterface.funnel import Verdict, able, funnel, kind, nearest, step_of
 from pandad.userinterface.lastpilots import Tried
@@ -51,7 +52,8 @@ class Known:
     :param verdicts: of every queue, when it was decided last, or, if fresh, now.
     :param never: that no queue can take it at any time.
     :param pulse: how the loop that should move it does. :param pilots: the last of its queue, against its line; None: not known.
-    :param carried: input that is brought for it. :param errands: calls that are owed for that.
+    :param carried: input that is brought for it. :param shipments: its outputs on their way. :param errands: calls that are owed
+        for either.
     :param asked_at: when one of them asked last. :param absent: what of its input is not where it should be.
     """
 
@@ -69,6 +71,7 @@ class Known:
     pilots: Sequence[Tried] | None = None
     asked_at: datetime | None = None
     carried: Sequence[Carried] = ()
+    shipments: Sequence[Shipment] = ()
     errands: Sequence[Pending] = ()
     stalled_s: Mapping[str, float] = field(default_factory=dict)
 
@@ -104,6 +107,8 @@ def _defined(known: Known) -> Cause:
         return _stalled(known, R.BROKERAGE_STALLED) or Cause(R.BROKERAGE_DUE, f"; {len(able(known.verdicts))} queues can take it")
     if not known.verdicts:
         return Cause(R.NO_QUEUE)
+    if all(verdict.get("criterion") == SCOUT for verdict in known.verdicts):
+        return Cause(R.SCOUTS_FIRST, "" if known.job.brokerageErrorDiag else f"; {known.verdicts[0]['text']}")
     if known.job.is_pinned:
         return _pinned(known)
     if known.never is not None and known.never.queue is not None:
@@ -159,14 +164,17 @@ def _carried(carried: Carried, errands: Sequence[Pending]) -> Cause:
     more = f" and {len(carried.own) - 1} more" if len(carried.own) > 1 else ""
     what = f"; {first}{more}, {told_bytes(carried.own_bytes)}, to {carried.endpoint} since {carried.since:%Y-%m-%d %H:%M}"
     if carried.status is PlacementStatus.WANTED:
-        failed = next((each for each in errands if each.error), None)
-        tried = f": after {failed.tries} tries {failed.error}" if failed is not None else ""
-        return Cause(R.INPUT_WANTED, f"{what} by {carried.dataset}{tried}")
+        return Cause(R.INPUT_WANTED, f"{what} by {carried.dataset}{_tried(errands)}")
     way = f" from {carried.source}" if carried.source else ""
     came = f", {carried.arrived} of {carried.files} files of which have come"
     if carried.problem is not None:
         return Cause(R.INPUT_STUCK, f"{what}{way} by rule {carried.rule}{came}: {carried.problem}")
     return Cause(R.INPUT_MOVES, f"{what}{way} by rule {carried.rule}{came}")
+
+
+def _tried(errands: Sequence[Pending]) -> str:
+    failed = next((each for each in errands if each.error), None)
+    return f": after {failed.tries} tries {failed.error}" if failed is not None else ""
 
 
 def _capped(known: Known) -> Cause | None:
@@ -213,7 +221,22 @@ def _before(known: Known) -> Count | None:
 def _holding(known: Known) -> Cause:
     if known.pulse is None:
         return Cause(R.PILOT_RECOVERS)
-    return _stalled(known, R.OUTPUT_STALLED) or Cause(R.OUTPUT_DUE)
+    stalled, why = _stalled(known, R.OUTPUT_STALLED), known.job.ddmErrorDiag
+    return stalled or (Cause(R.OUTPUT_STORAGE_AWAY, f": {why}") if why else Cause(R.OUTPUT_DUE))
+
+
+def _transferring(known: Known) -> Cause:
+    """By the one that is furthest behind."""
+    wanted = [each for each in known.shipments if each.rule is None]
+    stuck = [each for each in known.shipments if each.trouble is not None]
+    for each in (*stuck, *wanted, *known.shipments):
+        what = f"; {each.scope}:{each.name} goes to {each.endpoint} since {each.since:%Y-%m-%d %H:%M}"
+        if each.rule is None:
+            return Cause(R.OUTPUT_WANTED, f"{what}{_tried(known.errands)}")
+        if each.trouble is not None:
+            return Cause(R.OUTPUT_STUCK, f"{what}: {each.trouble}")
+        return Cause(R.OUTPUT_MOVES, f"{what} by rule {each.rule}")
+    return Cause(R.OUTPUT_MOVES)
 
 
 _BY_STATE: Mapping[JobStatus, Callable[[Known], Cause]] = {
@@ -228,7 +251,7 @@ _BY_STATE: Mapping[JobStatus, Callable[[Known], Cause]] = {
     S.RUNNING: _always(R.PAYLOAD_RUNS),
     S.HOLDING: _holding,
     S.MERGING: _always(R.MERGE),
-    S.TRANSFERRING: _always(R.OUTPUT_MOVES),
+    S.TRANSFERRING: _transferring,
     S.FINISHED: _always(R.FINISHED),
     S.FAILED: lambda known: Cause(of_failures(failures_of(known.job))),
     S.CANCELLED: _always(R.KILLED),

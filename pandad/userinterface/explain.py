@@ -19,8 +19,9 @@ from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS
 from pandad.spec.share import CAP_RELEASE, caps_by
 from pandad.spec.timeouts import TIMEOUTS, Since
-from pandad.taskbuffer import carriage, decisions, facts, jobs, lines, loops, outbox, places, queuenotes
+from pandad.taskbuffer import carriage, decisions, facts, jobs, lines, loops, outbox, places, queuenotes, shipments
 from pandad.taskbuffer.jobs import JobEvent
+from pandad.taskbuffer.outbox import Pending
 from pandad.taskbuffer.queuenotes import Noted
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface import lastpilots
@@ -97,6 +98,7 @@ class Explain:
             "pilots": lastpilots.rows(known.pilots or (), caller), "asked_at": known.asked_at,
             "queue": read.queue.shown(lastpilots.may_see_nodes(caller)) if read.queue else None,
             "input": await self._input(known, read.queue), "output": _output(known.job),
+            "transfers": [asdict(each) for each in known.shipments], "owed": [_owed(each) for each in known.errands],
             "limits": self._limits(known.job), "loop": known.pulse}
 
     async def _read(self, txn: Transaction, panda_id: int) -> _Read:
@@ -109,7 +111,7 @@ class Explain:
         known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
                       stalled_s=self._stalled_s)
         queue = await queuenotes.maybe(txn, job.computingSite)
-        known = await self._standing(txn, await _carried(txn, known))
+        known = await self._standing(txn, await _moving(txn, known))
         return _Read(known, decision.at if decision else None, await jobs.events(txn, panda_id), queue)
 
     async def _standing(self, txn: Transaction, known: Known) -> Known:
@@ -165,14 +167,17 @@ class Explain:
         return found
 
 
-async def _carried(txn: Transaction, known: Known) -> Known:
-    """With what is brought for a job that waits for its input, and what is owed for that."""
+async def _moving(txn: Transaction, known: Known) -> Known:
+    """With what is brought for a job that waits for its input, or to where its outputs are wanted, and what is owed for that."""
     job = known.job
-    if job.jobStatus is not S.ASSIGNED or job.PandaID is None:
+    if job.PandaID is None:
         return known
-    carried = await carriage.of_job(txn, job.PandaID)
-    errands = await outbox.of_job(txn, job.PandaID, [each.dataset for each in carried]) if carried else []
-    return replace(known, carried=carried, errands=errands)
+    if job.jobStatus is S.ASSIGNED:
+        known = replace(known, carried=await carriage.of_job(txn, job.PandaID))
+    if job.jobStatus is S.TRANSFERRING:
+        known = replace(known, shipments=await shipments.of_job(txn, job.PandaID))
+    subjects = [*(each.dataset for each in known.carried), *(f"{each.scope}:{each.name}" for each in known.shipments)]
+    return replace(known, errands=await outbox.of_job(txn, job.PandaID, subjects)) if subjects else known
 
 
 async def _has_reported(txn: Transaction, panda_id: int) -> bool:
@@ -222,6 +227,12 @@ def _output(job: JobSpec) -> list[dict[str, Any]] | None:
     if job.jobStatus not in (S.HOLDING, S.TRANSFERRING, S.MERGING, S.FINISHED, S.FAILED):
         return None
     return [{"lfn": f.lfn, "endpoint": f.destinationSE, "status": f.status, "bytes": f.fsize} for f in job.outputs]
+
+
+def _owed(pending: Pending) -> dict[str, Any]:
+    """A call to the data management system that was asked for and is not done."""
+    return {"kind": pending.errand.kind, "key": pending.errand.key, "asked": pending.asked, "tries": pending.tries,
+            "error": pending.error}
 
 
 async def timeline(txn: Transaction, panda_id: int) -> list[dict[str, object]]:

@@ -40,8 +40,8 @@ def test_anonymous(rule: Access) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "caller"), [
-        (IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED), (TELLS_OF_DATA, LIMITED_PILOT)]
+    ("rule", "caller"),
+    [(IDENTIFIED, LIMITED), (IDENTIFIED, LIMITED_PILOT), (PILOT, USER), (PILOT, LIMITED), (TELLS_OF_DATA, LIMITED_PILOT)],
 )
 def test_kept_out(rule: Access, caller: Caller) -> None:
     """A refusal says who the server thinks the caller is, with which roles, and what the rule wants."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import ssl
+from http.client import HTTPSConnection
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from twisted.internet.threads import deferToThread
 
 from pandad.api.door import LOOKED_AT, OWN_DESCRIPTORS, Door, room_for
 from pandad.api.port import listen
+from pandad.api.x509.tls import GridContextFactory, GridFiles
+from pandad.embedded.pki import SandboxPki
 
 ALIVE = b"GET /server/panda/isAlive HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 GET_JOB, ALICE, BOB, PILOT = b"getJob", b"/CN=alice", b"/CN=bob", b"/CN=pilot\r\nx-roles: pilot"
@@ -174,6 +178,32 @@ async def test_connections_of_one_identity(api: Any) -> None:
     api.dispatcher.gate.callback(None)
     for client in waiting:
         assert (await client.ended).startswith(b"HTTP/1.1 200")
+    await port.stopListening()
+
+
+@ensureDeferred
+async def test_connections_of_one_identity_over_tls(api: Any, pki: SandboxPki) -> None:
+    """Those that are kept and idle count too: the oldest goes when there is one too many, and the others stay."""
+    tls = GridContextFactory(GridFiles(pki.host_certificate, pki.host_key, pki.ca_directory))
+    port = listen(reactor, 0, api.active.site, "127.0.0.1", tls, Door(most_per_identity=2))
+    context = ssl.create_default_context(capath=str(pki.ca_directory))
+    links = [HTTPSConnection("localhost", port.getHost().port, context=context, timeout=PATIENCE_S) for _ in range(3)]
+
+    def ask(link: HTTPSConnection) -> int:
+        link.request("GET", "/server/panda/getAttr", headers={"x-dn": ALICE.decode()})
+        answer = link.getresponse()
+        answer.read()
+        return answer.status
+
+    def all_of_them() -> None:
+        assert [ask(link) for link in links] == [200] * 3
+        with pytest.raises(OSError):
+            ask(links[0])
+        assert [ask(link) for link in links[1:]] == [200] * 2
+        for link in links:
+            link.close()
+
+    await deferToThread(all_of_them)
     await port.stopListening()
 
 

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from pandad.brokerage.criterion import No
 from pandad.brokerage.cycle import EXPLAINED, Cycle
-from pandad.brokerage.putoff import RETRY_S, longest_s
+from pandad.brokerage.putoff import RETRY_S, PutOff, longest_s
 from pandad.config import BrokerageConfig
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
@@ -118,3 +118,20 @@ async def test_those_that_are_not_told_wait_too(stage: Stage) -> None:
     await stage.due()
     await cycle.run_once()
     assert await stage.sql("SELECT count(*)::int FROM job WHERE nextcheck <= now() AND brokerageerrorcode <> 0") == [(0,)]
+
+
+@ensureDeferred
+async def test_a_round_that_failed_is_made_up_for(stage: Stage) -> None:
+    """Jobs that it was to look at because a queue changed are met again by the next one."""
+    await stage.queue(maxrss=1000)
+    panda_id = await stage.job(minRamCount=5000)
+    cycle = rounds(stage)
+    await cycle.run_once()
+    await stage.queue(maxrss=8000)
+
+    off = PutOff(stage.store)
+    assert [job.PandaID for job in await off.take(9)] == [panda_id] == [job.PandaID for job in await off.take(9)]
+    off.taken()
+    assert await off.take(9) == [] and not off.is_under_way
+    await cycle.run_once()
+    assert await stage.status(panda_id) is JobStatus.ASSIGNED

@@ -25,7 +25,7 @@ from pandad.daemons.queuerefresh import MOST_LINES, MOST_PROBLEMS, QueueRefresh,
 from pandad.queuesconfig import QueuesConfig
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
-from pandad.taskbuffer import sites, sources
+from pandad.taskbuffer import audit, sites, sources
 from pandad.taskbuffer.store import Store
 
 
@@ -106,6 +106,9 @@ async def test_queues_follow(store: Store, web: Cric) -> None:
     _, line = await told(body)
     assert line.startswith(f"queues: ~ {name}: maxrss: ") and line.endswith("-> 4711")
     assert await served(store) == dump and await told(body) == []
+    noted = await store.read("audit", audit.show, None, "import queues", None, 1, 10)
+    assert sorted((each.who, each.target, each.why) for each in noted) == [
+        ("pandad", web.url, "1 changed, 3 unchanged"), ("pandad", web.url, "4 added, 0 unchanged")]
 
 
 @ensureDeferred

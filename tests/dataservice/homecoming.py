@@ -17,7 +17,7 @@ from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.arrivals import Arrivals
-from pandad.dataservice.closer import Closer
+from pandad.dataservice.closer import Closer, Making
 from pandad.dataservice.copies import name_of
 from pandad.dataservice.datasets import Dataset, IDatasets
 from pandad.dataservice.dispatch import Dispatch
@@ -65,7 +65,8 @@ class Rooms:
         self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.arrivals = Arrivals(store, ddm, datasets, config)
-        handlers = [*upkeep.handlers(datasets), Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        handlers = [*upkeep.handlers(datasets), Making(datasets), Dispatch(datasets, config),
+                    Shipping(store, datasets, config, policy)]
         self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=True)
@@ -91,7 +92,9 @@ class Home:
     async def running(self, outputs: Sequence[FileSpec], **but: Any) -> int:
         """A job that a pilot runs."""
         panda_id = await self.stage.job(JobStatus.ASSIGNED, Files=list(outputs), **but)
-        await self.rooms.activator.run_once()
+        for _ in range(2):
+            await self.rooms.activator.run_once()
+            await self.rooms.outbox.run_once()
         await self.stage.claim()
         assert await self.stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
         return panda_id
@@ -102,9 +105,12 @@ class Home:
         panda_id = await self.running(outputs, **but)
         for file in outputs:
             self.world.written(HERE, name_of(file), content(file.lfn or ""))
-        text = json.dumps({f.lfn: entry(f.lfn or "") for f in outputs} if said is None else said)
-        await self.stage.store.transact("t", report, panda_id, status, text)
+        await self.said(panda_id, {f.lfn or "": entry(f.lfn or "") for f in outputs} if said is None else said, status)
         return panda_id
+
+    async def said(self, panda_id: int, said: Mapping[str, Any], status: JobStatus = JobStatus.FINISHED) -> None:
+        """The last word of its pilot."""
+        await self.stage.store.transact("t", report, panda_id, status, json.dumps(said))
 
     async def due(self) -> None:
         """As if all pauses were over."""

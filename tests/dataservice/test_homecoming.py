@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from factories import a_file
+from factories import a_caller, a_file
 from pytest_twisted import ensureDeferred
 from rucioworlds import RUCIOS
 from stages import Stage
+from whys import Whys
 
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState
 from pandad.dataservice.ddm import DatasetClosed, FileName
@@ -176,17 +177,68 @@ async def test_the_one_that_is_refused(home: Home) -> None:
 
 
 @ensureDeferred
-async def test_a_scope_that_nobody_made(home: Home) -> None:
-    """Outputs that cannot be entered at all fail their job."""
+async def test_a_dataset_that_cannot_be_made(home: Home) -> None:
+    """Its jobs fail before they have cost anything, and say why; the job of another dataset starts."""
     await home.open()
-    outputs = [a_file(lfn="out.root", scope="user.nobody", destinationSE=None)]
-    panda_id = await home.running(outputs)
-    await home.stage.sql("UPDATE job SET jobstatus = 'holding', reportedstatus = 'finished' RETURNING 1")
-    await home.stage.sql("""INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport)
-        SELECT pandaid, attemptnr, 'finished', '{"out.root": {"fsize": 1, "adler32": "00000001"}}' FROM job RETURNING 1""")
+    bad = await home.stage.job(S.ASSIGNED, Files=[a_file(scope="user.nobody", destinationSE=None)])
+    good = await home.stage.job(S.ASSIGNED, Files=files())
+    await home.rooms.activator.run_once()
+    assert [await home.stage.status(i) for i in (bad, good)] == [S.ASSIGNED, S.ASSIGNED]
+    await home.rounds(3)
+    job = await home.stage.look(bad)
+    assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_SETUPPER)
+    assert "there is no such scope" in (job.ddmErrorDiag or "")
+    assert await home.stage.status(good) is S.ACTIVATED
+
+
+@ensureDeferred
+async def test_a_dataset_that_cannot_be_made_now(home: Home) -> None:
+    """While Rucio is away its jobs wait, and start when it is back."""
+    await home.open()
+    panda_id = await home.stage.job(S.ASSIGNED, Files=files())
+    await home.world.away()
+    for _ in range(2):
+        await home.due()
+        await home.rooms.activator.run_once()
+        await home.rooms.outbox.run_once()
+    assert await home.stage.status(panda_id) is S.ASSIGNED
+    ((kind, _, tries, error),) = await home.left()
+    assert (kind, tries) == ("make output dataset", 2) and "Rucio at" in error
+    await home.world.back()
+    home.world.clock.advance(120)
+    await home.rounds(2)
+    assert await home.stage.status(panda_id) is S.ACTIVATED
+
+
+@ensureDeferred
+async def test_a_scope_that_nobody_made(home: Home) -> None:
+    """An output that cannot be entered stops no other: Rucio says that there is no such scope, which fails the job, or speaks of
+    its database, and then only that job waits."""
+    await home.open()
+    bad = await home.running([a_file(lfn="out.root", scope="user.nobody", destinationSE=None,
+                                     destinationDBlock="user.alice:user.alice.out")])
+    await home.said(bad, {"out.root": entry("out.root")})
+    good = [await home.reported(files(name=name)) for name in "abc"]
     await home.rooms.adder.run_once()
-    job = await home.stage.look(panda_id)
-    assert job.jobStatus is S.FAILED and "there is no such scope" in (job.ddmErrorDiag or "")
+    assert {await home.stage.status(i) for i in good} == {S.FINISHED}
+    job = await home.stage.look(bad)
+    assert (job.jobStatus, (job.ddmErrorDiag or "").rpartition(": ")[2]) in (
+        (S.FAILED, "there is no such scope"), (S.HOLDING, "its database has a problem"))
+
+
+@ensureDeferred
+async def test_a_token_that_was_revoked(home: Home) -> None:
+    """It is replaced while the job's outputs are on their way, and nobody notices."""
+    await home.open()
+    panda_id = await home.reported(files(THERE))
+    for loop in (home.rooms.adder, home.rooms.outbox, home.rooms.finisher):
+        home.world.revoke()
+        await home.due()
+        await loop.run_once()
+    home.world.revoke()
+    await home.world.transferred()
+    await home.rounds(1)
+    assert await home.stage.status(panda_id) is S.FINISHED
 
 
 @ensureDeferred
@@ -341,9 +393,44 @@ async def test_wanted_again(home: Home) -> None:
     for _ in range(2):
         await home.due()
         await home.rooms.closer.run_once()
-    assert (await home.stage.status(first), [kind for kind, *_ in await home.left()]) == (
-        S.FINISHED, ["make dataset", "close dataset"])
+    assert (await home.stage.status(first), [kind for kind, *_ in await home.left()]) == (S.FINISHED, ["close dataset"])
     second = await home.reported(files(name="b"))
     await home.rounds(5)
     assert await home.stage.status(second) is S.FINISHED
     assert await home.held() == {"a.root", "a.log.tgz", "b.root", "b.log.tgz"}
+
+
+@ensureDeferred
+async def test_why_it_waits(home: Home) -> None:
+    """Who asks is told what a job's outputs wait for: Rucio, the rule, the transfer, or what keeps it from getting on."""
+    await home.open()
+    panda_id = await home.reported(files(THERE))
+
+    async def why() -> tuple[str, str]:
+        said = await Whys(home.stage.store).explain.job(a_caller(), panda_id)
+        return said["reason"], said["summary"]
+
+    await home.world.away()
+    await home.rooms.adder.run_once()
+    reason, summary = await why()
+    assert reason == "output-storage-away" and "Rucio at" in summary
+    await home.world.back()
+    home.world.clock.advance(120)
+    await home.due()
+    await home.rooms.adder.run_once()
+    await home.world.away()
+    await home.rooms.outbox.run_once()
+    reason, summary = await why()
+    assert reason == "output-sent-for" and f"goes to {THERE} since" in summary and "after 1 tries" in summary
+    assert [each["kind"] for each in (await Whys(home.stage.store).explain.job(a_caller(), panda_id))["owed"]] == ["move outputs"]
+    await home.world.back()
+    home.world.clock.advance(120)
+    await home.rounds(2)
+    reason, summary = await why()
+    assert reason == "output-moves" and "by rule" in summary
+    await home.world.transferred(fail="out.root")
+    await home.rounds(1)
+    reason, summary = await why()
+    assert reason == "output-stuck" and "is STUCK" in summary
+    ((transfer),) = (await Whys(home.stage.store).explain.job(a_caller(), panda_id))["transfers"]
+    assert (transfer["endpoint"], transfer["trouble"] is None) == (THERE, False)

@@ -10,7 +10,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from stages import Stage
 
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow
 from pandad.dataservice.outbox import Done, Handler, Outbox
 from pandad.dataserviceconfig import DataServiceConfig
 from pandad.spec.errors import StoreUnavailable
@@ -108,6 +108,17 @@ async def test_what_fails_for_now_is_tried_again(stage: Stage) -> None:
 
 
 @ensureDeferred
+async def test_what_one_cannot_have_now(stage: Stage) -> None:
+    """Where the system answers that it cannot do this now, those are done that it can."""
+    await asked(stage, *"abc")
+    handler = Noting()
+    handler.trouble["b"] = NotNow("its database has a problem")
+    assert await rounds(stage, handler).run_once()
+    assert sorted(key for key, *_ in handler.settled) == ["a", "c"]
+    assert await left(stage) == [("b", 1, "its database has a problem", 10)]
+
+
+@ensureDeferred
 async def test_patience_ends(stage: Stage) -> None:
     """What could not be done for so long is settled as failed, and its neighbour in the call goes on waiting."""
     await asked(stage, "a", "b")
@@ -136,7 +147,7 @@ async def test_a_mistake_stops_nobody(stage: Stage, where: str) -> None:
     """An errand that no code can make, or settle, is put off and says why; those beside it come to their end."""
     await asked(stage, "a", "b")
     await asked(stage, "x", kind="other")
-    handler, other = Noting(together=1 if where == "call" else 3), Noting("other")
+    handler, other = Noting(), Noting("other")
     if where == "call":
         handler.trouble["a"] = LookupError("a mistake")
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from factories import QUEUE, a_caller, a_file
+from factories import QUEUE, a_caller, a_file, a_job
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
 from rucioworlds import RUCIOS, FakeRucioWorld, RealRucioWorld
@@ -15,6 +15,8 @@ from stages import Stage
 from twisted.internet.task import Clock
 from whys import Whys
 
+from pandad.brokerage.cycle import Cycle
+from pandad.brokerageconfig import BrokerageConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.arrivals import Arrivals
@@ -156,6 +158,7 @@ async def test_jobs_share_what_is_brought(stage: Stage, world: World) -> None:
     (dataset,) = await site.datasets()
     assert {file.name for file in await world.datasets.contents(dataset)} == set(NAMES)
     assert len(await site.rules()) == 1
+    assert {(await stage.look(job)).dispatchDBlock for job in jobs} == {dataset.name}
     site.arrive(*NAMES)
     await site.poll()
     assert [await stage.status(job) for job in jobs] == [JobStatus.ACTIVATED] * 3
@@ -351,6 +354,20 @@ async def test_no_quota(stage: Stage, world: World) -> None:
 
 
 @ensureDeferred
+async def test_no_scope(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Where Rucio has not got the scope of pandad's own datasets no job suffers: they wait until somebody has made it."""
+    site = await site_at(stage, fake)
+    job = await site.job(NAMES[0])
+    fake.rucio.scopes.discard("panda")
+    await site.look()
+    ((tries, error),) = await stage.sql("SELECT tries, error FROM errand WHERE kind = 'dispatch'")
+    assert (tries, "have the scope panda made" in error, await stage.status(job)) == (1, True, JobStatus.ASSIGNED)
+    fake.rucio.scopes.add("panda")
+    await site.errands()
+    assert len(await site.rules()) == 1
+
+
+@ensureDeferred
 async def test_nobody_needs_it_any_more(stage: Stage, fake: FakeRucioWorld) -> None:
     """When all jobs that wait for something were killed, its rule is taken back."""
     site = await site_at(stage, fake)
@@ -456,6 +473,43 @@ async def test_why_it_waits(stage: Stage, fake: FakeRucioWorld) -> None:
     await site.poll()
     reason, summary, _ = await why()
     assert reason == Reason.INPUT_STUCK and summary.endswith("stuck: transfer failed")
+
+
+@ensureDeferred
+async def test_brokerage_counts_what_is_on_its_way(stage: Stage, fake: FakeRucioWorld) -> None:
+    """Where too much is being brought already no more is sent, until it has come."""
+    site = await site_at(stage, fake)
+    await stage.sql("INSERT INTO link (src, dst, distance, source) VALUES (%(src)s, %(dst)s, 1, 'x') RETURNING 1",
+                    src=THERE, dst=HERE)
+    await site.job(*NAMES[:2])
+    await site.look()
+    (job,) = await stage.jobs(a_job(Files=[an_input(NAMES[2])]))
+    brokerage = Cycle(stage.store, BrokerageConfig(nopilot_s=0, most_backlog_files=1), Clock(), fake.ddm)
+    await brokerage.run_once()
+    seen = await stage.look(job)
+    assert (seen.jobStatus, "2 files wait already" in (seen.brokerageErrorDiag or "")) == (JobStatus.DEFINED, True)
+    site.arrive(NAMES[0])
+    await site.poll()
+    await stage.due()
+    await brokerage.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
+
+
+@ensureDeferred
+async def test_looked_at_during_an_outage(stage: Stage, fake: FakeRucioWorld) -> None:
+    """A job whose input is on its way is not taken from its queue because Rucio does not answer."""
+    site = await site_at(stage, fake)
+    job = await site.job(*NAMES)
+    await site.look()
+    await fake.server.stop()
+    await stage.due()
+    await site.activator.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
+    fake.server.start()
+    fake.clock.advance(120)
+    site.arrive(*NAMES)
+    await site.look()
+    assert (await stage.status(job), await stage.events(job)) == (JobStatus.ACTIVATED, ["input on its way", Event.INPUT_READY])
 
 
 @pytest.mark.parametrize("kind", ["lost", "hangup"])

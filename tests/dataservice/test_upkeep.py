@@ -14,7 +14,7 @@ from pandad.dataservice import upkeep
 from pandad.dataservice.datasets import Dataset, RuleWish
 from pandad.dataservice.ddm import UnknownData
 from pandad.dataservice.outbox import Outbox
-from pandad.dataservice.upkeep import CLOSE, DELETE, ERASE, EXTEND, MAKE, CloseDataset, DeleteRule, EraseDataset, ExtendRule
+from pandad.dataservice.upkeep import CLOSE, DELETE, ERASE, EXTEND, CloseDataset, DeleteRule, EraseDataset, ExtendRule
 from pandad.dataserviceconfig import DataServiceConfig
 from pandad.taskbuffer import outbox
 
@@ -31,12 +31,12 @@ def world(request: pytest.FixtureRequest) -> Iterator[FakeRucioWorld]:
 
 @ensureDeferred
 async def test_a_dataset_through_its_life(stage: Stage, world: FakeRucioWorld) -> None:
-    """Made, closed and erased in that order though all was asked for at once, and a second time nothing changes."""
+    """Closed and then erased though all was asked for at once, and a second time nothing changes."""
     box = Outbox(stage.store, upkeep.handlers(world.datasets), DataServiceConfig())
     await world.datasets.make(OUT)
     rule_id = await world.datasets.add_rule(OUT, RuleWish(ENDPOINTS[1], "Production Output", 1000))
     errands = [ERASE.errand(EraseDataset(*key(OUT))), CLOSE.errand(CloseDataset(*key(OUT))),
-               MAKE.errand(upkeep.MakeDataset(*key(OUT))), EXTEND.errand(ExtendRule(rule_id, 5000), "5000"),
+               EXTEND.errand(ExtendRule(rule_id, 5000), "5000"),
                DELETE.errand(DeleteRule(rule_id))]
     for _ in range(2):
         await stage.store.transact("t", outbox.ask, errands)

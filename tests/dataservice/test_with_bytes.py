@@ -1,4 +1,4 @@
-"""Input with a real Rucio, its own messages and real bytes: a job goes where its data is not, and is activated."""
+"""Input with a real Rucio, its own messages and real bytes: what a queue misses gets there, and its job is activated."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ import pytest
 
 from .clock import false_durations
 
-METRICS = """# TYPE pandad_events_total counter
-pandad_events_total{{name="store.claim"}} 4
-# TYPE pandad_seconds_total counter
-pandad_seconds_total{{name="store.claim"}} {sum_s}
+METRICS = """# TYPE pandad_transaction_seconds summary
+pandad_transaction_seconds_count{{name="claim"}} 4.0
+pandad_transaction_seconds_sum{{name="claim"}} {sum_s}
+# EOF
 """
 
 

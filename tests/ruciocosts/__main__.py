@@ -28,26 +28,11 @@ from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.install import prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
 from ruciocosts.away import name
+from ruciocosts.placing import place
+from ruciocosts.ticker import Ticker
 
-TICK_S = 0.002
 MANY, PLACES = 10_000, 20
 A_DATASET = Dataset("panda", "panda.1_dis1")
-
-
-class Ticker:
-    """Notes how long the reactor did nothing else."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor, self.longest_s, self._last_s = reactor, 0.0, time.monotonic()
-        self._next = reactor.callLater(TICK_S, self._tick)
-
-    def _tick(self) -> None:
-        now_s = time.monotonic()
-        self.longest_s, self._last_s = max(self.longest_s, now_s - self._last_s - TICK_S), now_s
-        self._next = self._reactor.callLater(TICK_S, self._tick)
-
-    def stop(self) -> None:
-        self._next.cancel()
 
 
 async def measured(reactor: Any, what: str, files: int, job: Callable[[], Awaitable[Any]]) -> None:
@@ -96,24 +81,33 @@ async def calls(reactor: Any, session: Session, files: list[NewFile]) -> None:
     await measured(reactor, "contents", len(files), lambda: datasets.contents(A_DATASET))
 
 
-async def stall(reactor: Any, folder: Path) -> None:
-    """Long answers of a fake in another process."""
+async def faked(reactor: Any, folder: Path, places: int, act: Callable[[Session], Awaitable[None]]) -> None:
+    """Something at a fake in another process, that has the files at each of so many endpoints."""
     (folder / "password").write_text(PASSWORD)
+    (folder / "url").unlink(missing_ok=True)
     path = f".{os.pathsep}tests"
-    away = subprocess.Popen([sys.executable, "-m", "tests.ruciocosts.away", str(folder), str(MANY), str(PLACES)],
+    away = subprocess.Popen([sys.executable, "-m", "tests.ruciocosts.away", str(folder), str(MANY), str(places)],
                             env={**os.environ, "PYTHONPATH": path})
     try:
         while not (folder / "url").exists():
             await deferLater(reactor, 0.1)
         session = Session(reactor, RucioConfig(
             url=(folder / "url").read_text(), username=USER, password_file=folder / "password"), time.time)
-        ddm, names = RucioDDM(session), [FileName("user.alice", name(number)) for number in range(MANY)]
-        await measured(reactor, "replicas at one endpoint, fake", MANY, lambda: ddm.replicas("SITE_0_DATADISK", names))
-        await measured(reactor, f"replicas at {PLACES} endpoints, fake", MANY, lambda: ddm.locate(names))
+        await act(session)
         await session.close()
     finally:
         away.kill()
         away.wait()
+
+
+async def stall(reactor: Any, folder: Path) -> None:
+    """Long answers."""
+    async def ask(session: Session) -> None:
+        ddm, names = RucioDDM(session), [FileName("user.alice", name(number)) for number in range(MANY)]
+        await measured(reactor, "replicas at one endpoint, fake", MANY, lambda: ddm.replicas("SITE_0_DATADISK", names))
+        await measured(reactor, f"replicas at {PLACES} endpoints, fake", MANY, lambda: ddm.locate(names))
+
+    await faked(reactor, folder, PLACES, ask)
 
 
 async def main(reactor: Any, args: argparse.Namespace) -> int:
@@ -121,7 +115,9 @@ async def main(reactor: Any, args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="pandad-rucio-") as made:
         folder = Path(made)
         folder.chmod(0o755)
-        await stall(reactor, folder)
+        if not args.placing:
+            await stall(reactor, folder)
+        await faked(reactor, folder, 1, lambda session: place(reactor, folder, session))
         if args.rucio is not None:
             await real(reactor, folder, args.rucio, args.files)
     return 0
@@ -131,6 +127,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.ruciocosts", description="One JSON object per measurement.")
     parser.add_argument("--rucio", type=Path, metavar="FOLDER", help="with a real Rucio, which is installed in this folder")
+    parser.add_argument("--placing", action="store_true", help="pre-placement only")
     parser.add_argument("--files", type=int, default=1000, help="for the real one (default 1000)")
     return parser.parse_args()
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fakes.rucio import Rse
 from fakes.rucioweb import RucioServer
 from twisted.internet import reactor
 
@@ -18,8 +19,11 @@ REACTOR: Any = reactor
 def main(folder: Path, files: int, endpoints: int) -> None:
     """Serve until killed; FOLDER/url has the address."""
     server = RucioServer(REACTOR, *(f"SITE_{number}_DATADISK" for number in range(endpoints)))
+    full = list(server.rucio.rses)
+    if endpoints == 1:
+        server.rucio.rses["SITE_1_DATADISK"] = Rse()  # where all of it is missing
     for number in range(files):
-        for endpoint in server.rucio.rses:
+        for endpoint in full:
             server.rucio.put(endpoint, ("user.alice", name(number)), 10**9, "0badcafe")
     (folder / "url.new").write_text(server.url)
     (folder / "url.new").rename(folder / "url")

@@ -293,6 +293,8 @@ CORRUPTIONS = (
     _c("placement-files", "SELECT 7", _placement("")),
     _c("placement-endpoint", "SELECT 7", _placement("TAPE")),
     # what is counted
+    _c("task-scouts", "SELECT 7",
+       "INSERT INTO task_scout (jeditaskid, jobs) SELECT 7, ARRAY(SELECT min(pandaid) FROM job)"),
     _c("tally-exact", "SELECT 'TEST_QUEUE running user SCORE'", "UPDATE tally_delta SET jobs = 2 WHERE ctid = ("
        "SELECT min(ctid) FROM tally_delta WHERE jobstatus = 'running' AND wasstatus = 'starting')"),
     _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),

@@ -73,7 +73,8 @@ ROWS = {
            INSERT INTO queue_brake (queue, why, until) VALUES ('Q', 'why', now())""",
     14: "SELECT 1",
     15: """INSERT INTO line_end (bucket, queue, line, started, finished, fast) VALUES (now(), 'Q', 1, 1, 0, 1);
-            INSERT INTO queue_change (times) VALUES (1)""",
+            INSERT INTO queue_change (times) VALUES (1);
+            INSERT INTO task_scout (jeditaskid, jobs) VALUES (1, '{1}')""",
     16: """INSERT INTO errand (kind, key, subject, step, payload) VALUES ('close dataset', 'a:b', 'a:b', 30, '{}');
            INSERT INTO dataset (scope, name) VALUES ('a', 'b');
            INSERT INTO dataset_job (dataset, pandaid) SELECT id, 1 FROM dataset;
@@ -178,6 +179,28 @@ async def test_queues_stay_as_they_were(blank: Store) -> None:
     assert [(name, json.loads(description)["odd"], *rest) for name, description, *rest in found] == [
         ("A", [1, 1.5, "ü", None], "test", None, None, None, None),
         ("B", [1, 1.5, "ü", None], "test", "offline", "down", "alice", None)]
+
+
+@ensureDeferred
+async def test_lists_of_queues_become_limits(blank: Store) -> None:
+    """A job that waited for one of several queues is limited to them, stands at none, and is counted so; a pin stays one."""
+    known = migrate.known()
+    await upgrade(blank, known[:14])
+    await blank.transact("rows", run, """
+        WITH l AS (
+            INSERT INTO line (digest, prodsourcelabel, job_label, processingtype, resource_type, minramcount, maxdiskcount,
+                maxwalltime, corecount, jeditaskid, workinggroup, countrygroup, owneranchor, ownersubject, produsername)
+            VALUES (md5('x')::uuid, 'user', '', '', '', 0, 0, 0, 1, 0, '', '', 'ca', 'alice', '') RETURNING id),
+        j AS (
+            INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject, line, computingsite, relocationflag, avoided)
+            SELECT n, 'defined', 'ca', 'alice', id, q, 1, '{BAD}' FROM l, (VALUES (1, 'A,B*'), (2, 'A'), (3, 'S*')) AS v(n, q)
+            RETURNING 1)
+        INSERT INTO tally SELECT q, 'defined', '', '', 1, 1 FROM (VALUES ('A,B*'), ('A'), ('S*')) AS v(q)""")
+    await upgrade(blank)
+    assert await blank.read("jobs", rows, "SELECT computingsite, relocationflag, avoided FROM job ORDER BY pandaid") == [
+        (None, 0, ["BAD", "!A", "!B*"]), ("A", 1, ["BAD"]), (None, 0, ["BAD", "!S*"])]
+    counted = "SELECT queue, jobs FROM tally_now ORDER BY queue"
+    assert await blank.read("counted", rows, counted) == [("", 2), ("A", 1)]
 
 
 @ensureDeferred

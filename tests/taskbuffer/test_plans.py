@@ -15,8 +15,24 @@ from twisted.internet.defer import Deferred
 
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.spec.file import FileName
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import claims, decisions, deferrals, demand, facts, jobs, moves, places, worklists
+from pandad.taskbuffer import (
+    carriage,
+    claims,
+    datasets,
+    decisions,
+    deferrals,
+    demand,
+    facts,
+    jobs,
+    moves,
+    outbox,
+    placements,
+    places,
+    shipments,
+    worklists,
+)
 from pandad.taskbuffer.claims import Wanted
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
@@ -53,7 +69,24 @@ LOAD = f"""
     INSERT INTO job_report (pandaid, attemptnr, outcome, outputreport) SELECT pandaid, attemptnr, 'finished', '' FROM job
         WHERE jobstatus = 'holding';
     INSERT INTO job_event (pandaid, event, tostatus, attemptnr, actor, who)
-        SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job"""
+        SELECT pandaid, 'submitted', 'defined', 1, 'user', 'x' FROM job;
+    INSERT INTO dataset (scope, name, nextcheck)
+        SELECT 'user', 'd' || n, now() - make_interval(secs => n) FROM generate_series(1, 2000) n;
+    INSERT INTO dataset_job (dataset, pandaid) SELECT 1 + n % 2000, n FROM generate_series(1, 100000) n;
+    INSERT INTO shipment (scope, name, endpoint, activity, comment, rule, nextcheck)
+        SELECT 'user', 's' || n, 'DISK', 'Express', '', md5(n::text), now() - make_interval(secs => n)
+        FROM generate_series(1, 2000) n;
+    INSERT INTO shipment_file (shipment, row_id, pandaid)
+        SELECT 1 + n % 2000, f.row_id, n FROM generate_series(1, 20000) n JOIN file f ON f.pandaid = n;
+    INSERT INTO errand (kind, key, subject, step, payload, due)
+        SELECT 'close dataset', n, 'd' || n / 2, n % 2, '{{}}', now() - make_interval(secs => n)
+        FROM generate_series(1, 20000) n;
+    INSERT INTO placement (scope, name, endpoint, activity, status, files, bytes, rule, nextcheck)
+        SELECT 'panda', 'p' || n, 'D' || n % 20, 'Express', 'moving', 20, 20, md5(n::text), now() - make_interval(secs => n)
+        FROM generate_series(1, 2000) n;
+    INSERT INTO placement_file (endpoint, scope, lfn, placement)
+        SELECT 'D' || n % 20, 'user', 'f' || n, 1 + (n + 1999) % 2000 FROM generate_series(1, 40000) n;
+    INSERT INTO placement_job (pandaid, placement) SELECT n, 1 + n % 2000 FROM generate_series(1, 100000) n"""
 
 
 async def _load(postgres: EmbeddedPostgres, template: str) -> Observer:
@@ -254,6 +287,59 @@ async def test_places(explain: Explain) -> None:
         plan = await explain(body)
         assert (plan.indexes(), plan.whole_tables()) == ({index}, set())
         assert plan.read(index) <= 2 * places.COUNT_MOST
+
+
+FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
+
+
+@pytest.mark.parametrize(
+    ("body", "index", "most"),
+    [
+        (lambda txn: placements.under_way(txn, "D7", FILES), "placement_file_once", 40),
+        (lambda txn: placements.lock(txn, "D7", FILES), "placement_file_once", 40),
+        (lambda txn: placements.hold_ready(txn, [7, 8]), "file_of_job", 10),
+        (lambda txn: placements.due(txn, 50), "placement_due", 60),
+        (lambda txn: placements.wake(txn, [7]), "placement_job_of", 60),
+        (lambda txn: placements.held(txn, 7), "placement_job_of", 60),
+        (lambda txn: placements.files(txn, 7), "placement_file_of", 30),
+        (lambda txn: placements.told_files(txn, [("D7", name) for name in FILES], 5.0), "placement_file_once", 40),
+        (lambda txn: placements.leave(txn, [7]), "placement_job_pkey", 5),
+        (lambda txn: carriage.of_job(txn, 7), "placement_job_pkey", 5),
+    ],
+)
+@ensureDeferred
+async def test_inputs_on_their_way(explain: Explain, body: Callable[[Transaction], Awaitable[object]], index: str,
+                                   most: int) -> None:
+    """What is brought, and for whom, is found by what it is about."""
+    plan = await explain(body)
+    assert index in plan.indexes() and plan.read(index) <= most
+    assert plan.whole_tables() <= {"downtime", "outage"}
+
+
+@pytest.mark.parametrize(
+    ("body", "index", "most"),
+    [
+        (lambda txn: outbox.due(txn, ["close dataset"], 50), "errand_due", 150),
+        (lambda txn: outbox.of_job(txn, 7, ["d7"]), "errand_subject", 10),
+        (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_due", 20),
+        (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_job_pkey", 3000),
+        (lambda txn: datasets.made(txn, [("user", "d7")]), "dataset_job_pkey", 100),
+        (lambda txn: shipments.due(txn, 50), "shipment_due", 50),
+        (lambda txn: shipments.find(txn, [7]), "shipment_file_pkey", 50),
+        (lambda txn: txn.many(shipments._LOCK, ids=[7]), "job_pkey", 20),
+        (lambda txn: shipments.lost(txn, [7]), "shipment_file_pkey", 50),
+        (lambda txn: shipments.arrived(txn, [7]), "shipment_file_job", 50),
+        (lambda txn: shipments.of_job(txn, 7), "shipment_file_job", 10),
+        (lambda txn: shipments.heard(txn, ["x"], [("user", "s7")]), "shipment_once", 10),
+    ],
+)
+@ensureDeferred
+async def test_outputs_on_their_way(explain: Explain, body: Callable[[Transaction], Awaitable[object]], index: str,
+                                    most: int) -> None:
+    """What is owed, under way and written into is read by its own indexes, and of the jobs only those that it is about."""
+    plan = await explain(body)
+    assert index in plan.indexes() and plan.read(index) <= most
+    assert plan.whole_tables() <= {"downtime", "outage"}
 
 
 @ensureDeferred

@@ -58,3 +58,20 @@ async def test_flags_at_submission(stage: Stage) -> None:
         f"ever take it; nearest {QUEUE}: lowmemory, the job needs 6000 MB of memory, the queue has 4000")
     said = await Whys(stage.store).explain.job(ALICE_CALLER, bad[0] or 0)
     assert said["PandaID"] == bad[0]
+
+
+@ensureDeferred
+async def test_limits_at_submission(stage: Stage) -> None:
+    """Names that are no queue's are told, and a job that is left no queue is flagged; where the others may go is stored."""
+    await stage.queue()
+    interface = Jobs(stage.store, suitability=Whys(stage.store).sources.suitability)
+    wishes = ["GONE", f"{QUEUE},SITE_*", f"*,-{QUEUE}", f"{QUEUE},-OLD"]
+    receipt = await interface.submit(ALICE_CALLER, [a_spec(computingSite=wish) for wish in wishes])
+    ids = [job.PandaID or 0 for job in receipt.jobs]
+    assert list(receipt.never) == [ids[0], ids[2]]
+    assert receipt.message.startswith("no registered queue is called GONE or OLD or SITE_*; stored, but they will wait in vain")
+    stored = [await stage.look(panda_id) for panda_id in ids]
+    assert [(job.computingSite, job.included, job.excluded) for job in stored] == [
+        ("GONE", [], []), (None, [QUEUE, "SITE_*"], []), (None, ["*"], [QUEUE]), (None, [QUEUE], ["OLD"])]
+    said = await Whys(stage.store).explain.job(ALICE_CALLER, ids[3])
+    assert (said["included"], said["excluded"], said["avoided"]) == ([QUEUE], ["OLD"], [])

@@ -41,7 +41,7 @@ STEPS = 20  # obstacles that one queue can have
 CAPS = {Reason.USER_CAP, Reason.GROUP_CAP}
 _EMPTY = Statement("why.empty", """
     TRUNCATE job, job_event, job_report, job_decision, decision, submission, queue, line, tally, tally_delta, queue_end,
-             queue_cause, task_usage, pilot_call, pilot_refusal, pilot_last, pilot_request CASCADE""")
+             queue_cause, task_usage, task_scout, line_end, pilot_call, pilot_refusal, pilot_last, pilot_request CASCADE""")
 _ORDER = Statement("why.order", "SELECT pandaid FROM job ORDER BY line, currentpriority DESC, pandaid")
 _DUE = Statement("why.due", "UPDATE job SET nextcheck = now()")
 
@@ -76,7 +76,7 @@ class World:
         self._alone = self._random.random() < 0.2
         self._config = BrokerageConfig(
             weight=self._random.choice(["generic", "analysis", "production"]), waiting_limit=2 if self._alone else 0,
-            batch=1 if self._alone else 1000)
+            batch=1 if self._alone else 1000, scouts=self._random.choice([0, 2]) if self._alone else 0)
         self._whys = Whys(store, shares, self._config)
         self._traffic = Traffic(store, self._clock, "why")
         self._dispatcher = Dispatcher(store, self._clock, shares)
@@ -155,7 +155,7 @@ class World:
         for panda_id in homeless[:MENDED]:
             seen: list[str] = []
             while (verdict := _nearest(await self._why(panda_id, now=True))) is not None:
-                if verdict["criterion"] in ("pinned", "notincluded", "excluded", "non_local", "cap"):
+                if verdict["criterion"] in ("pinned", "notincluded", "excluded", "non_local", "cap", "scout"):
                     break
                 seen.append(f"{verdict['queue']}: {verdict['criterion']}")
                 if len(seen) > STEPS:

@@ -14,7 +14,7 @@ from pandad.api.tokens.accepted import Accepted, Catalogue, from_config
 from pandad.api.tokens.authconfig import AuthConfigError, AuthConfigs
 from pandad.api.tokens.authenticator import TokenAuthenticator
 from pandad.api.tokens.denials import Denials
-from pandad.api.tokens.discovery import Fetch, KeySource
+from pandad.api.tokens.discovery import Fetch, FetchFailed, KeySource
 from pandad.api.tokens.fetch import Fetcher
 from pandad.taskbuffer.store import Store
 from pandad.tokenconfig import TokensConfig
@@ -28,7 +28,7 @@ class Tokens:
     :param now_s: the wall clock, seconds since 1970.
     :raise AuthConfigError: the folder of the auth_config files, or one of them, cannot be used.
     :raise FetchFailed: the file of authorities cannot be used.
-    ``problem``: what is wrong with the auth_config files now; "" if nothing.
+    ``problem``: what is wrong with the auth_config files, or the authorities, now; "" if nothing.
     ``followed``: called when there may be other sources than before; the one who makes their loops sets it.
     ``changed``: called with what changed, when other auth_config files are in force.
     """
@@ -47,10 +47,12 @@ class Tokens:
         self._use(*_made(config))
 
     async def run_once(self) -> bool:
-        """Read the auth_config files again. If they cannot be used those of before stay in force, and the log says so."""
+        """Read the auth_config files and the authorities again. If they cannot be used those of before stay in force, and the log
+        says so."""
         try:
             files, accepted = _made(self._config)
-        except AuthConfigError as error:
+            self._fetch_by(self._fetcher(self._config), self._config)
+        except (AuthConfigError, FetchFailed) as error:
             self._complain(str(error))
             return False
         self.problem = ""
@@ -70,11 +72,15 @@ class Tokens:
         made = _made(config)
         if config.ca_file != before.ca_file:
             self.sources = ()
-        for source in self.sources:
-            source.adopt(fetch, config)
-        self._config, self._fetch = replace(config, denials_s=before.denials_s), fetch
+        self._config = replace(config, denials_s=before.denials_s)
+        self._fetch_by(fetch, self._config)
         self._use(*made)
         return self._config
+
+    def _fetch_by(self, fetch: Fetch, config: TokensConfig) -> None:
+        self._fetch = fetch
+        for source in self.sources:
+            source.adopt(fetch, config)
 
     def _use(self, files: Files, accepted: Sequence[Accepted]) -> None:
         self._files, self.sources = files, self._sources(accepted)
@@ -86,7 +92,7 @@ class Tokens:
     def _complain(self, problem: str) -> None:
         metrics.TOKEN_RELOADS.add("not done")
         if problem != self.problem:
-            self.log.error("the auth_config files of before stay in force, they cannot be read again: {why}", why=problem)
+            self.log.error("the token issuers of before stay in force, their files cannot be read again: {why}", why=problem)
         self.problem = problem
 
     def _fetcher(self, config: TokensConfig) -> Fetch:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
-from pandad.dataservice.ddm import CopyUnusable, DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName, UnknownEndpoint
+from pandad.dataservice.ddm import DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName, NotNow, UnknownEndpoint
 from pandad.dataservice.rucio.ddm import RucioDDM, is_endpoint
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
@@ -97,7 +97,7 @@ class RucioDatasets:
         known = await self._ddm.replicas(endpoint, [file.name for file in files])
         absent = [file.name for file in files if file.name not in known]
         if absent:
-            raise CopyUnusable(f"{listed(absent)} at {endpoint}: Rucio has an entry that does not count")
+            raise NotNow(f"{listed(absent)} at {endpoint}: Rucio has an entry that does not count")
         wrong = [file.name for file in files
                  if (known[file.name].size_bytes, known[file.name].adler32) != (file.size_bytes, file.adler32)]
         if wrong:

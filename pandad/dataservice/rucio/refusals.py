@@ -12,6 +12,7 @@ from pandad.dataservice.ddm import (
     FileDiffers,
     NoQuota,
     NotAllowed,
+    NotNow,
     UnknownData,
     UnknownEndpoint,
 )
@@ -87,9 +88,10 @@ class Refused(Exception):
     def error(self, subject: str) -> DDMUnavailable | DDMRefused:
         """For the rooms. ``subject``: what was asked for."""
         if self.temporary:
-            return DDMUnavailable(f"{subject}: Rucio cannot do it now: {TEMPORARY.get(self.kind) or self}")
-        kind, words = FATAL.get(self.kind, (DDMRefused, f"it answers with {self}"))
-        return kind(f"{subject}: Rucio refuses: {words}")
+            kind = NotNow if self.kind else DDMUnavailable
+            return kind(f"{subject}: Rucio cannot do it now: {TEMPORARY.get(self.kind) or self}")
+        refused, words = FATAL.get(self.kind, (DDMRefused, f"it answers with {self}"))
+        return refused(f"{subject}: Rucio refuses: {words}")
 
 
 def refusal(answer: Answer) -> Refused:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pandad.embedded.rucio.admin import Admin, chunks
+from pandad.embedded.rucio.admin import Admin, RestError, chunks
 
 READ_BYTES = 1 << 20
 IDLE_S = 0.5
@@ -140,14 +141,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--delay", metavar="S", type=float, default=0.0, help="how long a round takes beyond the copying")
     parser.add_argument("--retry-stuck", action="store_true", help="try failed ones again")
     args = parser.parse_args(arguments)
-    admin = Admin(args.url, args.account, args.user, args.password_file.read_text("utf-8").strip())
+    def login() -> Admin:
+        return Admin(args.url, args.account, args.user, args.password_file.read_text("utf-8").strip())
+
+    os.umask(0o022)  # pilots, which may be another account, are to read it
     options = Options(args.fail, args.delay, args.retry_stuck)
+    if args.once:
+        work(login(), options)
+        return
     while True:
-        done = work(admin, options)
-        if args.once:
-            return
-        if not any(done.values()):
-            time.sleep(IDLE_S)
+        try:
+            admin = login()  # whose token ends
+            while any(work(admin, options).values()):
+                pass
+        except (RestError, OSError) as error:
+            print(f"not now: {error}", flush=True)  # noqa: T201
+        time.sleep(IDLE_S)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.process import LAUNCH, Child
 from pandad.embedded.rucio import admin as admins
+from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.admin import Admin
 from pandad.embedded.rucio.settings import ACCOUNT, USER, Settings
 from pandad.spec.errors import PandadError
@@ -31,6 +32,8 @@ START_LIMIT_S = 120.0
 STOP_LIMIT_S = 10.0
 POLL_S = 0.1
 LOG_TAIL_LINES = 20
+HERMES_S = 2  # between two times that it looks for news
+PACKAGES = Path(__file__).parents[3]  # where pandad is imported from
 
 
 class RucioError(PandadError):
@@ -51,17 +54,13 @@ class RucioStand:
         self._port = 0
         self._child: Child | None = None
         self._tls_child: Child | None = None
+        self._daemons: list[Child] = []
         self.account, self.user = ACCOUNT, USER
 
     @property
     def url(self) -> str:
         """Its address; known once started, and the same after every restart."""
         return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id, None while it does not run."""
-        return self._child.pid if self._child is not None and self._child.ending is None else None
 
     @property
     def log_file(self) -> Path:
@@ -123,9 +122,18 @@ class RucioStand:
         settings.write_hermes(endpoint, user, password)
         await self._run_to_end([str(self._python.with_name("rucio-hermes")), "--run-once"], settings.hermes_file)
 
+    def follow(self, endpoint: str, user: str, password: str, ca_file: Path) -> None:
+        """From now on have files moved as rules demand (agent.py), and have hermes do as in `tell` every HERMES_S."""
+        settings = self._settings()
+        settings.write_hermes(endpoint, user, password)
+        hermes = [str(self._python.with_name("rucio-hermes")), "--sleep-time", str(HERMES_S)]
+        mover = ["-m", agent.__name__, self.url, self.account, self.user, str(self.password_file), "--retry-stuck"]
+        self._daemons += [self._spawn(hermes, {}, settings.hermes_file, REQUESTS_CA_BUNDLE=str(ca_file)),
+                          self._spawn(mover, {}, None, Path(sys.executable), PYTHONPATH=str(PACKAGES))]
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Return when it is gone. SIGKILL: as a fault would."""
-        for child in (self._child, self._tls_child):
+        for child in (*self._daemons, self._child, self._tls_child):
             if child is not None and child.ending is None:
                 await self._end(child, number)
 
@@ -174,15 +182,17 @@ class RucioStand:
                 raise RucioError(f"Rucio did not start: {child.ending}\n{self._tail()}")
             await deferLater(self._reactor, POLL_S)
 
-    def _spawn(self, arguments: Sequence[str], fds: dict[int, int], config: Path | None = None) -> Child:
+    def _spawn(self, arguments: Sequence[str], fds: dict[int, int], config: Path | None = None, python: Path | None = None,
+               **more: str) -> Child:
         """It ends with this process, and sees nothing of its environment."""
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self._home), "RUCIO_HOME": str(self._home),
-                       "RUCIO_CONFIG": str(config or self._settings().config_file), "PYTHONUNBUFFERED": "1"}
+                       "RUCIO_CONFIG": str(config or self._settings().config_file), "PYTHONUNBUFFERED": "1",
+                       **more}
         launch = ["-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGTERM)), "-", "-", str(self._home)]
         child = Child()
         log = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            self._reactor.spawnProcess(child, sys.executable, [sys.executable, *launch, str(self._python), *arguments],
+            self._reactor.spawnProcess(child, sys.executable, [sys.executable, *launch, str(python or self._python), *arguments],
                                        env=environment, childFDs={0: "w", 1: log, 2: log, **fds})
         finally:
             os.close(log)

@@ -18,6 +18,14 @@ DROP INDEX job_defined_line;
 CREATE INDEX job_defined_line ON job (line, currentpriority DESC, pandaid) WHERE jobstatus = 'defined' AND brokerageerrorcode = 0;
 CREATE INDEX job_put_off ON job (nextcheck, pandaid) WHERE jobstatus = 'defined' AND brokerageerrorcode <> 0;
 
+-- The jobs of a task that went before the others.
+CREATE TABLE task_scout (
+    jeditaskid bigint PRIMARY KEY,
+    jobs       bigint[] NOT NULL,  -- PandaIDs
+    since      timestamptz NOT NULL DEFAULT now(),
+    opened     timestamptz  -- since when nobody waits for them any more
+);
+
 -- One row: how often something changed that may concern every job without a queue.
 CREATE TABLE queue_change (
     one   boolean PRIMARY KEY DEFAULT true,

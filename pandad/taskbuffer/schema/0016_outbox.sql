@@ -26,6 +26,7 @@ CREATE TABLE dataset (
     scope     text NOT NULL,
     name      text NOT NULL,
     state     text NOT NULL DEFAULT 'open',
+    made      boolean NOT NULL DEFAULT false,  -- it is there: its jobs may start
     filled    boolean NOT NULL DEFAULT false,  -- a file was put into it
     nextcheck timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT dataset_once UNIQUE (scope, name),

@@ -100,12 +100,19 @@ def test_another_configuration(tmp_path: Path) -> None:
 
 
 def test_other_authorities(tmp_path: Path, pki: SandboxPki) -> None:
-    """Keys that came by way of authorities that are not believed any more do not count."""
+    """Keys that came by way of authorities that are not believed any more do not count; the file of authorities is read again,
+    and while it cannot be used those of before are believed."""
     here = room(written(tmp_path, atlas=PLAIN))
-    (source,) = here.sources
-    ca_file = next(pki.ca_directory.glob("*.0"))
+    (source,), ca_file = here.sources, tmp_path / "ca.pem"
+    ca_file.write_bytes(next(pki.ca_directory.glob("*.0")).read_bytes())
     here.adopt(TokensConfig(auth_config_directory=tmp_path, ca_file=ca_file))
     assert here.sources != [source] and here.sources[0].published() is None
+    fetch = here.sources[0]._fetch
+    at_once(here.run_once())
+    assert here.problem == "" and fetch is not (fetch := here.sources[0]._fetch)
+    ca_file.write_text("nothing")
+    at_once(here.run_once())
+    assert str(ca_file) in here.problem and here.sources[0]._fetch is fetch
 
 
 def ask(tokens: Tokens, token: bytes, origin: str) -> tuple[str, ...] | TokenFault:

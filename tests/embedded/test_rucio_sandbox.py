@@ -1,0 +1,102 @@
+"""A sandbox with a Rucio: a job's input comes from far away, a real pilot reads it, and the output goes home, all by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clients.demos import PILOTS
+from pytest_twisted import blockon, ensureDeferred
+from ruciostand import OPTION
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+from pandad.cli.client import Client, connect, submission
+from pandad.cli.description import jobs_of
+from pandad.cli.job import accepted
+from pandad.dataservice.ddm import FileName
+from pandad.dataservice.local import path_of
+from pandad.embedded.pilot import PAYLOAD_BASE_URL, PilotProcess, PilotSettings, missing_requirements, prepare_pilot
+from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
+from pandad.embedded.rucio.surroundings import CONTENT, FAR, SAMPLE
+from pandad.embedded.sandbox import HOST, QUEUE, Sandbox
+from pandad.spec.jobstatus import FINAL, JobStatus
+from pandad.spec.reason import Reason
+from pandad.tomlsource import Source
+
+pytestmark = pytest.mark.rucio
+lacking = missing_requirements()
+LIMIT_S, POLL_S = 120, 0.5
+OUTPUT = FileName("user.alice", "far.out")
+JOB = f"""
+[[jobs]]
+transformation = "{PAYLOAD_BASE_URL}hello.sh"
+arguments = "{SAMPLE} {OUTPUT.lfn}"
+inputs = [{{ lfn = "{SAMPLE}", scope = "user.alice" }}]
+outputs = [{{ lfn = "{OUTPUT.lfn}", scope = "user.alice" }}]
+"""
+ENDED = frozenset(FINAL)
+
+
+@pytest.fixture
+def sandbox(request: pytest.FixtureRequest, open_directory: Path) -> Iterator[Sandbox]:
+    """Ready."""
+    try:
+        prepare_rucio(Path(request.config.getoption(OPTION)))
+    except RucioUnavailable as error:
+        pytest.skip(f"no real Rucio here: {error.reason}")
+    made = Sandbox(reactor, open_directory / "rucio-sandbox", (0, 0), Path(request.config.getoption(OPTION)))
+    blockon(Deferred.fromCoroutine(made.start()))
+    yield made
+    blockon(Deferred.fromCoroutine(made.stop()))
+
+
+class Sent:
+    """The job, as its owner sees it. ``reasons``: all that `why` gave."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self.reasons = client, set[str]()
+        jobs = jobs_of(Source(JOB, "job.toml"), scope="user.alice", run="x")
+        for file in jobs[0].outputs:
+            file.destinationSE = FAR
+        (row,) = accepted(jobs, client.post("job/submit", jobs=submission(jobs)))
+        self.panda_id: int = row["PandaID"]
+
+    async def until(self, wanted: Container[str]) -> str:
+        """Its state, when it is one of these."""
+        for _ in range(int(LIMIT_S / POLL_S)):
+            said: Any = await deferToThread(lambda: self._client.get("job/why", job_id=self.panda_id))
+            self.reasons.add(said["reason"])
+            if said["jobStatus"] in wanted:
+                return str(said["jobStatus"])
+            await deferLater(reactor, POLL_S)
+        raise AssertionError(said["summary"])
+
+
+@ensureDeferred
+async def test_there_and_back(sandbox: Sandbox) -> None:
+    """Brokered to the queue that has not got the input; moved by the agent, told by hermes, activated; run by the real pilot; the
+    output registered, moved to where it is wanted, with what the payload made of the input; `why` says so on the way."""
+    job = await deferToThread(lambda: Sent(connect(sandbox.environment())))
+    await job.until({JobStatus.ACTIVATED})
+    assert job.reasons & {Reason.INPUT_WANTED, Reason.INPUT_MOVES}
+    path = path_of(sandbox.storage, FileName("user.alice", SAMPLE))
+    assert path is not None and path.read_bytes() == CONTENT
+    if lacking:
+        pytest.skip("no pilot can be run here safely: " + "; ".join(lacking))
+    pilot = PilotProcess(PilotSettings(
+        source=await deferToThread(prepare_pilot, PILOTS), workdir=sandbox.directory / "pilot", queue=QUEUE, host=HOST,
+        tls_port=sandbox.config.server.tls_port, http_port=sandbox.config.server.http_port,
+        proxy_file=sandbox.pki.proxy("pilot"), ca_dir=sandbox.pki.ca_directory, storage_root=sandbox.storage))
+    await pilot.start(reactor)
+    try:
+        assert await job.until(ENDED) == JobStatus.FINISHED
+    finally:
+        pilot.kill()
+        await DeferredList([pilot.finished], consumeErrors=True)
+    home = path_of(sandbox.storage.parent / FAR, OUTPUT)
+    assert home is not None and home.read_bytes() == CONTENT.upper()
