@@ -71,8 +71,7 @@ class Round:
     def refused(self, job: JobSpec) -> int:
         """How many jobs like this one no queue took. Queues only fill in a round: none will take the next one either. Where all
         queues are full that fit its description, all jobs of that are alike, and nobody asks what is known of its input."""
-        held = self._scouts.held(job)
-        if held:
+        if held := self._scouts.held(job):
             return held
         fit = self._fit(job)
         return fit.refused if self._is_full(fit, job) else self._kind(job).refused

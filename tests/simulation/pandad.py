@@ -11,7 +11,6 @@ from pandad.brokerage.broker import Decision, Round
 from pandad.brokerage.cycle import DEEPER, EXPLAINED, FIRST, PAGE, by_turns
 from pandad.brokerage.known import Known as KnownRules
 from pandad.brokerage.policy import policy_of
-from pandad.brokerage.putoff import MOST
 from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.spec.facts import Whereabouts
@@ -29,6 +28,7 @@ SETTINGS = BrokerageConfig(most_backlog_files=50)
 """What differs from the defaults is what the operator of a grid that moves data would set."""
 IMPROVE_S = 600.0
 DAY_S = 24 * 3600.0
+APART = 200  # jobs that no queue took before, in a round; the daemon looks at more, and costs as much as all the rest of the grid
 
 
 Placed = tuple[Job, int]
@@ -55,7 +55,7 @@ class Pandad:
         placed: list[Placed] = []
         put_off: list[Job] = []
         lines, taken = {line: due.take(line, each) for line in due.lines}, 0
-        apart = due.take_apart(MOST)
+        apart = due.take_apart(APART)
         while (lines or apart) and taken < SETTINGS.batch:
             taken += sum(map(len, lines.values()))
             those = [job for jobs in (*lines.values(), apart) for job in jobs]
