@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0: all was run."""
     args = arguments()
+    gc.disable()  # nothing here goes in circles, and to look for that among millions of jobs takes as long as all the rest
     if args.document:
         renew()
         return 0

@@ -28,7 +28,7 @@ SETTINGS = BrokerageConfig(most_backlog_files=50)
 """What differs from the defaults is what the operator of a grid that moves data would set."""
 IMPROVE_S = 600.0
 DAY_S = 24 * 3600.0
-APART = 200  # jobs that no queue took before, in a round; the daemon looks at more, and costs as much as all the rest of the grid
+APART = 200  # jobs that no queue took before, at a time, and as many again while most are placed: see the page on the simulation
 
 
 Placed = tuple[Job, int]
@@ -67,7 +67,8 @@ class Pandad:
             due.add(*(job for jobs in lines.values() for job in jobs if job.panda_id not in made))
             open_ = [line for line, jobs in lines.items() if len(jobs) >= each and not _hold_up(jobs, made)]
             each = max(min(each * DEEPER, PAGE, (SETTINGS.batch - taken) // max(len(open_), 1)), 1)
-            lines, apart = {line: jobs for line in open_ if (jobs := due.take(line, each))}, []
+            lines = {line: jobs for line in open_ if (jobs := due.take(line, each))}
+            apart = due.take_apart(APART) if 2 * sum(_is_placed(job, made) for job in apart) > len(apart) else []
         due.add(*(job for jobs in lines.values() for job in jobs))
         return placed, put_off
 
@@ -131,6 +132,10 @@ class Pandad:
     def _patience_s(job: Job) -> float:
         is_users = job.task.line.label == "user"
         return (SETTINGS.rebroker_analysis_s if is_users else SETTINGS.rebroker_production_s) or inf
+
+
+def _is_placed(job: Job, made: Mapping[int | None, Decision]) -> bool:
+    return job.panda_id in made and made[job.panda_id].chosen is not None
 
 
 def _hold_up(jobs: Iterable[Job], made: Mapping[int | None, Decision]) -> bool:
