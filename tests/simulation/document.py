@@ -37,8 +37,8 @@ def of_size(results: Sequence[Result], jobs: int, queues: int) -> list[Result]:
 
 
 def drawn(results: Sequence[Result]) -> str:
-    """The plot: of the largest grid, and its first seed."""
-    jobs, queues = sizes(results)[0]
+    """The plot: of the grid on which most policies were tried, the largest such one, and its first seed."""
+    jobs, queues = max(sizes(results), key=lambda size: len({result.setup.policy for result in of_size(results, *size)}))
     those = of_size(results, jobs, queues)
     first = min(result.setup.seed for result in those)
     return plot([result for result in those if result.setup.seed == first])
