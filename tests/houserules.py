@@ -94,6 +94,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "cli/check.py": "so are those that it looks at",
     "embedded/rucio/agent.py": "a process of its own",
     "cli/job.py": "a person waits at a terminal",
+    "cli/jobsubmit.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }
 CLOCKS = frozenset(

@@ -6,23 +6,16 @@ import argparse
 import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from pandad import api
 from pandad.api.access import Access, Reach
 from pandad.api.route import Route, routes_of
-from pandad.cli.output import add_json, show, table
+from pandad.cli.output import show, table
 
 HEADER = ("call", "by", "credential", "role", "reaches")
 
 BEGIN = "<!-- made by: pandad access --renew FILE -->\n"
 END = "<!-- end of what is made -->\n"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_json(parser)
-    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the table into that page of the documentation")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -88,6 +88,7 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/job/get_description_incl_archive": _post(_ids, _first),
     "/api/v1/job/get_status": Call("GET", _ids, _first),
     "/api/v1/job/get_timeline": _get(),
+    "/api/v1/job/list": _get(of_a_job=False),
     "/api/v1/job/why": _get(),
     "/api/v1/queue/why": Call("GET", lambda job, queue: {"queue": queue or "Q0"}, _enveloped, of_a_job=False),
     "/api/v1/job/try_brokerage": _post(lambda job, queue: submitting(), of_a_job=False),
