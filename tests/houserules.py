@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
+    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "retryconfig", "tlsconfig",
+    "tokenconfig", "configchecks", "settings", "tomlmistakes", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
     "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
@@ -40,8 +40,9 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "livesettings": LOW | {"api"},
     "admission": LOW | {"api", "daemons", "livesettings"},
     "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
+    "doctor": LOW | SIBLINGS | {"api", "daemons"},  # it looks at the whole house
     "embedded": LOW,  # it fills the database of a sandbox
-    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
+    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "doctor", "service", "embedded"},
 }
 
 # Libraries, and the only files that may import them: a file, or a folder with a slash at its end.

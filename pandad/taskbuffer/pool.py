@@ -26,7 +26,7 @@ from txpostgres import txpostgres
 
 from pandad import metrics, tracing
 from pandad.config import DatabaseConfig
-from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.spec.errors import PandadError, StoreBusy, StoreUnavailable
 from pandad.taskbuffer.statement import Statement
 
 psycopg2.extras.register_default_jsonb(loads=orjson.loads, globally=True)
@@ -218,6 +218,22 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
         if alarm.active():
             alarm.cancel()
     return Link(clock, connection, config.statement_timeout_s + ANSWER_GRACE_S)
+
+
+class BadDsn(PandadError):
+    """libpq cannot read a DSN; in its own words."""
+
+
+def words_of(dsn: str) -> Mapping[str, str]:
+    """The words of a DSN, by name.
+
+    :raise BadDsn: it is none.
+    """
+    try:
+        words: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error as error:
+        raise BadDsn(" ".join(str(error).split())) from None
+    return words
 
 
 def _primary(dsn: str) -> str:
