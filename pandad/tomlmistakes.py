@@ -66,7 +66,8 @@ def _take_out(lines: list[str], said: str, line: int) -> Mistake:
     """Describe the mistake at that line (from 1), and empty the lines of its statement."""
     first = _beginning(lines, line - 1)
     behind = lines[line - 1]
-    unclosed = first < line - 1 and (not behind.strip() or line == len(lines) or _KEY.match(behind) or _HEADER.match(behind))
+    goes_on = first < line - 1 or (line == len(lines) and _OPEN.search(behind))
+    unclosed = goes_on and (not behind.strip() or line == len(lines) or _KEY.match(behind) or _HEADER.match(behind))
     at = first if unclosed or _is_string(said, lines[first]) else line - 1
     statement = _Statement(first, _end(lines, first), _section(lines, first))
     found = _described(lines, statement, at, said, bool(unclosed))
@@ -114,6 +115,7 @@ def _steps(dotted: str) -> Where:
     return tuple(step.strip().strip("\"'") for step in dotted.split("."))
 
 
+_OPEN = re.compile(r"=\s*\[[^\]]*$")
 _WORD = re.compile(r"\s*([\w.-]+)")
 QUOTES = ('"', "'")
 

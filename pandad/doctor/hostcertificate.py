@@ -73,8 +73,9 @@ def host_certificate(seen: Installation) -> Iterator[Finding]:
         return
     host = certificates[0]
     yield from _time(seen, certificates, where)
-    yield from _names(seen, host, where)
-    yield from _purpose(host, where)
+    wrong = list(_purpose(host, where))
+    yield from wrong or _names(seen, host, where)
+    yield from _strength(host, where)
     yield from _chain(seen, certificates, where)
 
 
@@ -124,6 +125,9 @@ def _purpose(host: x509.Certificate, where: Where) -> Iterator[Finding]:
         uses = host.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         if ExtendedKeyUsageOID.SERVER_AUTH not in uses and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in uses:
             yield _at(WRONG_PURPOSE, "is not for servers (extendedKeyUsage)", where)
+
+
+def _strength(host: x509.Certificate, where: Where) -> Iterator[Finding]:
     key = host.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
         yield _at(WEAK, f"has an RSA key of {key.key_size} bits", where)
@@ -144,7 +148,7 @@ def _issuer_is_known(directory: Path, certificate: x509.Certificate) -> bool:
         with suppress(OSError, ValueError):
             if x509.load_pem_x509_certificate(file.read_bytes()).subject == certificate.issuer:
                 return True
-    return not directory.is_dir()
+    return not any(directory.glob("*.[0-9]"))  # which is told of that folder
 
 
 def host_key(seen: Installation) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Mistakes that operators make in a configuration: what is changed in a good one, and how it must be told.
 
-Each is one mistake. ``key`` and the line are where it is told; ``words`` stand in the finding or its remedy. Told on the line that
-begins with ``at``, else on the one that begins as the new text does.
+Each is one mistake. ``key`` and the line are where it is told; ``words`` stand in the finding or its remedy. The line is the one
+that begins with ``at``, else as the new text does; of several the ``nth``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ SYNTAX = (
     M("python = false", "python = no", "console.python", "write python = false"),
     M("tls_port = 25443", "tls_port: 25443", "server.tls_port", "tls_port = 25443"),
     M("tls_port = 25443", "tls_port 25443", "server.tls_port", "an equals sign: tls_port = 25443"),
-    M("http_port = 25080", "http_port = 25080\nhttp_port = 25081", "server.http_port", "on line 4 already", at="http_port = 25081"),
+    M("http_port = 25080", "http_port = 25080\nhttp_port = 25081", "server.http_port", "on line 4 already",
+      at="http_port = 25081"),
     M("[log]\n", "[server]  # again\n[log]\n", "server", "it is on line 1 already"),
     M('backend = "local"', "backend = “local”", "dataservice.backend", 'straight quotes: backend = "local"'),
     M('backend = "local"', 'backend = "local', "dataservice.backend", 'close the text on its line with "'),
@@ -98,7 +99,8 @@ VALUES = (
     M('    "/DC=org/DC=pandad/CN=pilot",', '    "CN=pilot,DC=pandad,DC=org",', "identity.pilot[1]", "slash form"),
     M('vos = ["sandbox"]', 'vos = ["/sandbox"]', "identity.vos[1]", 'write a name, as "atlas"'),
     M('issuer = "https://iam.example.org/"', 'issuer = "http://iam.example.org/"', "tokens.issuers.iam.issuer", "write https"),
-    M('issuer = "https://iam.example.org/"', 'issuer = "iam.example.org"', "tokens.issuers.iam.issuer", '"https://iam.example.org/"'),
+    M('issuer = "https://iam.example.org/"', 'issuer = "iam.example.org"', "tokens.issuers.iam.issuer",
+      '"https://iam.example.org/"'),
     M('audience = ["https://panda.example.org"]', "audience = []", "tokens.issuers.iam", "has no audience",
       at="[tokens.issuers.iam]"),
     M('source = "{folder}/queues.json"', 'source = "queues.json"', "queues.source", "a path from / on"),
@@ -114,7 +116,8 @@ VALUES = (
 TOGETHER = (
     M("python = false", "telnet_port = 25443", "console.telnet_port", "as server.tls_port is", "port-twice"),
     M("keep_s = 86400", "keep_s = 300", "tokens.keep_s", "raise tokens.keep_s", "token-keys-run-out"),
-    M("heartbeat_analysis_s = 7200", "heartbeat_analysis_s = 900", "timeouts.heartbeat_analysis_s", "3600 or more", "heartbeat-too-short"),
+    M("heartbeat_analysis_s = 7200", "heartbeat_analysis_s = 900", "timeouts.heartbeat_analysis_s", "3600 or more",
+      "heartbeat-too-short"),
     M("answer_s = 90.0", "answer_s = 180.0", "limits.answer_s", "below 120", "answer-too-late"),
     M("attempts = 3\n", "attempts = 99\n", "retry.attempts", "raise retry.most_attempts", "never-reached"),
     M("connections_per_address = 4000", "connections_per_address = 40000", "limits.connections_per_address",
@@ -126,8 +129,10 @@ TOGETHER = (
     M('trf_directory = "trf"', 'trf_directory = "pki"', "files.trf_directory", "hostkey.pem", "secret-served"),
     M('codes = [1212]\nmessage = "*memory*"\n', "", "retry.rules.memory", "write codes or message", "rule-meets-all",
       at="[retry.rules.memory]"),
-    M('message = "*memory*"', 'message = "out of memory"', "retry.rules.memory.message", '"*out of memory*"', "pattern-whole-text"),
-    M('DISK = "disk"', 'DISK = "disk"\nTAPE = "disk"', "dataservice.endpoints.TAPE", "its own folder", "endpoint-twice", at="TAPE"),
+    M('message = "*memory*"', 'message = "out of memory"', "retry.rules.memory.message", '"*out of memory*"',
+      "pattern-whole-text"),
+    M('DISK = "disk"', 'DISK = "disk"\nTAPE = "disk"', "dataservice.endpoints.TAPE", "its own folder", "endpoint-twice",
+      at="TAPE"),
     M("python = false", "python = true", "console.python", "write python = false", "console-python"),
 )
 
@@ -147,14 +152,17 @@ PEOPLE = (
 )
 
 DSNS = (
-    M("host=db.example.org dbname=pandad", "hots=db.example.org dbname=pandad", "database.dsn", "did you mean host?", "dsn-malformed",
+    M("host=db.example.org dbname=pandad", "hots=db.example.org dbname=pandad", "database.dsn", "did you mean host?",
+      "dsn-malformed",
       at="dsn ="),
     M("host=db.example.org dbname=pandad", "db.example.org", "database.dsn", '"host=db.example.org dbname=pandad user=pandad"',
       "dsn-malformed", at="dsn ="),
     M("dbname=pandad", "dbname=pandad port=54x2", "database.dsn", "port=5432", "dsn-port", at="dsn ="),
-    M("dbname=pandad", "dbname=pandad sslmode=disable", "database.dsn", "sslmode=verify-full", "database-in-the-clear", at="dsn ="),
+    M("dbname=pandad", "dbname=pandad sslmode=disable", "database.dsn", "sslmode=verify-full", "database-in-the-clear",
+      at="dsn ="),
     M("host=db.example.org", "host=db1,db2", "database.dsn", "target_session_attrs=read-write", "dsn-any-host", at="dsn ="),
-    M("dbname=pandad", "dbname=pandad sslrootcert=/nowhere/ca.pem", "database.dsn", "/nowhere/ca.pem", "dsn-file-missing", at="dsn ="),
+    M("dbname=pandad", "dbname=pandad sslrootcert=/nowhere/ca.pem", "database.dsn", "/nowhere/ca.pem", "dsn-file-missing",
+      at="dsn ="),
     M("dbname=pandad", "dbname=pandad options=-cjit=on", "database.dsn", "leave options out", "dsn-overruled", at="dsn ="),
 )
 
