@@ -48,7 +48,7 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
 # Libraries, and the only files that may import them: a file, or a folder with a slash at its end.
 ONLY_IN: Mapping[str, Collection[str]] = {
     "txpostgres": {"taskbuffer/pool.py"},
-    "psycopg2": {"taskbuffer/pool.py"},
+    "psycopg2": {"taskbuffer/pool.py", "taskbuffer/dsn.py"},
     "klein": {"api/"},
     "twisted.internet.reactor": {
         "service.py",  # the one file that joins the rooms
@@ -93,6 +93,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/pki.py": "so are those that the sandbox makes",
     "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
+    "cli/doctor.py": "and it says how long it took",
     "embedded/rucio/agent.py": "a process of its own",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",

@@ -25,7 +25,8 @@ INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 VERBS: Mapping[str, tuple[str, str]] = {
     "sandbox": ("pandad.cli.sandbox", "a whole PanDA to play with, below one folder"),
     "demo": ("pandad.cli.demo", "ten jobs from submission to their end, run by real pilots in a sandbox"),
-    "check": ("pandad.cli.check", "say whether a configuration would start"),
+    "check": ("pandad.cli.check", "tell every mistake in a configuration, with its line and what to write instead"),
+    "doctor": ("pandad.cli.doctor", "tell what is wrong with the installation on this host, and what to do"),
     "job": ("pandad.cli.job", "submit, show, kill, debug and explain jobs"),
     "queue": ("pandad.cli.queue", "add, list and switch queues"),
     "token": ("pandad.cli.token", "deny bearer tokens, and see what is in one"),

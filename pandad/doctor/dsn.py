@@ -10,7 +10,7 @@ from pandad.configchecks import has_password
 from pandad.doctor.finding import Finding, error, warning
 from pandad.doctor.installation import Installation
 from pandad.settings import nearest
-from pandad.taskbuffer.pool import BadDsn, words_of
+from pandad.taskbuffer.dsn import BadDsn, words_of
 
 PAGE = "operations.md#a-standby"
 MALFORMED = error("dsn-malformed", "the DSN of the database is none", "{do}")

@@ -20,6 +20,9 @@ _STAND_IN = {"database": {"dsn": "dbname=pandad"}}  # the only key that has no d
 _ROUNDS = 5  # of leaving out what is wrong; the second finds what only the first made visible
 
 
+UNITS = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """From where on a figure is a finding. A test lowers them."""
@@ -39,6 +42,7 @@ class Installation:
 
     :param config: with defaults in the places of what is wrong. :param source: the text, for the lines of keys.
     :param left_out: the keys that are wrong; who reads them has nothing to look at. :param host: its full name.
+    :param units: folders of systemd's.
     """
 
     config: Config
@@ -47,6 +51,7 @@ class Installation:
     left_out: frozenset[Where] = frozenset()
     host: str = field(default_factory=socket.getfqdn)
     limits: Limits = Limits()
+    units: tuple[Path, ...] = UNITS
 
     @property
     def folder(self) -> Path:
