@@ -29,11 +29,14 @@ _DENIED = "[{denial: {issuer, kind, value}, reason, denied_by, denied_at}]"
 _ACCOUNT = "{account, label, roles, identities}"
 _CHANGES = "{kind, source, applied, added, changed, gone, ..., mistakes: [{name, key, problem}]}"
 
+_FINDINGS = "{clean, errors, warnings, findings: [{fault, level, place, key, text, remedy, page}]}"
+
 SAID: Mapping[str, Said] = {
     "sandbox": _said("pandad sandbox /var/tmp/panda", "pandad sandbox /var/tmp/panda --stop"),
     "demo": _said("pandad demo --json",
                   json="[{PandaID, jobName, jobStatus, computingSite, attemptNr, timeline, output, problem, ...}]"),
-    "check": _said("pandad check --config /etc/pandad/pandad.toml", json="[{level, subject, text}]"),
+    "check": _said("pandad check --config /etc/pandad/pandad.toml", json=_FINDINGS),
+    "doctor": _said("pandad doctor", "pandad doctor --list", json=_FINDINGS),
     "job submit": _said(
         "pandad job submit job.toml --wait", "pandad job submit job.toml --dry-run",
         json="[{PandaID, jobDefinitionID, jobName}]; with --wait as of `job show`, with --dry-run of `job where`"),

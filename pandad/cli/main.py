@@ -17,7 +17,8 @@ from pandad import __version__
 VERBS: Mapping[str, tuple[str, str]] = {
     "sandbox": ("pandad.cli.words.sandbox", "a whole PanDA to play with, below one folder"),
     "demo": ("pandad.cli.words.demo", "ten jobs from submission to their end, run by real pilots in a sandbox"),
-    "check": ("pandad.cli.check", "say whether a configuration would start"),
+    "check": ("pandad.cli.words.check", "tell every mistake in a configuration, with its line and what to write instead"),
+    "doctor": ("pandad.cli.words.doctor", "tell what is wrong with the installation on this host, and what to do"),
     "job": ("pandad.cli.words.job", "submit, list, show, kill, debug and explain jobs"),
     "queue": ("pandad.cli.words.queue", "add, list, switch and explain queues"),
     "secret": ("pandad.cli.secret", "leave secrets for your jobs, list and remove them"),

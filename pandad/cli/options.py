@@ -24,6 +24,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path(usual), metavar="FILE", help=text)
 
 
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """The ``--strict`` switch of verbs that look for what is wrong."""
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
+
+
 Options = Callable[[argparse.ArgumentParser], None]
 
 
