@@ -16,6 +16,7 @@ from pandad.consoleconfig import ConsoleConfig
 from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
+from pandad.monitorconfig import MonitorConfig
 from pandad.queuesconfig import QueuesConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
@@ -311,6 +312,7 @@ class Config:
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

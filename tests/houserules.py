@@ -20,7 +20,7 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 # Modules that any room above may use.
 FLOOR = frozenset({
     "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
+    "tokenconfig", "monitorconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
     "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
@@ -35,13 +35,14 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "daemons": LOW,
     "api": LOW | SIBLINGS,
     "console": LOW | SIBLINGS | {"daemons"},
+    "monitor": LOW | SIBLINGS | {"api"},
     "systemd": (),
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
     "livesettings": LOW | {"api"},
     "admission": LOW | {"api", "daemons", "livesettings"},
-    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
+    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "monitor", "operation", "systemd"},
     "embedded": LOW,  # it fills the database of a sandbox
-    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
+    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "monitor", "service", "embedded"},
 }
 
 # Libraries, and the only files that may import them: a file, or a folder with a slash at its end.
