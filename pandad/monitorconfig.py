@@ -13,5 +13,5 @@ class MonitorConfig:
 
     enabled: bool = setting("Serve them", True)
     strangers: bool = setting(
-        "Show counts, queues and what is nobody's of jobs also to who has no certificate and no token, on the port without TLS too",
+        "Show counts, queues and what is nobody's of jobs to who has no certificate and no token, on the port without TLS too",
         True)

@@ -20,8 +20,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 # Modules that any room above may use.
 FLOOR = frozenset({
     "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "monitorconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
-    "pace"})
+    "tokenconfig", "monitorconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons",
+    "download", "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -74,6 +74,8 @@ STATE_WORDS: Mapping[str, str] = {
     "cli/loop.py": "the heading of a column of times",
     "reasons.py": "headings of columns of counts",
     "userinterface/demand.py": "figures are called by the states that they count",
+    "monitor/overall.py": "figures are called by the states that they count",
+    "monitor/users.py": "figures are called by the states that they count",
     "api/v1/statistics.py": "figures are called by the states that they count",
 }
 

@@ -77,7 +77,8 @@ def stacked(times: Sequence[datetime], series: Sequence[Series], says: str) -> M
     return _plot(areas, says)
 
 
-def columns(times: Sequence[datetime], width_s: float, series: Sequence[Series], begin: datetime, end: datetime, says: str) -> Markup:
+def columns(times: Sequence[datetime], width_s: float, series: Sequence[Series], begin: datetime, end: datetime,
+            says: str) -> Markup:
     """Columns on top of each other; each begins at its time."""
     top, shapes = top_of(sums(series)), []
     width = WIDTH * width_s / max((end - begin).total_seconds(), width_s)

@@ -31,4 +31,5 @@ def pages(store: Store, clock: IReactorTime, config: MonitorConfig, jobs: Explai
     overviews, lists = Overviews(store, clock), JobLists(store, clock)
     return (
         Overall(config, overviews, lists, complaints), Looks(), Queues(config, overviews, queues, clock),
-        JobPages(config, overviews, lists, Stories(store, jobs, clock)), Users(config, overviews, lists), Search(config, overviews))
+        JobPages(config, overviews, lists, Stories(store, jobs, clock)), Users(config, overviews, lists),
+        Search(config, overviews))

@@ -94,7 +94,8 @@ class JobPages(Room):
     async def jobs(self, caller: Caller, asked: Filter) -> Page:
         """Jobs, those that changed their state last first; what they are filtered by is in the address."""
         if (asked.produsername or asked.workinggroup) and not sight.sees_names(caller):
-            raise NotAuthenticated("whose jobs they are is told to who comes with an identity: with a certificate or a token, over TLS")
+            raise NotAuthenticated(
+                "whose jobs they are is told to who comes with an identity: with a certificate or a token, over TLS")
         return await job_list(self._lists, self._overviews, caller, asked)
 
     @Route("/job/<panda_id>/", GET, PAGE, access=STORY, passive=True, takes=OneJob)

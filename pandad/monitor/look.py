@@ -27,7 +27,8 @@ class Phase:
         return sum(jobs.get(state, 0) for state in self.states)
 
 
-RUNS, STARTS = Phase(S.RUNNING, "k-run", frozenset({S.RUNNING})), Phase("starting up", "k-start", frozenset({S.SENT, S.STARTING}))
+RUNS = Phase(S.RUNNING, "k-run", frozenset({S.RUNNING}))
+STARTS = Phase("starting up", "k-start", frozenset({S.SENT, S.STARTING}))
 QUEUED, ENDS = Phase("queued", "k-wait", BEFORE_PILOT), Phase("finishing", "k-end", AFTER_PILOT)
 WELL, BADLY = Phase(S.FINISHED, "k-good", frozenset({S.FINISHED})), Phase(S.FAILED, "k-bad", frozenset({S.FAILED}))
 GONE = Phase("withdrawn or killed", "k-gone", frozenset({S.CANCELLED, S.CLOSED}))
@@ -35,7 +36,8 @@ LIVE = (RUNS, STARTS, ENDS, QUEUED)  # from below
 _KINDS = {state: phase.kind for phase in (*LIVE, WELL, BADLY, GONE) for state in phase.states}
 assert set(_KINDS) == set(JobStatus)
 
-_OPEN = {QueueStatus.ONLINE: "k-good", QueueStatus.STANDBY: "k-good", QueueStatus.TEST: "k-start", QueueStatus.BROKEROFF: "k-start"}
+_OPEN = {QueueStatus.ONLINE: "k-good", QueueStatus.STANDBY: "k-good", QueueStatus.TEST: "k-start",
+         QueueStatus.BROKEROFF: "k-start"}
 
 
 def kind_of(status: JobStatus | str | None) -> str:
@@ -77,3 +79,8 @@ def by_hour(ends: Sequence[Ended]) -> list[tuple[datetime, int, int]]:
 def window_begin(at: datetime, hours: int) -> datetime:
     """Where a picture of so many hours begins."""
     return at - timedelta(hours=hours)
+
+
+def said(values: Mapping[str, object]) -> dict[str, object]:
+    """Without what was not said: nothing, "" and 0."""
+    return {name: value for name, value in values.items() if value not in (None, "", 0)}

@@ -16,9 +16,9 @@ from pandad.monitor.page import PAGE, SAFE, Page
 from pandad.monitor.room import Room
 from pandad.monitorconfig import MonitorConfig
 from pandad.spec.caller import Caller
+from pandad.spec.codemeaning import meaning
 from pandad.spec.errors import BadRequest
 from pandad.spec.facts import BUCKET_S, Ends
-from pandad.spec.codemeaning import meaning
 from pandad.taskbuffer.joblist import Wish
 from pandad.taskbuffer.loops import LoopState
 from pandad.userinterface.joblists import JobLists
@@ -64,7 +64,8 @@ class Overall(Room):
         samples, ends = await self._overviews.past(asked.window_s)
         told = {
             "at": now.at, "hours": asked.hours, "jobs": now.census.jobs, "oldest_s": now.census.oldest_s,
-            "problems": problems(now, caller), "here_wrong": await self._complaints(), "queues": [queue_row(each) for each in now.queues],
+            "problems": problems(now, caller), "here_wrong": await self._complaints(),
+            "queues": [queue_row(each) for each in now.queues],
             "states": [asdict(each) for each in samples], "ends": [asdict(each) for each in ends],
             "causes": causes(now, DAY_S)[:TOP]}
         busy = sorted((each for each in now.queues if each.running), key=lambda each: -each.running)
@@ -86,9 +87,10 @@ class Overall(Room):
         found = await self._lists.find(Wish(states=look.BADLY.states, window_s=DAY_S, limit=EXAMPLES_OF))
         examples = _examples(found.jobs)
         rows = [{**row, "examples": examples.get((row["cause"], ""), [])} for row in causes(now, window_s)]
-        failing = sorted((each for each in now.queues if _of(each, window_s).failed), key=lambda each: -_of(each, window_s).failed)
-        queues = [_failing(each, _of(each, window_s), examples) for each in failing]
-        return Page("errors.html", "Errors", {"at": now.at, "hours": window_s // HOUR_S, "causes": rows, "queues": queues}, caller)
+        queues = [_failing(each, _of(each, window_s), examples) for each in now.queues if _of(each, window_s).failed]
+        queues.sort(key=lambda row: -row["bad"])
+        told = {"at": now.at, "hours": window_s // HOUR_S, "causes": rows, "queues": queues}
+        return Page("errors.html", "Errors", told, caller)
 
 
 class Looks:

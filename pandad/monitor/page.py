@@ -1,4 +1,4 @@
-"""A page, from what is on it to the bytes of a reply: HTML for people, and the same as JSON for who says ?json or accepts that only."""
+"""A page, from what is on it to the bytes of a reply: HTML for people, and the same as JSON for who asks for that."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from pandad import __version__
 from pandad.api.encode import JSON, Reply
@@ -106,10 +107,13 @@ def _environment() -> Environment:
     made = Environment(loader=PackageLoader("pandad.monitor", "pages"), autoescape=select_autoescape(default=True),
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     made.filters.update(
-        number=words.number, duration=words.duration, moment=words.moment, percent=words.percent, plain=words.plain,
-        clock=words.clock)
+        number=words.number, duration=words.duration, time=_time, percent=words.percent, plain=words.plain, clock=words.clock)
     made.globals.update(draw=drawing, look=look, age=_age)
     return made
+
+
+def _time(at: datetime | None) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), words.moment(at)) if at is not None else Markup("–")
 
 
 def _age(at: datetime | None, now: datetime) -> str:

@@ -1,8 +1,8 @@
 """What of things that have an owner somebody is shown. The one place that knows; pure. docs/how-to/monitor.md says it to people.
 
-Whoever comes without an identity sees figures, queues, and of a job what is nobody's: where it is, since when, and why. Who has one
-sees besides whose jobs they are, by their labels. Parameters, files, logs, texts of errors, and who did what are for the owner, for
-who manages the job's group, for production and for admins.
+Whoever comes without an identity sees figures, queues, and of a job what is nobody's: where it is, since when, and why. Who has
+one sees besides whose jobs they are, by their labels. Parameters, files, logs, texts of errors, and who did what are for the
+owner, for who manages the job's group, for production and for admins.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ OPEN_ATTRIBUTES = {
     "order": ("currentPriority", "assignedPriority", "gshare", "prodSourceLabel", "processingType", "VO", "jediTaskID"),
 }
 NAMED = ("prodUserName", "workingGroup", "jobName", "transformation")
-PRIVATE = ("prodUserID", "jobParameters", "modificationHost", "computingElement", "schedulerID", "pilotID", "batchID", "pilotTiming",
-           "destinationSE", "creationHost", "jobMetrics")
+PRIVATE = ("prodUserID", "jobParameters", "modificationHost", "computingElement", "schedulerID", "pilotID", "batchID",
+           "pilotTiming", "destinationSE", "creationHost", "jobMetrics")
 _FILE = ("lfn", "scope", "type", "status", "fsize", "dataset", "destinationSE", "guid", "checksum")
 
 
@@ -88,7 +88,7 @@ def of_queue(told: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     """A queue's reasons."""
     if sees_names(caller):
         return dict(told)
-    return {**told, "waits": [{key: value for key, value in line.items() if key not in ("user", "group")} for line in told["waits"]]}
+    return {**told, "waits": [{key: line[key] for key in line if key not in ("user", "group")} for line in told["waits"]]}
 
 
 def of_row(row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:

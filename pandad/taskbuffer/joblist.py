@@ -72,7 +72,8 @@ class Place:
 class Wish:
     """Which jobs. None: any.
 
-    :param states: empty: all. :param error: (component as in failure.SOURCES, code). :param window_s: changed their state so lately.
+    :param states: empty: all. :param error: (component as in failure.SOURCES, code).
+    :param window_s: changed their state so lately.
     :param after: the place that the last answer named.
     """
 

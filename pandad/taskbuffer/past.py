@@ -14,8 +14,8 @@ SAMPLE_S = 600
 KEPT_DAYS = 3
 LIVE = tuple(state for state in JobStatus if state not in FINAL)
 
-# The first of several processes, and of several rounds in the same ten minutes, takes the sample. The counters may be below 0 for
-# as long as a statement takes that was begun earlier.
+# The first of several processes, and of several rounds in the same ten minutes, takes the sample. A counter that is wrong and below
+# 0 (fsck: tally-exact) must not keep the counting from going on.
 _SAMPLE = sql("past.sample", f"""
     WITH gone AS (DELETE FROM state_past WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     due AS (
@@ -27,7 +27,8 @@ _SAMPLE = sql("past.sample", f"""
         SELECT queue, jobstatus, jobs FROM counted WHERE queue <> '' AND jobs > 0
         UNION ALL
         SELECT '', s.state, greatest(coalesce(sum(c.jobs::float), 0), 0)::bigint
-        FROM unnest(ARRAY[{listed(LIVE)}]::job_status[]) AS s(state) LEFT JOIN counted c ON c.jobstatus = s.state GROUP BY s.state)
+        FROM unnest(ARRAY[{listed(LIVE)}]::job_status[]) AS s(state) LEFT JOIN counted c ON c.jobstatus = s.state
+        GROUP BY s.state)
     INSERT INTO state_past (queue, bucket, jobstatus, jobs)
     SELECT s.queue, d.bucket, s.jobstatus, s.jobs FROM due d CROSS JOIN sampled s ON CONFLICT DO NOTHING""")
 

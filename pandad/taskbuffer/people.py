@@ -41,7 +41,8 @@ class Busy:
 async def busy(txn: Transaction) -> list[Busy]:
     """All lines of which jobs are counted, in no order."""
     running = {line: (jobs, cores) for line, jobs, cores in await txn.many(_RUNNING)}
-    unplaced, held = dict(await txn.many(_UNPLACED)), dict(await txn.many(_HELD))
+    unplaced: dict[int, int] = dict(await txn.many(_UNPLACED))
+    held: dict[int, int] = dict(await txn.many(_HELD))
     heads, _ = await demand.everywhere(txn)
     counts = await demand.counts(txn, heads)
     ids = {*running, *unplaced, *held, *(head.line.id for head in heads)}

@@ -85,7 +85,8 @@ def _problem(code: str, text: str, next_step: str, **about: str) -> dict[str, An
 def _problems_of(row: QueueRow) -> list[dict[str, Any]]:
     found, name = [], row.name
     if row.brake is not None:
-        found.append(("braked", f"{name} is braked: {row.brake.why}", "mend what makes its jobs fail; the page of the queue says more"))
+        found.append(("braked", f"{name} is braked: {row.brake.why}",
+                      "mend what makes its jobs fail; the page of the queue says more"))
     if row.queue is None and row.waiting:
         found.append(("no-such-queue", f"{row.waiting} jobs wait at {name}, which is not registered",
                       "add it with `pandad queue add FILE`"))

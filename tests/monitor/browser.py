@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ class Browser:
         """Return when it has an empty page."""
         program = shutil.which(PROGRAM)
         assert program is not None, LACKS
-        environment = {"HOME": str(self._profile), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(self._profile)}
+        home = str(self._profile)
+        environment = {"HOME": home, "XDG_RUNTIME_DIR": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         self._process = self._reactor.spawnProcess(
             self._pipes, program, [program, *QUIET, f"--user-data-dir={self._profile}", "about:blank"], environment,
             childFDs={0: "w", 1: "r", 2: "r", TO_IT: "w", FROM_IT: "r"})
@@ -82,10 +84,8 @@ class Browser:
 
     async def stop(self) -> None:
         """Return when it is gone."""
-        try:
+        with suppress(ProcessExitedAlready):
             self._process.signalProcess("KILL")
-        except ProcessExitedAlready:
-            pass
         await self._pipes.ended
 
     async def tell(self, method: str, **parameters: Any) -> Any:
