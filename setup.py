@@ -13,6 +13,7 @@ REQUIRES = [
     "twisted>=24.7",           # 24.7 mends the request smuggling of CVE-2024-41671
     "bcrypt>=4",               # without it Twisted has no SSH, which the console goes over if asked to
     "klein>=24.8",
+    "jinja2>=3.1.6",           # pages of the monitor: what comes from the database is escaped unless somebody says otherwise
     "txpostgres>=1.7,<2",
     "psycopg2-binary>=2.9.9",
     "pyopenssl>=24.3",         # verified chains as cryptography objects
@@ -47,7 +48,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
-    package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
+    package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad.monitor": ["pages/*"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,
                     "fuzz": FUZZ},

@@ -16,6 +16,7 @@ from pandad.consoleconfig import ConsoleConfig
 from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
+from pandad.monitorconfig import MonitorConfig
 from pandad.queuesconfig import QueuesConfig
 from pandad.retryconfig import RetryConfig as RetryConfig
 from pandad.retryconfig import RetryRuleConfig as RetryRuleConfig
@@ -266,6 +267,7 @@ class Config:
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
 
-from pandad import api
+from pandad import api, monitor
 from pandad.api.access import Access, Reach
 from pandad.api.route import Route, routes_of
 from pandad.cli.output import show, table
@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def routes() -> Iterator[Route]:
-    """All that any class of the api declares."""
-    for found in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
+    """All that any class of the edges declares."""
+    for found in [each for edge in (api, monitor) for each in pkgutil.walk_packages(edge.__path__, f"{edge.__name__}.")]:
         for handler in vars(importlib.import_module(found.name)).values():
             if isinstance(handler, type) and handler.__module__ == found.name:
                 yield from (route for route, _ in routes_of(handler))

@@ -17,9 +17,9 @@ from pandad.spec.pilotcommand import told
 from pandad.spec.resourcetype import resource_type_of
 from pandad.spec.share import PRODUCTION_LABELS, share_name
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag
-from pandad.taskbuffer import joblist, jobs
+from pandad.taskbuffer import jobs, ownjobs
 from pandad.taskbuffer.batch import Batcher
-from pandad.taskbuffer.joblist import Page, Wish
+from pandad.taskbuffer.ownjobs import Page, Wish
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import explain, kill, submission
 from pandad.userinterface.identity import identity_of
@@ -98,9 +98,9 @@ class Jobs:
         return await self._store.transact("kill", kill.kill, caller, list(ids), code)
 
     async def listed(self, caller: Caller, wish: Wish) -> Page:
-        """The caller's own jobs, under any of his identities, the newest first; see joblist."""
+        """The caller's own jobs, under any of his identities, the newest first; see ownjobs."""
         identity_of(caller)
-        return await self._store.read("job_list", joblist.page, sorted(caller.identities, key=str), wish)
+        return await self._store.read("own_jobs", ownjobs.page, sorted(caller.identities, key=str), wish)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
         """The history of the job, oldest first.

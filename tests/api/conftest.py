@@ -47,7 +47,7 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.census import Census
-from pandad.taskbuffer.joblist import Listed, Page, Wish
+from pandad.taskbuffer.ownjobs import Listed, Page, Wish
 from pandad.userinterface.accounts import LinkCode
 from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer

@@ -66,6 +66,8 @@ ROUTES: Covered = {
     "/server/panda/send_command_to_job": (s.debugged,),
     "/server/panda/set_user_secret": (s.with_a_secret,),
     "/server/panda/get_user_secrets": READS,
+    "/users/": READS,
+    "/user/<path:name>/": READS,
 }
 """By path, all routes but the passive ones, which read. A route of the legacy dialect calls the same room as that of API v1."""
 

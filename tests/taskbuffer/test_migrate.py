@@ -83,6 +83,7 @@ ROWS = {
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
+    17: "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', now(), 'running', 1)",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -26,7 +26,6 @@ from pandad.taskbuffer import (
     deferrals,
     demand,
     facts,
-    joblist,
     jobs,
     moves,
     outbox,
@@ -275,8 +274,8 @@ async def test_history_and_files_of_a_job(explain: Explain) -> None:
 async def test_jobs_of_one_person(explain: Explain) -> None:
     """A page of somebody's jobs reads no more of them than it shows; one that is filtered no more than its window."""
     owners = [Identity("ca", "user7"), Identity("ca", "user8")]
-    for wish, most in ((joblist.Wish(most=100), 200), (joblist.Wish(states=[S.MERGING], most=100), 2 * joblist.WINDOW)):
-        plan = await explain(lambda txn, wish=wish: joblist.page(txn, owners, wish))
+    for wish, most in ((ownjobs.Wish(most=100), 200), (ownjobs.Wish(states=[S.MERGING], most=100), 2 * ownjobs.WINDOW)):
+        plan = await explain(lambda txn, wish=wish: ownjobs.page(txn, owners, wish))
         assert "job_owner" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_owner") <= most
 
 

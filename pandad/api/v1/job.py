@@ -19,7 +19,7 @@ from pandad.spec.errors import BadRequest
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.reason import Reason
-from pandad.taskbuffer.joblist import NEWEST, Page, Wish
+from pandad.taskbuffer.ownjobs import NEWEST, Page, Wish
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher

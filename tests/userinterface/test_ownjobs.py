@@ -11,8 +11,8 @@ from stages import Stage
 
 from pandad.spec.caller import Caller, Identity
 from pandad.spec.jobstatus import JobStatus
-from pandad.taskbuffer import history, joblist
-from pandad.taskbuffer.joblist import Page, Wish
+from pandad.taskbuffer import history, ownjobs
+from pandad.taskbuffer.ownjobs import Page, Wish
 from pandad.userinterface.jobs import Jobs
 
 S = JobStatus
@@ -55,7 +55,7 @@ async def test_which(stage: Stage) -> None:
 async def test_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Page after page gives each job once, however few of them one look goes through."""
     made = [await stage.job(S.ACTIVATED if number % 3 else S.DEFINED) for number in range(7)]
-    monkeypatch.setattr(joblist, "WINDOW", 2)
+    monkeypatch.setattr(ownjobs, "WINDOW", 2)
     for wish, wanted in (({}, made), ({"states": [S.DEFINED]}, made[::3])):
         found: list[int] = []
         page = await listed(stage, most=2, **wish)
