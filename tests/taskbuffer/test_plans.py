@@ -29,6 +29,7 @@ from pandad.taskbuffer import (
     jobs,
     moves,
     outbox,
+    ownjobs,
     placements,
     places,
     shipments,
