@@ -19,9 +19,9 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
-    "pace"})
+    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig", "queuesconfig",
+    "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons",
+    "download", "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
