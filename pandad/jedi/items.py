@@ -123,8 +123,8 @@ def _outputs(task: Reader, found: Sequence[Reader]) -> tuple[Output, ...]:
 
 
 def _output(item: Reader, kind: str) -> Output:
-    """A file name with ${SN} or $PANDAID in it: without, each job would write over the last one's. What stands before it in the value, an
-    option as `--out=`, is for the payload."""
+    """A file name with ${SN} or $PANDAID in it: without, each job would write over the last one's. What stands before it in the
+    value, an option as `--out=`, is for the payload."""
     template = re.split(r"[\s=\"']", item.needed("value", 1000).strip("\"'"))[-1]
     refuse_macros(template, {SERIAL}, "log.value" if kind == LOG else "jobParameters")
     if SERIAL not in {name for name, _ in macros_in(template)} and JOB_ID not in template:

@@ -11,7 +11,7 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.spec.taskstatus import TaskStatus
 
 from .errands import expect
-from .lives import ALICE, SCOPE, Life
+from .lives import ALICE, Life
 from .stand import QUEUE
 from .ways import Scenario, cut
 

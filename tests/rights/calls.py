@@ -93,7 +93,8 @@ def _task(**values: Any) -> Callable[[int, str], Mapping[str, Any]]:
 def tasking(**values: Any) -> Mapping[str, Any]:
     """A small task."""
     item = {"type": "constant", "value": "-x"}
-    return {"task_parameters": {"taskName": "user.x.y/", "noInput": True, "jobParameters": [item], "transPath": "run.sh", **values}}
+    return {"task_parameters": {
+        "taskName": "user.x.y/", "noInput": True, "jobParameters": [item], "transPath": "run.sh", **values}}
 
 
 CALLS: Mapping[str, Call] = {

@@ -15,7 +15,7 @@ from .calls import CALLS, ELSEWHERE, path_of
 from .oracle import ACCESS, Cell, allowed, cells
 from .page import page
 from .people import PEOPLE
-from .world import World, served
+from .world import FIT, World, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "rights-matrix.md"
 
@@ -65,7 +65,7 @@ async def problems(world: World, cell: Cell) -> list[str]:
         found.append(f"{cell}: refused, and something changed")
     if not done and not says_who(cell, text):
         found.append(f"{cell}: the refusal does not say who: {text[:300]}")
-    if (done or "/task/" in cell.call) and cell.job:
+    if (done or path_of(cell.call).rpartition("/")[2] in FIT) and cell.job:
         await world.reset(cell.job, waiting)
     return found
 

@@ -78,12 +78,14 @@ RESET = """
 TASK = """
     INSERT INTO task (jeditaskid, parent_tid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
                       prodsourcelabel, workinggroup, currentpriority, production, creationhost, parameters, digest)
-    VALUES (%(task)s, %(task)s, %(task)s, true, 'running', %(anchor)s, %(subject)s, 'x', 'wlcg', %(label)s, %(group)s, 1000, false,
-            '', '{}', 'x') RETURNING 1"""
+    VALUES (%(task)s, %(task)s, %(task)s, true, 'running', %(anchor)s, %(subject)s, 'x', 'wlcg', %(label)s, %(group)s, 1000,
+            false, '', '{}', 'x') RETURNING 1"""
 RESET_TASK = "UPDATE task SET status = 'running' WHERE jeditaskid = %(task)s RETURNING 1"
 FIT = {"resume": "paused", "retry": "failed", "reactivate": "failed"}  # states in which a verb can happen
 SIGNS = """
-    SELECT (SELECT md5(string_agg(t::text, '')) FROM task t WHERE jeditaskid = %(id)s + 20000000), (SELECT count(*) FROM task), (SELECT md5(string_agg(j::text, '')) FROM job j WHERE pandaid = %(id)s), (SELECT count(*) FROM job),
+    SELECT (SELECT md5(string_agg(t::text, '')) FROM task t WHERE jeditaskid = %(id)s + 20000000),
+        (SELECT count(*) FROM task),
+        (SELECT md5(string_agg(j::text, '')) FROM job j WHERE pandaid = %(id)s), (SELECT count(*) FROM job),
         (SELECT count(*) FROM audit), (SELECT count(*) FROM link_code), (SELECT md5(string_agg(s::text, '')) FROM user_secret s),
         (SELECT md5(string_agg(w::text, '')) FROM worker w), (SELECT count(*) FROM job_debug)"""
 
