@@ -83,7 +83,8 @@ ROWS = {
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
-    17: """INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
+    17: "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', now(), 'running', 1)",
+    18: """INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
                              prodsourcelabel, currentpriority, production, creationhost, parameters, digest)
                VALUES (nextval('task_jeditaskid'), 'user.alice.x/', true, 'running', 'ca', 'alice', 'alice', 'wlcg', 'user',
                        1000, false, '', '{}', 'x');
