@@ -19,7 +19,7 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "monitorconfig",
+    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig", "monitorconfig",
     "queuesconfig", "retryconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlmistakes", "tomlsource",
     "metrics", "log", "tracing", "tables", "reasons", "download", "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
