@@ -65,6 +65,13 @@ def directory(path: Path) -> str | None:
     return None
 
 
+def writable_directory(path: Path) -> str | None:
+    """A folder in which this user can make files."""
+    if (refusal := directory(path)) is not None:
+        return refusal
+    return None if os.access(path, os.W_OK) else f"{path} cannot be written to; let the user of the daemon write there"
+
+
 def file_or_directory(path: Path) -> str | None:
     """Either, that this user can read."""
     return directory(path) if path.is_dir() else file(path)

@@ -19,7 +19,8 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
+    "config", "brokerageconfig", "cacheconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig",
+    "queuesconfig", "tlsconfig",
     "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
     "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})

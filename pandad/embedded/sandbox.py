@@ -215,7 +215,9 @@ socket = "{console}"
 
 [files]
 trf_directory = "{directory}/trf"
-cache_directory = "{directory}/cache"
+
+[cache]
+folder = "{directory}/cache"
 
 [dataservice]
 backend = "{backend}"

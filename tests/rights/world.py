@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,13 +28,14 @@ from pandad.api.site import build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
 from pandad.api.v1.workflow import Workflow
-from pandad.config import SecretsConfig, SharesConfig
+from pandad.config import CacheConfig, SecretsConfig, SharesConfig
 from pandad.daemons.rights import RightsReader
 from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.jobdispatcher import lending
@@ -51,6 +53,8 @@ from pandad.taskbuffer.vault import Vault
 from pandad.userinterface import administration
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.administration import Whom
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.demand import Demand
 from pandad.userinterface.jobs import Jobs
@@ -158,6 +162,7 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     debug, accounts, whys = Debug(store), Accounts(store, vault), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
+        FileServer(Cache(store, CacheFolder(Path("none"), lambda: 0.0), CacheConfig(), reactor)),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
         System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])))

@@ -13,7 +13,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, outbox, shipments, users, workers
+from pandad.taskbuffer import audit, cachefiles, decisions, files, history, jobs, loops, moves, outbox, shipments, users, workers
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
@@ -53,6 +53,7 @@ WAYS: dict[str, tuple[tuple[Event, Actor], ...]] = {
 }
 
 EACH = 3  # jobs of each way
+UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,8 @@ async def _beside(txn: Transaction) -> None:
         await loops.finished(txn, name, "host:1:abc", term, "no route" if name == "adder" else None)
     await workers.put(txn, "harvester", 1, "started", QUEUE, "node1")
     await workers.put(txn, "harvester", 1, "finished", QUEUE, "node1")
+    file = cachefiles.CacheFile(name=UPLOAD, owner=ALICE, size_bytes=5, crc=7, digest=bytes(32), host="host")
+    assert await cachefiles.put(txn, file, [ALICE], 5)
     root = operator_on("root", "host")
     both = [Whom(f"{each.subject} from {each.anchor}") for each in (ALICE, BOB)]
     await administration.link(txn, both[0], both[1], "", root)

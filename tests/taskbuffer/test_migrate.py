@@ -83,6 +83,9 @@ ROWS = {
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
+    17: "SELECT 1",
+    18: """INSERT INTO cache_file (name, anchor, subject, bytes, crc, digest, host)
+               VALUES ('jobO.x.tar.gz', 'ca', 'alice', 5, 7, sha256('x'), 'h')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
