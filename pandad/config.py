@@ -15,6 +15,7 @@ from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
 from pandad.cacheconfig import CacheConfig as CacheConfig
 from pandad.consoleconfig import ConsoleConfig
 from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
+from pandad.jediconfig import JediConfig as JediConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
 from pandad.queuesconfig import QueuesConfig
@@ -278,6 +279,7 @@ class LoopsConfig:
     cache_s: float = setting("Removes uploads that nobody needs any more", 600.0, low=0.05, high=DAY_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
+    tasks_s: float = setting("Makes jobs of tasks, and sees how tasks end", 5.0, low=0.05, high=HOUR_S)
     tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
     traffic_s: float = setting("Stores what pilots asked for and got; in every process", 5.0, low=0.05, high=300)
     lease_s: float = setting(
@@ -304,6 +306,7 @@ class Config:
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
+    jedi: JediConfig = field(default_factory=JediConfig)
     queues: QueuesConfig = field(default_factory=QueuesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)

@@ -19,7 +19,7 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "cacheconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig",
+    "config", "brokerageconfig", "cacheconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig",
     "queuesconfig", "tlsconfig",
     "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
     "pace"})

@@ -70,6 +70,8 @@ READ = Access(name="READ", says="anybody with an identity", reach=Reach.READ)
 OWN = Access(name="OWN", says="anybody with an identity, about what is his own", reach=Reach.OWN)
 KILL = Access(
     name="KILL", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.KILL)
+STEER = Access(
+    name="STEER", says="owners of tasks, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.STEER)
 DEBUG = Access(
     name="DEBUG", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.DEBUG)
 DEBUG_AS_PILOT = Access(

@@ -34,6 +34,7 @@ class Bodies:
     alive: Body
     rights: Body
     audit: Body
+    tasks: Body
     tally: Body
     traffic: Body
 
@@ -60,6 +61,7 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),
+        ("tasks", bodies.tasks, config.tasks_s, True),
         ("tally", bodies.tally, config.tally_s, True),
         ("traffic", bodies.traffic, config.traffic_s, False),
     )
