@@ -203,6 +203,12 @@ def place(value: str) -> str | None:
     return None if not value or value.startswith("/") else f'is {value!r}; write an address, or a path from / on'
 
 
+def site(value: str) -> str | None:
+    """Scheme, host and port of what anybody may fetch, and pilots do from http; "" is none."""
+    fine = not value or re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?", value)
+    return None if fine else f'is {value!r}; write "https://HOST:PORT" or "http://HOST:PORT", and nothing behind it'
+
+
 def service(value: str) -> str | None:
     """The address of a service that gets credentials of ours; "" is none."""
     refusal = _url(value, "over http anybody on the way could read the credentials") if value else None

@@ -94,6 +94,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
     "embedded/rucio/agent.py": "a process of its own",
+    "embedded/payload.py": "likewise, on a worker node",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
 }
