@@ -153,13 +153,14 @@ HOSTILE = {
     "pipe": [_member("fifo", tarfile.FIFOTYPE)], "link out": [_member("a", tarfile.SYMTYPE, "../../up")],
     "absolute link": [_member("a", tarfile.SYMTYPE, "/etc")], "hard link": [_member("a", tarfile.LNKTYPE, "../up")],
     "through a link": [_member("a", tarfile.SYMTYPE, "."), _member("a/b", tarfile.SYMTYPE, ".."), _member("b/up")],
-    "by two links": [_member("d", tarfile.DIRTYPE), _member("d/l", tarfile.SYMTYPE, ".."), _member("d/l/m", tarfile.SYMTYPE, ".."),
-                     _member("m/up")]}
+    "by two links": [_member("d", tarfile.DIRTYPE), _member("d/l", tarfile.SYMTYPE, ".."),
+                     _member("d/l/m", tarfile.SYMTYPE, ".."), _member("m/up")]}
 
 
 @pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE)
-def test_archives_stay_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: list[tarfile.TarInfo], bare: bool) -> None:
+def test_archives_stay_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: list[tarfile.TarInfo], bare: bool) -> None:
     """Nothing of an archive gets out of its folder, by name or by link, whatever Python the worker node has."""
     if bare:
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
