@@ -27,4 +27,4 @@ class JediConfig:
     gb_per_job: int = setting("GB of input that go into one job of a task that does not say", 10, low=1, high=100_000)
     wn_script_base_url: str = setting(
         'Where payload scripts lie, as "https://pandad.example.org:25443", below /trf/user; "" is where clients keep their files',
-        "", check=configchecks.place)
+        "", check=configchecks.site)

@@ -40,6 +40,7 @@ from pandad.api.tokens.discovery import FetchFailed
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -90,6 +91,9 @@ from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface import taskjobs
 from pandad.userinterface.accounts import Accounts
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
+from pandad.userinterface.cachesweep import CacheSweep
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.demand import Demand
 from pandad.userinterface.dryrun import DryRun
@@ -176,6 +180,7 @@ class Pandad(MultiService):
         admission.setServiceParent(self)
         self._data = DataService(reactor, self._store, config.dataservice, policy_of(config.retry), time.time)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
+        self._cache_folder = CacheFolder(config.cache.folder, time.time) if config.cache.folder is not None else None
         self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         self.reload = Reload(reactor, {
@@ -214,7 +219,8 @@ class Pandad(MultiService):
             Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._data.ddm.endpoints), self._cache_folder, files.trf_directory),
+            FileServer(Cache(self._store, self._cache_folder, self._config.cache, self._reactor)),
             self.admission.tokens.auth_configs,
             Ddm(self._data.bulletin),
             Health(self._checks, self._starts, self._notes),
@@ -248,6 +254,7 @@ class Pandad(MultiService):
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
             queues=self._queue_refresh.run_once,
+            cache=CacheSweep(store, self._cache_folder, config.cache.keep_s, self._reactor).run_once,
             rights=self.admission.rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
             tasks=TaskCycle(store, config.jedi, self._data.catalogue, taskjobs.submit).run_once,

@@ -41,6 +41,7 @@ MAKERS = frozenset({
 UNPICKLERS = frozenset({_PACKAGES + "twisted/plugin.py"})  # twistd's list of plugins, which it made itself, beside them
 PARSERS = frozenset({_LIBRARY + "ast.py"})  # a compiled tree is no code
 SHELL_USERS = frozenset({
+    _TESTS + "clients/shell.py",  # a person types there
     _TESTS + "daemons/test_lease.py",  # a shell that ends leaves a process id that nobody has
     _TESTS + "embedded/test_containment.py",  # shows that the containment starts no program at all
 })

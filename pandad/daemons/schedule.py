@@ -30,6 +30,7 @@ class Bodies:
     ageing: Body
     historian: Body
     queues: Body
+    cache: Body
     alive: Body
     rights: Body
     audit: Body
@@ -56,6 +57,7 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
         ("queues", bodies.queues, config.queues_s, True),
+        ("cache", bodies.cache, config.cache_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),

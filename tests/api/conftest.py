@@ -33,6 +33,7 @@ from pandad.api.site import PandaSite, build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -41,6 +42,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.task import Task
 from pandad.api.v1.taskviews import TaskViews
 from pandad.api.v1.workflow import Workflow
+from pandad.config import CacheConfig
 from pandad.spec.caller import Caller, Credential, Identity, Role
 from pandad.spec.confidential import Confidential
 from pandad.spec.criterion import Never
@@ -54,12 +56,15 @@ from pandad.taskbuffer.census import Census
 from pandad.taskbuffer.ownjobs import Listed, Page, Wish
 from pandad.taskbuffer.taskviews import TaskView
 from pandad.userinterface.accounts import LinkCode
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder, Incoming
 from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
 from pandad.userinterface.tasksubmission import Code, TaskReceipt
 
 ALICE = "/DC=org/DC=test/CN=alice"
+KNOWN_UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 ACTIVE_URL = "https://panda.test:25443"
 
 
@@ -331,6 +336,36 @@ class AccountsStandIn(Room):
         return ["eve"]
 
 
+class CacheStandIn(Cache):
+    """Keeps files in a folder, and knows one more."""
+
+    def __init__(self, folder: Path) -> None:
+        config = CacheConfig(sources_mib=2, other_mib=1, free_mib=0, uploads=8)
+        super().__init__(None, CacheFolder(folder, lambda: 0.0), config, None)  # type: ignore[arg-type]  # a store: see keep
+        self.asked: list[Any] = []
+        self.gate: Deferred[None] | None = None
+
+    async def keep(self, caller: Caller, file: Incoming, name: str) -> None:
+        """Without a row."""
+        self.asked.append((caller.identity, name, file.size_bytes, file.crc))
+        if self.gate is not None:
+            await self.gate
+        file.seal()
+        self._opened().place(file, name)
+
+    async def look(self, caller: Caller, size: int, crc: int) -> str | None:
+        """The one."""
+        self.asked.append((caller.identity, size, crc))
+        return KNOWN_UPLOAD if (size, crc) == (20, 5) else None
+
+    async def touch(self, caller: Caller, given_name: str) -> None:
+        """The one."""
+        if given_name != KNOWN_UPLOAD:
+            raise NotFound("file", given_name)
+
+    delete = touch
+
+
 class JobSecretsStandIn:
     """Has something for some jobs, and for pilots that are told to debug."""
 
@@ -465,6 +500,7 @@ class Api:
     trf: Path
     cache: Path
     notes: list[str]
+    uploads: CacheStandIn
 
 
 class DescriptionsStandIn:
@@ -515,11 +551,12 @@ def standing(directory: Path) -> Api:
     task_views: Any = TaskViewsStandIn()
     (trf := directory / "trf").mkdir()
     (cache := directory / "cache").mkdir()
+    uploads = CacheStandIn(cache)
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
         Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
-        Files(DescriptionsStandIn(), cache, trf),
+        Files(DescriptionsStandIn(), CacheFolder(cache, lambda: 0.0), trf), FileServer(uploads),
         Task(tasks), TaskViews(task_views),
         Health(lambda: {f"check {n}": check for n, check in enumerate(checks)}, lambda: {"schema": lambda: None}, lambda: notes),
         Numbers(census, Clock()),
@@ -528,7 +565,8 @@ def standing(directory: Path) -> Api:
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        census, lending, accounts, why, demand, tasks, task_views, handlers, trf, cache, notes)
+        census, lending, accounts, why, demand, tasks, task_views, handlers, trf, cache, notes,
+        uploads)
 
 
 @pytest.fixture

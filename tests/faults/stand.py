@@ -63,6 +63,7 @@ caps_s = 1
 ageing_s = 1
 historian_s = 1
 queues_s = 0.5
+cache_s = 0.5
 brake_s = 0.5
 rebrokerage_s = 0.5
 audit_s = 0.5

@@ -17,6 +17,7 @@ from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.config import (
     BrokerageConfig,
+    CacheConfig,
     DatabaseConfig,
     DataServiceConfig,
     HistoryConfig,
@@ -60,6 +61,9 @@ from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import KEY_BYTES, Vault
 from pandad.userinterface import taskjobs
 from pandad.userinterface.accounts import Accounts
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
+from pandad.userinterface.cachesweep import CacheSweep
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
@@ -70,6 +74,7 @@ from .scalpel import CutStore, Scalpel
 from .stand import ENDPOINT
 
 LEASE_S = 0.02
+LATER_S, KEEP_S = 4e9, 1000  # since 1970: every file is older than that
 VAULT = Vault([bytes(KEY_BYTES)])
 SOURCE = "queues.json"  # in the storage, where there is a source
 NEVER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -104,6 +109,8 @@ class World:
         self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
         self._job_secrets = JobSecrets(store, VAULT, SecretsConfig(handed_out="asked"))
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
+        folder = CacheFolder(storage, lambda: LATER_S)
+        self.cache = Cache(store, folder, CacheConfig(free_mib=0), clock)
         self.account, self._grants = Account(Accounts(store, VAULT)), Grants({})
         self._rights = RightsReader(store, self._grants.learn)
         self.leases = leases = Leases(store, LEASE_S)
@@ -117,6 +124,7 @@ class World:
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
             "tasks": TaskCycle(store, jedi, Catalogue(store, None), taskjobs.submit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
+            "cache": CacheSweep(store, folder, KEEP_S, clock),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),
             "queues": QueueRefresh(store, clock, QueuesConfig(source=str(storage / SOURCE), refresh_s=0))}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {

@@ -87,6 +87,10 @@ def _nothing(job: int, queue: str) -> Mapping[str, Any]:
     return {}
 
 
+def _of_a_file(job: int, queue: str) -> Mapping[str, Any]:
+    return {"file_name": "jobO.00000000-0000-4000-8000-000000000000.tar.gz"}
+
+
 _WORKER = {"workerID": 1, "harvesterID": "h", "status": "started", "worker_id": 1, "harvester_id": "h", "site": "S"}
 
 
@@ -171,6 +175,10 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/creds/get_user_secrets": _get(of_a_job=False),
     "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": MARK}, _plain, form=True, of_a_job=False),
     "/server/panda/get_user_secrets": _post(_nothing, _plain, form=True, of_a_job=False),
+    "/api/v1/file_server/validate_cache_file": _post(
+        lambda job, queue: {"file_size": 1, "checksum": 1}, _says("NOTFOUND"), of_a_job=False),
+    "/api/v1/file_server/touch_cache_file": _post(_of_a_file, _says("there is no file"), of_a_job=False),
+    "/api/v1/file_server/delete_cache_file": _post(_of_a_file, _says("there is no file"), of_a_job=False),
     "/api/v1/account/get_link_code": _post(_nothing, of_a_job=False),
     "/api/v1/account/link": _post(lambda job, queue: {"code": "x"}, _says("there is no code"), of_a_job=False),
     "/api/v1/account/unlink": _post(
@@ -209,8 +217,8 @@ CALLS: Mapping[str, Call] = {
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
-    "/api/v1/openapi.json", "/monitor/style.css", "/monitor/icon.svg"})
-"""Public files, what the server says of itself, and its health: see tests/api."""
+    "/api/v1/openapi.json", "/api/v1/file_server/upload_cache_file", "/monitor/style.css", "/monitor/icon.svg"})
+"""Public files, what the server says of itself, its health, and what takes no parameters but a file: see tests/api."""
 
 
 def path_of(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ from pandad.api.site import build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -35,7 +37,7 @@ from pandad.api.v1.system import System
 from pandad.api.v1.task import Task
 from pandad.api.v1.taskviews import TaskViews
 from pandad.api.v1.workflow import Workflow
-from pandad.config import JediConfig, SecretsConfig, SharesConfig, UserInterfaceConfig
+from pandad.config import CacheConfig, JediConfig, SecretsConfig, SharesConfig, UserInterfaceConfig
 from pandad.daemons.rights import RightsReader
 from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.jedi.drafts import Drafts
@@ -56,6 +58,8 @@ from pandad.taskbuffer.vault import Vault
 from pandad.userinterface import administration
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.administration import Whom
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.demand import Demand
 from pandad.userinterface.jobs import Jobs
@@ -185,6 +189,7 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     debug, accounts, whys = Debug(store), Accounts(store, vault), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
+        FileServer(Cache(store, CacheFolder(Path("none"), lambda: 0.0), CacheConfig(), reactor)),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
         Task(Tasks(store, Drafts(JediConfig()), JediConfig(), UserInterfaceConfig())), TaskViews(Views(store)),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),

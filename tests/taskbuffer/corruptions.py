@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Transaction
 
-from .fscklife import Life
+from .fscklife import UPLOAD, Life
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,8 @@ CORRUPTIONS = (
     _c("credential-kind", "SELECT 'odd client'",
        "INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('odd', 'client', '', '', 'root')",
        refused_by="pilot_credential_kind_known"),
+    _c("cache-name", "SELECT 'jobO.tar.gz'", "UPDATE cache_file SET name = %(id)s"),
+    _c("cache-owner", f"SELECT '{UPLOAD}'", "UPDATE cache_file SET anchor = '' WHERE name = %(id)s"),
     _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
     _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
     # input on its way

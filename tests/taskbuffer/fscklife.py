@@ -19,6 +19,7 @@ from pandad.spec.task import LOWEST_TASK_ID, PSEUDO_DATASET
 from pandad.spec.taskstatus import Kind, TaskEvent
 from pandad.taskbuffer import (
     audit,
+    cachefiles,
     decisions,
     files,
     history,
@@ -72,6 +73,7 @@ WAYS: dict[str, tuple[tuple[Event, Actor], ...]] = {
 
 EACH = 3  # jobs of each way
 TASK = LOWEST_TASK_ID
+UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,8 @@ async def _beside(txn: Transaction) -> None:
         await loops.finished(txn, name, "host:1:abc", term, "no route" if name == "adder" else None)
     await workers.put(txn, "harvester", 1, "started", QUEUE, "node1")
     await workers.put(txn, "harvester", 1, "finished", QUEUE, "node1")
+    file = cachefiles.CacheFile(name=UPLOAD, owner=ALICE, size_bytes=5, crc=7, digest=bytes(32), host="host")
+    assert await cachefiles.put(txn, file, [ALICE], 5)
     root = operator_on("root", "host")
     both = [Whom(f"{each.subject} from {each.anchor}") for each in (ALICE, BOB)]
     await administration.link(txn, both[0], both[1], "", root)

@@ -93,6 +93,8 @@ ROWS = {
            INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'input', 'a', 'a' FROM task;
            INSERT INTO task_file (dataset, scope, lfn, status) SELECT id, 'user.alice', 'in', 'ready' FROM task_dataset;
            INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT 1, jeditaskid, 'run', 1 FROM task""",
+    19: """INSERT INTO cache_file (name, anchor, subject, bytes, crc, digest, host)
+               VALUES ('jobO.x.tar.gz', 'ca', 'alice', 5, 7, sha256('x'), 'h')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
