@@ -17,6 +17,7 @@ import pytest
 import ruciostand
 import secretwatch
 from pytest_twisted import async_yield_fixture, blockon
+from ruciostand import issuer as issuer
 from ruciostand import rucio as rucio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from pytest_twisted import blockon
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
 
 OPTION = "--rucio"
+ROBOT, RUCIO_CLAIMS = "prod", {"aud": "rucio", "scope": "openid profile"}  # whom it knows by a token, and what it wants to see in it
 ENDPOINTS, SCOPES = ("SITE_DISK", "SITE_TAPE"), ("panda", "user.alice")
 
 
@@ -43,3 +46,13 @@ def rucio(request: pytest.FixtureRequest, postgres: EmbeddedPostgres, open_direc
     blockon(Deferred.fromCoroutine(stand.furnish(ENDPOINTS, SCOPES)))
     yield stand
     blockon(Deferred.fromCoroutine(stand.stop()))
+
+
+@pytest.fixture(scope="session")
+def issuer(rucio: RucioStand, open_directory: Path) -> Iterator[Issuer]:
+    """Of tokens, by which ROBOT is the account of that server."""
+    made = Issuer(reactor, open_directory / "issuer", time.time)
+    made.start()
+    rucio.trust(made.url, ROBOT)
+    yield made
+    blockon(Deferred.fromCoroutine(made.stop()))

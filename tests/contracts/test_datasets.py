@@ -1,4 +1,4 @@
-"""What every data management system that moves data must do for pandad. To hold another one to it, add it to RUCIOS."""
+"""What every data management system that moves data must do for pandad. To hold another one to it, add it to ALL_RUCIOS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
-from rucioworlds import RUCIOS, FakeRucioWorld, RealRucioWorld
+from rucioworlds import ALL_RUCIOS, FakeRucioWorld, RealRucioWorld
 
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState, RuleWish
 from pandad.dataservice.ddm import (
@@ -32,7 +32,7 @@ WISH = RuleWish(TAPE, "Production Input", DAY_S, "4711", "C")
 World = FakeRucioWorld | RealRucioWorld
 
 
-@pytest.fixture(params=RUCIOS)
+@pytest.fixture(params=ALL_RUCIOS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Each implementation in its turn, with NAMES at DISK."""
     made: World = request.param(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,13 @@ endpoints = accounts, auth, dids, identities, locks, ping, replicas, requests, r
 
 [hermes]
 services_list = elastic
+
+[oidc]
+idpsecrets = {home}/etc/idpsecrets.json
+admin_issuer = {issuer}
 """
+
+ISSUER = "local"  # its own name for the issuer of tokens, where there is one
 
 ALEMBIC_INI = """\
 [alembic]
@@ -97,6 +104,10 @@ class Settings:
         return self.home / "etc" / "rucio.cfg"
 
     @property
+    def issuers_file(self) -> Path:
+        return self.home / "etc" / "idpsecrets.json"
+
+    @property
     def hermes_file(self) -> Path:
         return self.home / "etc" / "hermes.cfg"
 
@@ -106,13 +117,18 @@ class Settings:
         whom = HERMES_CFG.format(endpoint=endpoint, user=user, password=password)
         self.hermes_file.write_text(self.config_file.read_text("utf-8") + whom, "utf-8")
 
+    def write_issuer(self, url: str) -> None:
+        """Whose tokens count. It is read when the first token is shown; as a client of the issuer's it never does anything."""
+        client = {"client_id": "rucio", "client_secret": "", "redirect_uris": []}
+        self.issuers_file.write_text(json.dumps({ISSUER: {"issuer": url, **client, "SCIM": client}}), "utf-8")
+
     def write(self, python: Path) -> None:
         """Readable by this user only: the password is in it."""
         (self.home / "etc").mkdir(parents=True, exist_ok=True)
         packages = next((python.parent.parent / "lib").glob("python3*/site-packages"))
         migrations = packages / "rucio" / "db" / "sqla" / "migrate_repo"
         words = {"home": self.home, "url": self.url, "database": self.database, "account": ACCOUNT, "user": USER,
-                 "password": self.password, "x509_identity": self.x509_identity, "migrations": migrations}
+                 "password": self.password, "issuer": ISSUER, "x509_identity": self.x509_identity, "migrations": migrations}
         self.config_file.touch(mode=0o600)
         self.config_file.write_text(RUCIO_CFG.format(**words), "utf-8")
         (self.home / "etc" / "alembic.ini").write_text(ALEMBIC_INI.format(**words), "utf-8")

@@ -108,6 +108,12 @@ class RucioStand:
         await self._answering(self._tls_child, url)
         return url
 
+    def trust(self, issuer: str, subject: str) -> None:
+        """From now on that person of an issuer of tokens is its account. Blocks."""
+        self._settings().write_issuer(issuer)
+        self.admin().ensure("POST", f"/accounts/{self.account}/identities", {
+            "identity": f"SUB={subject}, ISS={issuer}", "authtype": "OIDC", "email": "nobody@example.org"})
+
     def _serve(self, listener: socket.socket, *arguments: str) -> Child:
         command = ["-m", "gunicorn", "--bind", f"fd://{LISTENING_FD}", "--workers", "1", "--threads", "4",
                    "--worker-tmp-dir", str(self._home), "--no-control-socket", *arguments]
