@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,8 @@ class RucioStand:
                 await self._end(child, number)
 
     async def _end(self, child: Child, number: signal.Signals) -> None:
-        child.signal(number)
-        insist = self._reactor.callLater(STOP_LIMIT_S, child.signal, signal.SIGKILL)
+        _signal(child, number)
+        insist = self._reactor.callLater(STOP_LIMIT_S, _signal, child, signal.SIGKILL)
         await child.ended()
         if insist.active():
             insist.cancel()
@@ -207,3 +208,10 @@ class RucioStand:
     def _tail(self) -> str:
         lines = self.log_file.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
         return "\n".join(f"  {line}" for line in lines)
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    """To it and to what it started: a worker of gunicorn's outlives it, and goes on to answer."""
+    with suppress(ProcessLookupError):
+        if child.ending is None:
+            os.killpg(child.pid, number)
