@@ -18,7 +18,7 @@ from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
 
 OPTION = "--rucio"
-ROBOT, RUCIO_CLAIMS = "prod", {"aud": "rucio", "scope": "openid profile"}  # whom it knows by a token, and what it wants to see in it
+ROBOT, RUCIO_CLAIMS = "prod", {"aud": "rucio", "scope": "openid profile"}  # whom it knows by a token, and what has to be in it
 ENDPOINTS, SCOPES = ("SITE_DISK", "SITE_TAPE"), ("panda", "user.alice")
 
 

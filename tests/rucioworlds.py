@@ -120,6 +120,19 @@ class FakeRucioWorld(RucioWorld):
         for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
             del self._rucio.rules[rule.id]
 
+    async def chores(self) -> None:
+        """What has run out goes; what was put into datasets gets to where rules want it."""
+        now_s = time.time()
+        gone = {name for name, did in self._rucio.dids.items() if did.ends_s is not None and did.ends_s <= now_s}
+        for name in gone:
+            del self._rucio.dids[name]
+        for rule in list(self._rucio.rules.values()):
+            if rule.did in gone or rule.ends_s is not None and rule.ends_s <= now_s:
+                del self._rucio.rules[rule.id]
+        for rule in self._rucio.rules.values():
+            for file in self._rucio.dids[rule.did].files:
+                self._rucio.rses[rule.rse].replicas.setdefault(file, "C")
+
     def revoke(self) -> None:
         """No token is good any more."""
         self.server.web.tokens.clear()
@@ -141,6 +154,7 @@ class FakeRucioWorld(RucioWorld):
 
 
 POOR = "poor"
+CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, replicas, requests, rse_usage"
 
 
@@ -218,6 +232,10 @@ class RealRucioWorld(RucioWorld):
             self._sql(f"DELETE FROM {table} WHERE rule_id IN (SELECT id FROM rules WHERE scope = %(scope)s AND name = %(name)s)",
                       vars_of(dataset))
         self._sql("DELETE FROM rules WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
+
+    async def chores(self) -> None:
+        """What has run out goes; what was put into datasets gets to where rules want it."""
+        await self.stand.run(CHORES)
 
     def revoke(self) -> None:
         """No token is good any more; nor is the hand's own."""

@@ -1,4 +1,4 @@
-"""`python -m tests.ruciooutage --rucio FOLDER [--minutes M] [--jobs N]`: the figures as JSON; exit code 1 if something went wrong."""
+"""`python -m tests.ruciooutage --rucio FOLDER [--minutes M] [--jobs N]`: figures as JSON; exit code 1 if something went wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def main(reactor: Any, args: argparse.Namespace) -> int:
         figures, flaws = await outage(reactor, sandbox, Plan(args.jobs, args.before, 60 * args.minutes))
     finally:
         await sandbox.stop()
-    print(json.dumps({"measure": "rucio outage", **figures, "flaws": flaws}, indent=1), flush=True)
+    print(json.dumps({"measure": "rucio outage", **figures, "flaws": flaws}, indent=1), flush=True)  # noqa: T201
     if not flaws:
         shutil.rmtree(folder)
     return 1 if flaws else 0
@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long it is away (10)")
     parser.add_argument("--before", type=float, default=60.0, metavar="S", help="how long it works before that (60 s)")
     parser.add_argument("--jobs", type=int, default=300, help="over all that time (300)")
-    parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the stand is built (/var/tmp)")
+    parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where to build (/var/tmp)")
     return parser.parse_args()
 
 

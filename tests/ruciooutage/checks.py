@@ -27,7 +27,8 @@ def rows(dsn: str, text: str) -> list[tuple[Any, ...]]:
 
 def states(dsn: str) -> dict[str, int]:
     """How many jobs are in each state."""
-    return {str(state): int(count) for state, count in rows(dsn, "SELECT jobstatus::text, count(*) FROM job GROUP BY 1 ORDER BY 1")}
+    found = rows(dsn, "SELECT jobstatus::text, count(*) FROM job GROUP BY 1 ORDER BY 1")
+    return {str(state): int(count) for state, count in found}
 
 
 def left(dsn: str) -> int:

@@ -1,4 +1,4 @@
-"""Users and pilots at a sandbox with a Rucio: jobs with input far away and output that is wanted there, and bytes that are read."""
+"""Users and pilots at a sandbox with a Rucio: jobs with input far away and output wanted there, and bytes that are read."""
 
 from __future__ import annotations
 

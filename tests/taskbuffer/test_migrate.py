@@ -83,6 +83,10 @@ ROWS = {
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
+    17: """INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting)
+               SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
+           UPDATE dataset SET kept = '{DISK}';
+           UPDATE shipment SET lasting = true""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

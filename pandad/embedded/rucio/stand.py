@@ -95,6 +95,13 @@ class RucioStand:
             self._child = self._serve(listener, APPLICATION)
         await self._answering(self._child, self.url)
 
+    async def run(self, script: Path) -> None:
+        """A script, by its Python and with its settings; return when it is through.
+
+        :raise RucioError: it failed.
+        """
+        await self._run_to_end([str(script)])
+
     async def start_tls(self, host_certificate: Path, host_key: Path, ca_file: Path) -> str:
         """A second front of the same Rucio, with https, that knows by certificate or proxy who calls; its address.
 
