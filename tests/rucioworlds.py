@@ -17,7 +17,7 @@ import pytest
 from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
-from ruciostand import ENDPOINTS, ROBOT, RUCIO_CLAIMS
+from ruciostand import ENDPOINTS, token_of
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
@@ -235,7 +235,7 @@ class RealRucioWorld(RucioWorld):
 
     async def chores(self) -> None:
         """What has run out goes; what was put into datasets gets to where rules want it."""
-        await self.stand.run(CHORES)
+        await self.stand._run_to_end([str(CHORES)])
 
     def revoke(self) -> None:
         """No token is good any more; nor is the hand's own."""
@@ -270,7 +270,7 @@ class TokenRucioWorld(RealRucioWorld):
     def _who(self, request: pytest.FixtureRequest) -> tuple[RucioConfig, Callable[[], float]]:
         issuer: Issuer = request.getfixturevalue("issuer")
         token_file: Path = request.getfixturevalue("tmp_path") / "token"
-        token_file.write_text(issuer.token(ROBOT, **RUCIO_CLAIMS))
+        token_file.write_text(token_of(issuer))
         return RucioConfig(url=self.stand.url, account=self.stand.account, auth_type="oidc", token_file=token_file), time.time
 
 

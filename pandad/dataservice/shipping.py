@@ -55,7 +55,7 @@ async def send(txn: Transaction, outcomes: Sequence[Outcome], config: DataServic
 
 def _new(bound: Bound, activity: str, comment: str, files: Sequence[tuple[int, int]], sub: Sub | None) -> NewShipment:
     return NewShipment(bound.scope, bound.dataset, bound.endpoint, activity, comment, files, bound.lasting,
-                       sub and (sub.id, sub.name))
+                       None if sub is None else (sub.id, sub.name))
 
 
 async def _keep(txn: Transaction, groups: Iterable[tuple[Bound, str, str]], config: DataServiceConfig) -> None:

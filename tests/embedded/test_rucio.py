@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
-from ruciostand import ENDPOINTS, ROBOT, RUCIO_CLAIMS
+from ruciostand import ENDPOINTS, ROBOT, token_of
 from rucioworlds import RealRucioWorld
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -176,10 +176,10 @@ async def test_who_is_known_by_a_token(world: RealRucioWorld, issuer: Issuer, tm
         finally:
             await session.close()
 
-    assert await seen_by(issuer.token(ROBOT, **RUCIO_CLAIMS)) == (sorted(ENDPOINTS), "")
-    forged = Signer(new_rsa_key()).sign({**claims_of(ROBOT, issuer.url, "rucio", time.time(), 600), **RUCIO_CLAIMS})
-    for bad in (issuer.token("alice", **RUCIO_CLAIMS), forged, issuer.token(ROBOT, scope="openid profile"),
-                issuer.token(ROBOT, aud="rucio", scope="openid"), issuer.token(ROBOT, **{**RUCIO_CLAIMS, "iss": "http://nobody"})):
+    assert await seen_by(token_of(issuer)) == (sorted(ENDPOINTS), "")
+    claims = {**claims_of(ROBOT, issuer.url, "rucio", time.time(), 600), "scope": "openid profile"}
+    for bad in (Signer(new_rsa_key()).sign(claims), token_of(issuer, "alice"), token_of(issuer, aud="panda"),
+                token_of(issuer, scope="openid"), token_of(issuer, iss="http://nobody.example.org")):
         seen, complaint = await seen_by(bad)
         assert not seen and "the token of the account root is refused" in complaint
 

@@ -73,7 +73,7 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
 
 async def _until_done(reactor: Any, dsn: str, plan: Plan, load: Load) -> float:
     began = reactor.seconds()
-    while len(load.ids) < plan.jobs or await deferToThread(checks.left, dsn):
+    while len(load.ids) < plan.jobs or await deferToThread(lambda: checks.left(dsn) > 0):
         if reactor.seconds() - began > plan.limit_s:
             load.seen.flaws.append(f"not done after {plan.limit_s:.0f} s: {checks.states(dsn)}, {checks.left(dsn)} left")
             break

@@ -91,21 +91,18 @@ elastic_password = {password}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password."""
+    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password; ``issuer``: "" is none."""
 
     home: Path
     url: str
     database: str  # as SQLAlchemy names it
     password: str
     x509_identity: str
+    issuer: str
 
     @property
     def config_file(self) -> Path:
         return self.home / "etc" / "rucio.cfg"
-
-    @property
-    def issuers_file(self) -> Path:
-        return self.home / "etc" / "idpsecrets.json"
 
     @property
     def hermes_file(self) -> Path:
@@ -117,11 +114,6 @@ class Settings:
         whom = HERMES_CFG.format(endpoint=endpoint, user=user, password=password)
         self.hermes_file.write_text(self.config_file.read_text("utf-8") + whom, "utf-8")
 
-    def write_issuer(self, url: str) -> None:
-        """Whose tokens count. It is read when the first token is shown; as a client of the issuer's it never does anything."""
-        client = {"client_id": "rucio", "client_secret": "", "redirect_uris": []}
-        self.issuers_file.write_text(json.dumps({ISSUER: {"issuer": url, **client, "SCIM": client}}), "utf-8")
-
     def write(self, python: Path) -> None:
         """Readable by this user only: the password is in it."""
         (self.home / "etc").mkdir(parents=True, exist_ok=True)
@@ -129,6 +121,9 @@ class Settings:
         migrations = packages / "rucio" / "db" / "sqla" / "migrate_repo"
         words = {"home": self.home, "url": self.url, "database": self.database, "account": ACCOUNT, "user": USER,
                  "password": self.password, "issuer": ISSUER, "x509_identity": self.x509_identity, "migrations": migrations}
+        client = {"client_id": "rucio", "client_secret": "", "redirect_uris": []}  # at the issuer, where it does nothing
+        issuers = {ISSUER: {"issuer": self.issuer, **client, "SCIM": client}} if self.issuer else {}
+        (self.home / "etc" / "idpsecrets.json").write_text(json.dumps(issuers), "utf-8")
         self.config_file.touch(mode=0o600)
         self.config_file.write_text(RUCIO_CFG.format(**words), "utf-8")
         (self.home / "etc" / "alembic.ini").write_text(ALEMBIC_INI.format(**words), "utf-8")

@@ -45,13 +45,13 @@ class RucioStand:
     """One Rucio below `directory`, with a database of its own in `postgres`, which runs already.
 
     :param python: of `install.prepare_rucio`.
-    :param x509_identity: a DN that is also its account's.
+    :param x509_identity: a DN that is also its account's. :param issuer: of tokens that count; "" is none.
     """
 
     def __init__(self, reactor: Any, directory: Path, postgres: EmbeddedPostgres, python: Path,
-                 x509_identity: str = "/CN=nobody") -> None:
+                 x509_identity: str = "/CN=nobody", issuer: str = "") -> None:
         self._reactor, self._home, self._postgres, self._python = reactor, directory.absolute(), postgres, python
-        self._x509_identity = x509_identity
+        self._x509_identity, self._issuer = x509_identity, issuer
         self._port = 0
         self._child: Child | None = None
         self._tls_child: Child | None = None
@@ -95,13 +95,6 @@ class RucioStand:
             self._child = self._serve(listener, APPLICATION)
         await self._answering(self._child, self.url)
 
-    async def run(self, script: Path) -> None:
-        """A script, by its Python and with its settings; return when it is through.
-
-        :raise RucioError: it failed.
-        """
-        await self._run_to_end([str(script)])
-
     async def start_tls(self, host_certificate: Path, host_key: Path, ca_file: Path) -> str:
         """A second front of the same Rucio, with https, that knows by certificate or proxy who calls; its address.
 
@@ -115,12 +108,6 @@ class RucioStand:
             url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         await self._answering(self._tls_child, url)
         return url
-
-    def trust(self, issuer: str, subject: str) -> None:
-        """From now on that person of an issuer of tokens is its account. Blocks."""
-        self._settings().write_issuer(issuer)
-        self.admin().ensure("POST", f"/accounts/{self.account}/identities", {
-            "identity": f"SUB={subject}, ISS={issuer}", "authtype": "OIDC", "email": "nobody@example.org"})
 
     def _serve(self, listener: socket.socket, *arguments: str) -> Child:
         command = ["-m", "gunicorn", "--bind", f"fd://{LISTENING_FD}", "--workers", "1", "--threads", "4",
@@ -179,7 +166,7 @@ class RucioStand:
 
     def _settings(self) -> Settings:
         database = self._postgres.url_of(DATABASE, "postgresql+psycopg")
-        return Settings(self._home, self.url, database, self.password(), self._x509_identity)
+        return Settings(self._home, self.url, database, self.password(), self._x509_identity, self._issuer)
 
     async def _run_to_end(self, arguments: Sequence[str], config: Path | None = None) -> None:
         child = self._spawn(arguments, {}, config)
