@@ -45,7 +45,9 @@ def issuer(open_directory: Path) -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="session")
-def rucio(request: pytest.FixtureRequest, postgres: EmbeddedPostgres, issuer: Issuer, open_directory: Path) -> Iterator[RucioStand]:
+def rucio(
+    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, issuer: Issuer, open_directory: Path
+) -> Iterator[RucioStand]:
     """A running server with ENDPOINTS and SCOPES, shared by all tests."""
     try:
         python = prepare_rucio(Path(request.config.getoption(OPTION)))

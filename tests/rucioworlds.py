@@ -115,6 +115,10 @@ class FakeRucioWorld(RucioWorld):
                 if state == "C" or state == "U" and fail is None:
                     self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
 
+    def of_bob(self, dataset: Dataset) -> None:
+        """Another account has made it."""
+        self._rucio.dids[dataset.scope, dataset.name].account = POOR
+
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""
         for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
@@ -225,6 +229,11 @@ class RealRucioWorld(RucioWorld):
     async def transferred(self, fail: str | None = None) -> None:
         """What rules want moved is moved, but for files whose names match, which fail."""
         await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
+
+    def of_bob(self, dataset: Dataset) -> None:
+        """Another account has made it."""
+        self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
+        self._sql("UPDATE dids SET account = 'poor' WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
 
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""

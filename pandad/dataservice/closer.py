@@ -47,7 +47,7 @@ def _making(dataset: Dataset) -> Errand:
 
 
 class Making:
-    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there."""
+    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there and open."""
 
     kind, together = MAKE_OUTPUT, TOGETHER
 
@@ -58,7 +58,7 @@ class Making:
         """See `Handler.call`."""
         wanted = [Dataset(each.payload["scope"], each.payload["name"]) for each in pending]
         for dataset in wanted:
-            await self._datasets.make(dataset)
+            await self._datasets.make(dataset, reopen=True)
         return wanted
 
     async def settle(self, txn: Transaction, done: Sequence[Done]) -> None:

@@ -95,6 +95,31 @@ async def test_a_closed_dataset_stays_as_it_is(world: World) -> None:
 
 
 @ensureDeferred
+async def test_a_closed_dataset_is_opened_again(world: World) -> None:
+    """One that pandad has made takes files again if that is asked for, however often; one of another account never."""
+    await dataset(world)
+    world.put(DISK, NOBODY, b"x")
+    assert [await world.datasets.make(DIS, reopen=True), await world.datasets.make(DIS, reopen=True)] == [False, False]
+    await world.datasets.attach(DIS, [NOBODY])
+    await world.datasets.close(DIS)
+    world.of_bob(DIS)
+    with pytest.raises(DatasetClosed, match="of poor is closed and takes no more files; write into another one"):
+        await world.datasets.make(DIS, reopen=True)
+    assert not await world.datasets.make(DIS)
+
+
+@pytest.mark.parametrize("world", [pytest.param(RealRucioWorld, marks=pytest.mark.rucio)], indirect=True)
+@ensureDeferred
+async def test_only_admins_open_datasets_again(world: RealRucioWorld) -> None:
+    """So says Rucio; then it stays closed, and the error says what to do."""
+    await world.datasets.make(DIS)
+    await world.datasets.close(DIS)
+    world.of_bob(DIS)
+    with pytest.raises(DatasetClosed, match="poor may not open it again; write into another one"):
+        await world.without_quota().make(DIS, reopen=True)
+
+
+@ensureDeferred
 async def test_copies_are_registered(world: World) -> None:
     """A registered copy is found, however often it is; with its GUID if that is one."""
     files = [new("out.1", guid=GUID), new("out.2", guid="what is this?"), new("out.3")]

@@ -120,7 +120,8 @@ class Settings:
         packages = next((python.parent.parent / "lib").glob("python3*/site-packages"))
         migrations = packages / "rucio" / "db" / "sqla" / "migrate_repo"
         words = {"home": self.home, "url": self.url, "database": self.database, "account": ACCOUNT, "user": USER,
-                 "password": self.password, "issuer": ISSUER, "x509_identity": self.x509_identity, "migrations": migrations}
+                 "password": self.password, "x509_identity": self.x509_identity, "issuer": ISSUER,
+                 "migrations": migrations}
         client = {"client_id": "rucio", "client_secret": "", "redirect_uris": []}  # at the issuer, where it does nothing
         issuers = {ISSUER: {"issuer": self.issuer, **client, "SCIM": client}} if self.issuer else {}
         (self.home / "etc" / "idpsecrets.json").write_text(json.dumps(issuers), "utf-8")
