@@ -112,11 +112,11 @@ async def test_a_closed_dataset_is_opened_again(world: World) -> None:
 @ensureDeferred
 async def test_only_admins_open_datasets_again(world: RealRucioWorld) -> None:
     """So says Rucio; then it stays closed, and the error says what to do."""
-    await world.datasets.make(DIS)
-    await world.datasets.close(DIS)
-    world.of_bob(DIS)
+    poor, mine = world.without_quota(), Dataset("user.poor", "out")
+    await poor.make(mine)
+    await poor.close(mine)
     with pytest.raises(DatasetClosed, match="poor may not open it again; write into another one"):
-        await world.without_quota().make(DIS, reopen=True)
+        await poor.make(mine, reopen=True)
 
 
 @ensureDeferred

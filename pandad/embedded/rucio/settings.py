@@ -91,7 +91,8 @@ elastic_password = {password}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password; ``issuer``: "" is none."""
+    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password. ``issuer``: of
+    tokens that count; "" is none."""
 
     home: Path
     url: str
