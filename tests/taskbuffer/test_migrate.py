@@ -95,6 +95,10 @@ ROWS = {
            INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT 1, jeditaskid, 'run', 1 FROM task""",
     19: """INSERT INTO cache_file (name, anchor, subject, bytes, crc, digest, host)
                VALUES ('jobO.x.tar.gz', 'ca', 'alice', 5, 7, sha256('x'), 'h')""",
+    20: """INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting)
+               SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
+           UPDATE dataset SET kept = '{DISK}';
+           UPDATE shipment SET lasting = true""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
