@@ -89,3 +89,20 @@ LENT = Access(
     roles=PILOT.roles)
 LENT_KEY = Access(
     name="LENT_KEY", says="who starts pilots (role production or admin)", reach=Reach.LENT, roles=frozenset({Role.PRODUCTION}))
+
+
+def credential(rule: Access) -> str:
+    """What has to come with the call, in words."""
+    return "none" if rule.anonymous else "any, a limited proxy too" if rule.limited else "any but a limited proxy"
+
+
+def role(rule: Access) -> str:
+    """Which role, in words; "-" is none."""
+    return " or ".join(sorted(rule.roles)) + " or admin" if rule.roles else "-"
+
+
+def reach(rule: Access) -> str:
+    """What of others the call touches, in words."""
+    if rule.reach is not Reach.GROUNDS:
+        return rule.reach.value
+    return f"{rule.reach.value}: {', '.join(sorted(rule.grounds))}"

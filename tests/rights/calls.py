@@ -155,7 +155,7 @@ CALLS: Mapping[str, Call] = {
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
-    "/api/v1/openapi.json"})
+    "/api/v1/openapi.json", "/docs"})
 """Public files, what the server says of itself, and its health: see tests/api."""
 
 
