@@ -47,6 +47,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
+    data_files=[("share/man/man1", sorted(map(str, Path("docs/man").glob("*.1"))))],  # made by `make reference`
     package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,

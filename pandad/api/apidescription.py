@@ -123,7 +123,7 @@ def _responses(route: Route) -> Schema:
     for kind, text in REFUSALS.items():
         if route.access.anonymous and kind in OF_IDENTITY:
             continue
-        answer = next(answers[base] for base in kind.__mro__ if base in answers)  # type: ignore[index]
+        answer = next(answers[base] for base in kind.__mro__ if base in answers)
         said = told.setdefault(str(answer.status), [])
         said.append(text if answer.status_code is None else f"StatusCode {answer.status_code}: {text}")
     if route.dialect in (V1, V1_ACQUIRE):

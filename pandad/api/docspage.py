@@ -113,7 +113,7 @@ def type_of(schema: Described) -> str:
     """In words."""
     if schema.get("type") == "array":
         return f"list of {type_of(schema['items'])}"
-    return {"date-time": "time"}.get(schema.get("format", ""), schema.get("type", "any JSON"))
+    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "any JSON"))
 
 
 def _parameters(operation: Described) -> Iterator[Tag]:
