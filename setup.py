@@ -30,6 +30,7 @@ EMBEDDED = [
 ]
 TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
         "panda-client==2.2.0",
+        "setuptools>=61", "wheel>=0.38",  # an installation without the net, as the pages have it
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
 FUZZ = ["atheris>=3,<4"]  # inputs by the code that they reach; wheels for some Pythons on Linux only, so the suite does without
