@@ -95,6 +95,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/rucio/agent.py": "a process of its own",
     "cli/job.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
+    "cli/upgrade.py": "likewise",
 }
 CLOCKS = frozenset(
     {

@@ -39,6 +39,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "metrics": ("pandad.cli.metrics", "list what /metrics tells, and what it means"),
     "loop": ("pandad.cli.loop", "list the timed loops and how they fare"),
     "console": ("pandad.cli.console", "talk to a running daemon on this host: look, drain, run a loop, change the log level"),
+    "backup": ("pandad.cli.backup", "say which commands back this pandad up, and which restore it"),
+    "upgrade": ("pandad.cli.upgrade", "say what the installed version would change in the database, and change it"),
     "fsck": ("pandad.cli.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),
 }
 

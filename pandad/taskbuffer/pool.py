@@ -232,6 +232,11 @@ def _primary(dsn: str) -> str:
     return str(psycopg2.extensions.make_dsn(**words))
 
 
+# What a DSN says, by libpq's words; and the DSN that says this.
+dsn_words: Callable[[str], Mapping[str, str]] = psycopg2.extensions.parse_dsn
+dsn_of: Callable[..., str] = psycopg2.extensions.make_dsn
+
+
 def session_options(config: DatabaseConfig) -> str:
     """What every session sets: nothing may hold the hot tables for long; times are UTC; plans are pinned."""
     timeout_ms = int(config.statement_timeout_s * 1000)
