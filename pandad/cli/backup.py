@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 def _account(config: Config, kept: list[Kept]) -> Iterator[str]:
     yield "# The database, as it is at one moment; daemons go on meanwhile. As the user who owns it:"
     yield dump_command(config, FILE)
-    yield '\n# Or continuously, to any moment (PostgreSQL: "Continuous Archiving"): an archive_command or pg_receivewal, and at times'
+    yield '\n# Or continuously, to any moment (PostgreSQL: "Continuous Archiving"): archive_command or pg_receivewal, and at times'
     yield archive_command(config)
     yield "\n# What is not in the database:"
     yield table(("path", "what", "keep"), [(k.path, k.what, "apart from the dump" if k.secret else "") for k in kept])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -26,26 +26,24 @@ def booted(systemd: bool) -> Iterator[Machine]:
         machine.stop()
 
 
+def made_by(page: str, machine: Machine, folder: str, environment: Mapping[str, str], running: Mapping[str, str]) -> Machine:
+    """The machine after all that a page does; what it does must go as it says."""
+    found = tried(machine, read(REPOSITORY / "docs" / page), folder, environment, running)
+    assert not found, "\n\n".join(found)
+    return machine
+
+
 @pytest.fixture(scope="package")
 def desk() -> Iterator[Machine]:
-    """See desk.py."""
+    """See desk.py; somebody went through the tutorial there."""
     for machine in booted(systemd=False):
         desks.set_up(machine)
-        yield machine
+        yield made_by("tutorial/sandbox.md", machine, desks.folder("tutorial"), desks.ENVIRONMENT, desks.RUNNING)
 
 
 @pytest.fixture(scope="package")
-def bare_host() -> Iterator[Machine]:
-    """See host.py."""
+def host() -> Iterator[Machine]:
+    """See host.py; pandad was installed there."""
     for machine in booted(systemd=True):
         hosts.set_up(machine)
-        yield machine
-
-
-@pytest.fixture(scope="package")
-def host(bare_host: Machine) -> Machine:
-    """The same, with pandad installed as docs/how-to/install.md says."""
-    page = read(REPOSITORY / "docs" / "how-to" / "install.md")
-    found = tried(bare_host, page, hosts.CHECKOUT, hosts.ENVIRONMENT, {})
-    assert not found, "\n\n".join(found)
-    return bare_host
+        yield made_by("how-to/install.md", machine, hosts.CHECKOUT, hosts.ENVIRONMENT, {})

@@ -48,7 +48,7 @@ def _meant(text: str, words: Mapping[str, str]) -> str:
 
 
 def _write(name: str, text: str) -> str:
-    return f'mkdir -p "$(dirname {shlex.quote(name)})" && cat > {shlex.quote(name)} <<\'END-OF-{MARK}\'\n{text}END-OF-{MARK}\n'
+    return f'mkdir -p "$(dirname {shlex.quote(name)})" && cat > {shlex.quote(name)} <<\'END-OF-FILE\'\n{text}END-OF-FILE\n'
 
 
 def _stays(block: Block, running: Mapping[str, str]) -> Iterator[Step]:
@@ -82,7 +82,7 @@ def complaints(machine: Machine, wanted: Sequence[Step], folder: str, environmen
         step = wanted[int(number)]
         if step.expected is not None and not fits(step.expected, said):
             found.append(f"{step.block.place}: {step.command}\n--- the page shows\n{step.expected}\n--- it said\n{said}")
-    if outcome.code != 0:
+    if outcome.code != 0 or len(parts) != 2 * len(wanted):
         last = wanted[int(parts[-2])].block.place if parts else "the beginning"
         found.append(f"{last}: exit code {outcome.code}, after\n{parts[-1] if parts else outcome.said}")
     return found

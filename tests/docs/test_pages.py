@@ -14,8 +14,8 @@ PAGES = [page for page in map(read, paths()) if page.commands and ", by " not in
 
 
 def of(machine: str) -> list[Page]:
-    """The pages that are tried there; a tutorial first: it shows what a new machine says."""
-    return sorted((page for page in PAGES if page.machine == machine), key=lambda page: "tutorial" not in page.name)
+    """The pages that are tried there."""
+    return [page for page in PAGES if page.machine == machine]
 
 
 def name(page: Page) -> str:
