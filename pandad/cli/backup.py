@@ -48,15 +48,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _account(config: Config, kept: list[Kept]) -> Iterator[str]:
-    yield "# The database, as it is at one moment; daemons go on meanwhile. As the user who owns it:"
-    yield dump_command(config, FILE)
-    yield '\n# Or continuously, to any moment (PostgreSQL: "Continuous Archiving"): archive_command or pg_receivewal, and at times'
-    yield archive_command(config)
-    yield "\n# What is not in the database:"
-    yield table(("path", "what", "keep"), [(k.path, k.what, "apart from the dump" if k.secret else "") for k in kept])
-    yield ("\n# Whoever has both the dump and the keys of [secrets] has all secrets of users: never keep the two in one place."
-           "\n\n# To restore, with every pandad stopped:")
-    yield from restore_commands(config, "FILE")
+    yield "The database as it is at one moment, while daemons go on. As the user who owns it:\n"
+    yield f"  {dump_command(config, FILE)}"
+    yield '\nOr continuously, to any moment (PostgreSQL\'s "Continuous Archiving"): an archive_command, and now and then\n'
+    yield f"  {archive_command(config)}"
+    yield "\nWhat is not in the database:\n"
+    yield table(("path", "what", "keep it"), [(k.path, k.what, "apart from the dump" if k.secret else "") for k in kept])
+    yield "\nWhoever has the dump and the keys of [secrets] has all secrets of users: never keep the two in one place."
+    yield "\nTo restore, with every pandad stopped:\n"
+    yield from (f"  {command}" for command in restore_commands(config, "FILE"))
 
 
 def dump_command(config: Config, file: str) -> str:
@@ -94,7 +94,8 @@ def files(config: Config) -> Iterator[Kept]:
     """All that the configuration names and that somebody had to put there."""
     for key, path, rule in _paths(config, ""):
         if key not in MADE_ANEW and path.is_absolute():
-            yield Kept(str(path), f"{key}: {rule.doc}", rule.on_disk is configchecks.secret)
+            what = rule.doc.partition(":")[0].partition(";")[0]
+            yield Kept(str(path), f"{key}: {what}", rule.on_disk is configchecks.secret)
 
 
 def _paths(settings: Any, above: str) -> Iterator[tuple[str, Path, Rule]]:

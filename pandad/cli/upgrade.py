@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pandad.cli.backup import dump_command
-from pandad.cli.fsck import DAYS
+from pandad.cli.fsck import DAYS, found_by
 from pandad.cli.output import add_json, show, table
 from pandad.cli.store import add_config, as_operator, in_reactor
 from pandad.config import Config, load
@@ -114,10 +114,7 @@ def account(outcome: Outcome, config: Config) -> Iterator[str]:
     yield f"{outcome.applied} migrations were applied in {outcome.took_s:.1f} s: the database has schema {plan.standing.known}"
     if report.stopped:
         yield f"fsck stopped: {report.stopped}"
-    elif report.findings:
-        yield f"fsck has {len(report.findings)} findings: look at them with `pandad fsck` before you start the daemon"
-    else:
-        yield f"fsck: {report.looked_at} invariants looked at, all hold"
+    yield f"fsck: {found_by(report)}"
     yield _way_back(plan)
 
 
