@@ -19,9 +19,8 @@ NEW = "/usr/src/pandad-new"
 ADDITIVE = """-- What jobs are worth, which a version to come wants to know.
 -- Older pandads: work on
 
-ALTER TABLE job_text ADD COLUMN worth bigint NOT NULL DEFAULT 0;
-ALTER TABLE job_text_archive ADD COLUMN worth bigint NOT NULL DEFAULT 0;
-CREATE INDEX job_text_worth ON job_text (worth) WHERE worth > 0;
+ALTER TABLE queue ADD COLUMN worth bigint NOT NULL DEFAULT 0;
+CREATE INDEX queue_worth ON queue (worth) WHERE worth > 0;
 CREATE TABLE worth (jeditaskid bigint PRIMARY KEY, worth bigint NOT NULL);
 """
 
