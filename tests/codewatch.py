@@ -29,6 +29,7 @@ MAKERS = frozenset({
     _PACKAGES + "attr/_make.py",
     _PACKAGES + "prometheus_client/decorator.py",  # decorators that keep a signature
     _PACKAGES + "werkzeug/routing/rules.py",  # the builders of our routes
+    _PACKAGES + "jinja2/environment.py",  # templates of our own, which lie in the package
     _PACKAGES + "twisted/conch/insults/helper.py",  # the names of keys, and methods of terminals
     _PACKAGES + "twisted/conch/insults/insults.py",
     _PACKAGES + "twisted/conch/recvline.py",

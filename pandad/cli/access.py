@@ -6,23 +6,16 @@ import argparse
 import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from pandad import api
+from pandad import api, monitor
 from pandad.api.access import Access, Reach
 from pandad.api.route import Route, routes_of
-from pandad.cli.output import add_json, show, table
+from pandad.cli.output import show, table
 
 HEADER = ("call", "by", "credential", "role", "reaches")
 
 BEGIN = "<!-- made by: pandad access --renew FILE -->\n"
 END = "<!-- end of what is made -->\n"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_json(parser)
-    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the table into that page of the documentation")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def routes() -> Iterator[Route]:
-    """All that any class of the api declares."""
-    for found in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
+    """All that any class of the edges declares."""
+    for found in [each for edge in (api, monitor) for each in pkgutil.walk_packages(edge.__path__, f"{edge.__name__}.")]:
         for handler in vars(importlib.import_module(found.name)).values():
             if isinstance(handler, type) and handler.__module__ == found.name:
                 yield from (route for route, _ in routes_of(handler))

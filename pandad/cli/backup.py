@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pandad import configchecks
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config
+from pandad.cli.output import show, table
 from pandad.config import Config, load
 from pandad.settings import Rule, rule_of
-from pandad.taskbuffer.pool import dsn_of, dsn_words
+from pandad.taskbuffer.dsn import dsn_of, words_of
 
 FILE = "pandad-$(date +%F).dump"
 MADE_ANEW = frozenset({"server.ports_file", "log.file", "console.socket"})  # by the daemon itself
@@ -30,16 +29,10 @@ class Kept:
     secret: bool
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-
-
 def run(args: argparse.Namespace) -> int:
     """Print them."""
     config = load(args.config, on_this_host=False)
-    kept = [Kept(str(args.config.absolute()), "the configuration", "password" in dsn_words(config.database.dsn)), *files(config)]
+    kept = [Kept(str(args.config.absolute()), "the configuration", "password" in words_of(config.database.dsn)), *files(config)]
     data = {"dump": dump_command(config, FILE), "archive": archive_command(config),
             "restore": list(restore_commands(config, "FILE")),
             "files": [{"path": each.path, "what": each.what, "secret": each.secret} for each in kept]}
@@ -66,12 +59,12 @@ def dump_command(config: Config, file: str) -> str:
 
 def _database(config: Config) -> str:
     """For a command line, which everybody on the host can read."""
-    return shlex.quote(dsn_of(**{word: said for word, said in dsn_words(config.database.dsn).items() if word != "password"}))
+    return shlex.quote(dsn_of({word: said for word, said in words_of(config.database.dsn).items() if word != "password"}))
 
 
 def _server(config: Config) -> str:
     """Where it is, for programs that want no database."""
-    words = dsn_words(config.database.dsn)
+    words = words_of(config.database.dsn)
     return "".join(f" --{word}={shlex.quote(words[word])}" for word in ("host", "port") if word in words)
 
 
@@ -82,7 +75,7 @@ def archive_command(config: Config) -> str:
 
 def restore_commands(config: Config, file: str) -> Iterator[str]:
     """The commands that put a dump in place of the database, which may be gone. The first two are PostgreSQL's superuser's."""
-    words, server = dsn_words(config.database.dsn), _server(config)
+    words, server = words_of(config.database.dsn), _server(config)
     name = shlex.quote(words.get("dbname", "pandad"))
     yield f"dropdb{server} --if-exists {name}"
     yield f"createdb{server} --owner={shlex.quote(words.get('user', 'pandad'))} {name}"

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pandad.cli.backup import dump_command
-from pandad.cli.fsck import DAYS, found_by
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, in_reactor
+from pandad.cli.fsck import found_by
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, in_reactor
+from pandad.cli.words.fsck import DAYS
 from pandad.config import Config, load
 from pandad.spec.errors import PandadError
 from pandad.taskbuffer import fsck, upgrade
@@ -38,16 +39,6 @@ class Outcome:
     applied: int = 0
     took_s: float = 0.0
     report: Report | None = None
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-    parser.add_argument("--now", action="store_true", help="make the upgrade; without this it is only said what would be done")
-    backup = parser.add_mutually_exclusive_group()
-    backup.add_argument("--backup", type=Path, metavar="FILE", help="the dump of this database that was made for this upgrade")
-    backup.add_argument("--no-backup", action="store_true", help="there is another way back, as continuous archiving")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -136,12 +136,6 @@ async def standing(txn: Transaction, migrations: Sequence[Migration] | None = No
     return _standing(await txn.many(_APPLIED), wanted)
 
 
-async def versions(txn: Transaction) -> tuple[int, int]:
-    """(number of the newest migration in the database, number of the newest one known here)."""
-    found = await standing(txn)
-    return found.applied, found.known
-
-
 def _standing(rows: Sequence[Row], wanted: Sequence[Migration]) -> Standing:
     newest = wanted[-1].number if wanted else 0
     beyond = [tolerated for number, _, tolerated in rows if number > newest]

@@ -47,6 +47,7 @@ from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.census import Census
+from pandad.taskbuffer.ownjobs import Listed, Page, Wish
 from pandad.userinterface.accounts import LinkCode
 from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer
@@ -155,6 +156,11 @@ class JobsStandIn(Room):
     async def kill_each(self, caller: Caller, ids: Sequence[int], code: int | None) -> list[KillAnswer]:
         await self.note(caller, ids, code)
         return [KillAnswer(i, i < 100, "is cancelled now" if i < 100 else "there is no such job") for i in ids]
+
+    async def listed(self, caller: Caller, wish: Wish) -> Page:
+        await self.note(caller, wish)
+        moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        return Page([Listed(7, "n", JobStatus.RUNNING, "Q", 1, moment, None, 1000)], 7)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
         await self.note(caller, panda_id)

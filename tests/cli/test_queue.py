@@ -190,7 +190,7 @@ def test_a_database_of_another_version_is_left_alone(config: Path, database: Dat
     """Without the schema that it knows, the command says so and changes nothing."""
     config.write_text(render(Config(database=DatabaseConfig(dsn=postgres.dsn))))  # type: ignore[attr-defined]
     refused = pandad("queue", "ls", "--config", config)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("pandad: the database has schema 0, this pandad wants")
 
 

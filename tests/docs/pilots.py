@@ -47,7 +47,8 @@ def report(machine: Machine, panda_id: int, state: str) -> str | None:
 
 def submit(machine: Machine) -> list[int]:
     """Two jobs of alice's, ready for pilots."""
-    ids = [int(row["PandaID"]) for row in json.loads(machine.must("pandad job submit /root/drill.toml --json", hosts.ENVIRONMENT))]
+    rows = json.loads(machine.must("pandad job submit /root/drill.toml --json", hosts.ENVIRONMENT))
+    ids = [int(row["PandaID"]) for row in rows]
     for each in ids:
         machine.must(f"for n in $(seq 100); do pandad job show {each} | grep -q 'jobStatus *activated' && exit; sleep 0.2; done; "
                      f"pandad job show {each}; false", hosts.ENVIRONMENT)

@@ -300,6 +300,8 @@ CORRUPTIONS = (
     _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
     _c("tally-times", "SELECT 'queue_end'",
        "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
+    _c("past-sums", "SELECT '2026-01-02 03:00'",
+       "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', '2026-01-02 03:00+00', 'running', 1)"),
     # outputs on their way
     _c("shipment-awaited", "transferring", "DELETE FROM shipment_file WHERE pandaid = %(id)s"),
     _c("shipment-file", "transferring", "UPDATE file SET status = 'ready' WHERE pandaid = %(id)s AND type = 'output'"),
