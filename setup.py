@@ -34,6 +34,7 @@ TEST = ["pytest>=8", "pytest-twisted>=1.14", "pytest-xdist>=3.6", "hypothesis>=6
         "ruff>=0.8",
         "panda-client==2.2.0",
         "openapi-spec-validator>=0.8",  # says whether the description of the API is one
+        "setuptools>=61", "wheel>=0.38",  # an installation without the net, as the pages have it
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
 FUZZ = ["atheris>=3,<4"]  # inputs by the code that they reach; wheels for some Pythons on Linux only, so the suite does without

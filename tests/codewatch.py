@@ -45,6 +45,7 @@ PARSERS = frozenset({_LIBRARY + "ast.py"})  # a compiled tree is no code
 SHELL_USERS = frozenset({
     _TESTS + "clients/shell.py",  # a person types there
     _TESTS + "daemons/test_lease.py",  # a shell that ends leaves a process id that nobody has
+    _TESTS + "docs/machine.py",  # boots a machine by a script of its own
     _TESTS + "embedded/test_containment.py",  # shows that the containment starts no program at all
 })
 IMPORTS = ("<frozen importlib", "<frozen runpy", "<frozen zipimport")
