@@ -102,6 +102,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "cli/job.py": "a person waits at a terminal",
     "cli/jobsubmit.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
+    "cli/upgrade.py": "likewise",
 }
 CLOCKS = frozenset(
     {

@@ -109,6 +109,10 @@ SAID: Mapping[str, Said] = {
                      json="[{name, holder, term, lease_until, started_at, finished_at, runs, failures, error}]"),
     "loop run": _said("pandad loop run brokerage", json="as the console has it"),
     "console": _said("pandad console", "pandad console why 1234", json="as the console's verb has it"),
+    "backup": _said("pandad backup", json="{dump, archive, restore: [command], files: [{path, what, secret}]}"),
+    "upgrade": _said("pandad upgrade", "pandad upgrade --now --backup before.dump",
+                     json="{applied, known, done, migrations: [{migration, says, older_pandads}], touched: [{table, rows, "
+                          "bytes}], daemons, way_back, took_s, findings: [{invariant, id, text}], stopped}"),
     "fsck": _said("pandad fsck", "pandad fsck --after-restore --repair",
                   json="{clean, looked_at, findings: [{invariant, severity, id, text, remedy}], more, repaired, stopped}"),
     "completion": _said("pandad completion bash > /etc/bash_completion.d/pandad"),

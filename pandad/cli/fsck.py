@@ -67,8 +67,12 @@ def examined(args: argparse.Namespace) -> Outcome:
 
 def account(outcome: Outcome) -> str:
     """For a person: what was repaired, what was found, and what to do about each kind of it."""
-    report = outcome.report
-    parts = [f"repaired: {text}" for text in outcome.repaired]
+    return "\n".join([*(f"repaired: {text}" for text in outcome.repaired), found_by(outcome.report)])
+
+
+def found_by(report: Report) -> str:
+    """For a person: what was found, and what to do about each kind of it."""
+    parts: list[str] = []
     if report.findings:
         rows = [(f.invariant.severity, f.invariant.name, f.id, f.text) for f in report.findings]
         parts += [table(("severity", "invariant", "id", "finding"), rows), ""]

@@ -34,6 +34,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "errorcodes": ("pandad.cli.errorcodes", "say what the error codes on jobs mean, and what to do"),
     "loop": ("pandad.cli.words.loop", "list the timed loops and how they fare, or have one run now"),
     "console": ("pandad.cli.words.console", "talk to the daemon of this host: look, drain, run a loop, change the log level"),
+    "backup": ("pandad.cli.words.backup", "say which commands back this pandad up, and which restore it"),
+    "upgrade": ("pandad.cli.words.upgrade", "say what the installed version would change in the database, and change it"),
     "fsck": ("pandad.cli.words.fsck", "look for what cannot be in the database: jobs lost, doubled or in a wrong state"),
     "completion": ("pandad.cli.completion", "print what makes a shell complete this command at TAB"),
     "man": ("pandad.cli.man", "show or write the manual pages"),

@@ -19,6 +19,7 @@ from pandad.cli.options import add_config as add_config
 from pandad.config import DatabaseConfig, load
 from pandad.spec.act import Doer, operator_on
 from pandad.taskbuffer import migrate
+from pandad.taskbuffer.migrate import Standing
 from pandad.taskbuffer.store import Store
 
 T = TypeVar("T")
@@ -27,10 +28,10 @@ T = TypeVar("T")
 class WrongSchema(Unusable):
     """The database's schema is not the one this command works with."""
 
-    def __init__(self, applied: int, known: int) -> None:
-        advice = "start the daemon once" if applied < known else "install a newer pandad"
-        super().__init__(f"the database has schema {applied}, this pandad wants {known}: {advice}")
-        self.applied, self.known = applied, known
+    def __init__(self, found: Standing) -> None:
+        advice = "run `pandad upgrade`, or start the daemon" if found.applied < found.known else "install a newer pandad"
+        super().__init__(f"the database has schema {found.applied}, this pandad wants {found.known}: {advice}")
+        self.found = found
 
 
 def operator() -> str:
@@ -62,9 +63,9 @@ def on_store_and_net(database: DatabaseConfig, work: Callable[[Store, Any], Awai
     """
 
     async def checked(store: Store, reactor: Any) -> T:
-        applied, known = await store.transact("cli_versions", migrate.versions)
-        if applied != known:
-            raise WrongSchema(applied, known)
+        found = await store.transact("cli_standing", migrate.standing)
+        if not found.serves:
+            raise WrongSchema(found)
         return await work(store, reactor)
 
     return _in_reactor(database, checked)

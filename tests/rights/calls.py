@@ -217,7 +217,7 @@ CALLS: Mapping[str, Call] = {
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
-    "/api/v1/openapi.json", "/api/v1/file_server/upload_cache_file", "/monitor/style.css", "/monitor/icon.svg"})
+    "/api/v1/openapi.json", "/docs", "/api/v1/file_server/upload_cache_file", "/monitor/style.css", "/monitor/icon.svg"})
 """Public files, what the server says of itself, its health, and what takes no parameters but a file: see tests/api."""
 
 
