@@ -48,7 +48,7 @@ class Turns:
 class Twigs:
     """The lines of one queue by their users, for trees of which only the upper branches are made anew.
 
-    Below a user only the jobs at the heads of lines decide, so that what is here stays right until a job is added. A thousand lines
+    Below a user only the jobs at the heads of lines decide, so what is here stays right until a job is added. A thousand lines
     wait at each queue where jobs are strewn; each pilot that asks would else have them all sorted again.
     """
 
