@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pandad.jedi.macros import INPUT_FORMS, MACRO, SERIAL, SERIAL_FORMS, TASK_ID, macros_in
+from pandad.jedi.macros import INPUT_FORMS, JOB_ID, MACRO, SERIAL, SERIAL_FORMS, TASK_ID, macros_in
 from pandad.jedi.parameters import ITEM_MEANT, WHERE, Reader
 from pandad.spec.errors import BadRequest
 from pandad.spec.task import Input, Output, Piece
@@ -123,13 +123,13 @@ def _outputs(task: Reader, found: Sequence[Reader]) -> tuple[Output, ...]:
 
 
 def _output(item: Reader, kind: str) -> Output:
-    """A file name with ${SN} in it: without, each job would write over the last one's. What stands before it in the value, an
-    option as `--out=`, is for the payload."""
+    """A file name with ${SN} or $PANDAID in it: without, each job would write over the last one's. What stands before it in the
+    value, an option as `--out=`, is for the payload."""
     template = re.split(r"[\s=\"']", item.needed("value", 1000).strip("\"'"))[-1]
     refuse_macros(template, {SERIAL}, "log.value" if kind == LOG else "jobParameters")
-    if SERIAL not in {name for name, _ in macros_in(template)}:
-        raise item.wrong("value", f"{template!r} has no ${{SN}}: all jobs would write one file")
-    if not FILE_NAME.fullmatch(MACRO.sub("0", template).replace(TASK_ID, "0")):
+    if SERIAL not in {name for name, _ in macros_in(template)} and JOB_ID not in template:
+        raise item.wrong("value", f"{template!r} has neither ${{SN}} nor {JOB_ID}: all jobs would write one file")
+    if not FILE_NAME.fullmatch(MACRO.sub("0", template).replace(TASK_ID, "0").replace(JOB_ID, "0")):
         raise item.wrong("value", f"{template!r} is no name of a file")
     dataset = item.text("container") or item.needed("dataset")
     if not _DATASET.fullmatch(dataset):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 MACRO = re.compile(r"\$\{([A-Za-z_]+)(?:([/:])([^}]*))?\}")
 TASK_ID = "$JEDITASKID"
+JOB_ID = "$PANDAID"  # filled in where jobs are submitted
 SERIAL = "SN"
 SERIAL_FORMS = ("", "P")  # ${SN} and ${SN/P}
 INPUT_FORMS = ("", "T")  # ${IN}: with commas between, ${IN/T}: as Python writes a list

@@ -42,8 +42,7 @@ class Tasks:
         :raise BadRequest: names the key that cannot be meant. :raise Forbidden: not with this role.
         """
         owner = identity_of(caller)
-        if len(orjson.dumps(parameters)) > LARGEST_BYTES:
-            raise BadRequest("task_parameters", f"has more than {LARGEST_BYTES} bytes as JSON")
+        _refuse_unstorable(parameters, "task_parameters")
         spec = self._drafts.refine(parameters)
         refuse_jobs(self._drafts, spec, caller)
         wish = TaskWish(spec=spec, parameters=parameters, caller=caller, owner=owner, parent=parent,
@@ -86,6 +85,7 @@ class Tasks:
 
     async def _retry_with(self, txn: Transaction, caller: Caller, task: Task, new: Mapping[str, Any]) -> str:
         _refuse_state(task, TaskEvent.RESUBMITTED)
+        _refuse_unstorable(new, "new_parameters")
         parameters, spec = self._drafts.refine_again(task.parameters, new, strict=True)
         refuse_jobs(self._drafts, spec, caller)
         await tasksubmission.go_again(txn, task, spec, parameters, task.digest, caller)
@@ -141,6 +141,18 @@ async def _steer(txn: Transaction, word: str, caller: Caller, task_id: int, act:
     said = await act(txn, task)
     await audit.note(txn, doer(caller)(word, f"task {task_id}"))
     return f"command={word.split()[0]} is registered for jediTaskID={task_id}: {said}"
+
+
+def _refuse_unstorable(parameters: Mapping[str, Any], name: str) -> None:
+    """:raise BadRequest: the database could not hold that."""
+    try:
+        text = orjson.dumps(parameters)
+    except orjson.JSONEncodeError as problem:
+        raise BadRequest(name, f"holds what is no JSON to others ({problem})") from None
+    if len(text) > LARGEST_BYTES:
+        raise BadRequest(name, f"has more than {LARGEST_BYTES} bytes as JSON")
+    if b"\\u0000" in text:
+        raise BadRequest(name, "holds a NUL character")
 
 
 def _refuse_state(task: Task, event: TaskEvent) -> None:

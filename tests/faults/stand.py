@@ -68,6 +68,7 @@ brake_s = 0.5
 rebrokerage_s = 0.5
 audit_s = 0.5
 tally_s = 0.5
+tasks_s = 0.5
 placements_s = 0.5
 outbox_s = 0.5
 finisher_s = 0.5

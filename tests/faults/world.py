@@ -21,11 +21,13 @@ from pandad.config import (
     DatabaseConfig,
     DataServiceConfig,
     HistoryConfig,
+    JediConfig,
     RetryConfig,
     RetryRuleConfig,
     SecretsConfig,
     SharesConfig,
     TimeoutsConfig,
+    UserInterfaceConfig,
 )
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
@@ -36,7 +38,10 @@ from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.catalogue import Catalogue
 from pandad.dataservice.local import LocalDDM
+from pandad.jedi.cycle import Cycle as TaskCycle
+from pandad.jedi.drafts import Drafts
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -54,6 +59,7 @@ from pandad.spec.timeouts import TIMEOUTS
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import KEY_BYTES, Vault
+from pandad.userinterface import taskjobs
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.cache import Cache
 from pandad.userinterface.cachefolder import CacheFolder
@@ -61,6 +67,8 @@ from pandad.userinterface.cachesweep import CacheSweep
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.tasks import Tasks
+from pandad.userinterface.taskviews import TaskViews
 
 from .scalpel import CutStore, Scalpel
 from .stand import ENDPOINT
@@ -95,6 +103,8 @@ class World:
         self.store = store = CutStore(clock, database, scalpel)
         traffic = Traffic(store, clock, "faults")
         self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store, traffic), Workers(store)
+        jedi = JediConfig(look_s=0.05)
+        self.tasks, self.task_views = Tasks(store, Drafts(jedi), jedi, UserInterfaceConfig()), TaskViews(store)
         self.debug, self.secrets = Debug(store), Secrets(store, VAULT)
         self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
         self._job_secrets = JobSecrets(store, VAULT, SecretsConfig(handed_out="asked"))
@@ -112,6 +122,7 @@ class World:
             "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "brake": Braking(store, brokerage),
             "activator": Activator(store, ddm, data, clock),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
+            "tasks": TaskCycle(store, jedi, Catalogue(store, None), taskjobs.submit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
             "cache": CacheSweep(store, folder, KEEP_S, clock),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),

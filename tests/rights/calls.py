@@ -86,7 +86,35 @@ def submitting(**values: Any) -> Mapping[str, Any]:
     return {"jobs": [[*(values.get(a.name, "NULL") for a in JOB_ATTRIBUTES), []]]}
 
 
+FIRST_TASK = 20_000_000  # beyond those that are submitted here
+
+
+def _task(**values: Any) -> Callable[[int, str], Mapping[str, Any]]:
+    """The task of the job, which has the same owner, label and group."""
+    return lambda job, queue: {"task_id": FIRST_TASK + job, **values}
+
+
+def tasking(**values: Any) -> Mapping[str, Any]:
+    """A small task."""
+    item = {"type": "constant", "value": "-x"}
+    return {"task_parameters": {
+        "taskName": "user.x.y/", "noInput": True, "jobParameters": [item], "transPath": "run.sh", **values}}
+
+
 CALLS: Mapping[str, Call] = {
+    # tasks
+    "/api/v1/task/submit": _post(lambda job, queue: tasking(), of_a_job=False),
+    "/api/v1/task/submit of production": _post(lambda job, queue: tasking(prodSourceLabel="managed"), of_a_job=False),
+    "/api/v1/task/submit of production for phys": _post(
+        lambda job, queue: tasking(prodSourceLabel="managed", workingGroup="phys"), of_a_job=False),
+    **{f"/api/v1/task/{verb}": _post(_task()) for verb in (
+        "kill", "finish", "pause", "resume", "retry", "reactivate", "reload_input")},
+    "/api/v1/task/increase_attempts": _post(_task(increase=1)),
+    **{f"/api/v1/task/{read}": _get(task_id=FIRST_TASK + 1, of_a_job=False) for read in (
+        "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
+        "get_job_descriptions", "get_datasets_and_files", "get_history")},
+    "/api/v1/task/get_tasks_modified_since": _get(since="2026-01-01 00:00:00", of_a_job=False),
+    "/api/v1/task/get_tasks_detailed_info_since": _get(n_tasks=5, of_a_job=False),
     # jobs
     "/api/v1/job/get_description": _post(_ids, _first),
     "/api/v1/job/get_description_incl_archive": _post(_ids, _first),

@@ -1,3 +1,4 @@
+-- Older pandads: work on
 -- Tasks: what people ask for in one piece, and jobs are made of (pandad/jedi/, taskbuffer/task*.py).
 
 CREATE TYPE task_status AS ENUM (
