@@ -84,6 +84,7 @@ from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
+from pandad.monitor.house import pages
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import census, migrate, vault
 from pandad.taskbuffer.retries import policy_of
@@ -225,7 +226,8 @@ class Pandad(MultiService):
             Health(self._checks, self._starts, self._notes),
             Numbers(lambda: self._store.read("census", census.take), self._reactor),
         )
-        return *handlers, OpenApi(handlers)
+        monitor = pages(self._store, self._reactor, self._config.monitor, self._reasons, self._queue_reasons, self._complaints)
+        return *handlers, OpenApi(handlers), *monitor
 
     def _sources(self) -> Sources:
         """What the other rooms know, for those who ask why."""

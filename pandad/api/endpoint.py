@@ -37,6 +37,7 @@ class Endpoint:
         self.route = route
         self._handler, self._identify, self._active_url, self._load = handler, identify, active_url, load
         load.expect(route.answer_s)
+        self._asks_who = not route.access.anonymous or (route.access.recognises and active_url is None)
         self._urgency = route.fixed_urgency
         self._counted = self._urgency is not None and self._urgency > Urgency.FINAL
         self._urgency_of = route.urgency if callable(route.urgency) else None
@@ -91,7 +92,7 @@ class Endpoint:
         return upload
 
     async def _serve(self, request: Any, variables: dict[str, str]) -> None:
-        wants_json = b"application/json" in (request.getHeader(b"accept") or b"")
+        wants_json = b"application/json" in (request.getHeader(b"accept") or b"") or self._query_says_json(request)
 
         def refuse(error: PandadError) -> None:
             send(request, self.route.dialect.refuse(error, wants_json))
@@ -108,6 +109,9 @@ class Endpoint:
         late_s = min(self.route.answer_s, self._load.answer_s)
         metrics.CALL_SECONDS.took(late_s if took_s is None else took_s, self.route.path)
 
+    def _query_says_json(self, request: Any) -> bool:
+        return self.route.dialect.json_by_query and b"json" in request.args
+
     async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
         self._check_way(request)
         if self._load.level and self._urgency is not None:
@@ -117,7 +121,7 @@ class Endpoint:
         if len(body) > route.body_limit_bytes:
             raise TooLarge(route.body_limit_bytes)
         try:
-            caller = ANONYMOUS if route.access.anonymous else await self._identify(request)
+            caller = await self._identify(request) if self._asks_who else ANONYMOUS
         except (NotAuthenticated, Forbidden):
             if self._counted:  # to find that a credential is not good takes as long as to find whose it is
                 self._load.check_rate(ANONYMOUS, request.getClientAddress().host)

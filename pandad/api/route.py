@@ -27,12 +27,13 @@ WATCHED_S = 20.0  # who watches asks again soon, and must not pile up
 class Dialect:
     """How a family of calls answers. ``name`` is its row in errors.RESPONSES.
 
-    ``encode`` and ``refuse`` also get whether the caller accepts JSON.
+    ``encode`` and ``refuse`` also get whether the caller accepts JSON. ``json_by_query``: ``?json`` says so too.
     """
 
     name: str
     encode: Encoder
     refuse: Callable[[PandadError, bool], Reply]
+    json_by_query: bool = False
 
 
 V1 = Dialect("v1", encode.envelope, lambda error, _: refuse_v1(error, RESPONSES["v1"]))
@@ -118,10 +119,12 @@ class Route:
 
 
 def declared(handlers: Sequence[object]) -> Iterator[tuple[Route, Callable[..., Any]]]:
-    """All routes of these handler objects, with the bound methods that answer them."""
+    """All routes of these handler objects, with the bound methods that answer them. A handler may have a method ``narrowed`` that
+    gives another route in place of each: for fewer people."""
     for handler in handlers:
+        narrowed = getattr(handler, "narrowed", None)
         for route, name in routes_of(type(handler)):
-            yield route, getattr(handler, name)
+            yield narrowed(route) if narrowed is not None else route, getattr(handler, name)
 
 
 def routes_of(handler: type) -> Iterator[tuple[Route, str]]:

@@ -24,6 +24,7 @@ from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataservice.shipping import Shipping
+from pandad.dataservice.subdatasets import Preparing
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer.store import Store
 
@@ -58,8 +59,8 @@ class DataService:
         registrar, handlers = None, list[Handler]()
         if datasets is not None:
             registrar = Registrar(datasets, config)
-            handlers = [*upkeep.handlers(datasets), Making(datasets), Dispatch(datasets, config),
-                        Shipping(store, datasets, config, policy)]
+            handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
+                        Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
         self.catalogue = Catalogue(store, datasets)
         self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)

@@ -39,12 +39,15 @@ _SEQUENCES = """SELECT name, next, coalesce(highest, 0) AS highest FROM (
 
 SCHEMA = (
     invariant(
-        "schema-version", "the migrations that were applied are the files that pandad brings, unchanged", E, """
+        "schema-version",
+        "the migrations that were applied are the files that pandad brings, unchanged, or newer ones that it can work with",
+        E, """
         SELECT number, CASE WHEN v.number IS NULL THEN 'this migration was not applied'
                             WHEN f.number IS NULL THEN 'this pandad does not know the migration'
                             ELSE concat(v.name, ' was changed after it had been applied') END
         FROM schema_version v FULL JOIN unnest(%(numbers)s::integer[], %(digests)s::text[]) AS f(number, digest) USING (number)
-        WHERE v.digest IS DISTINCT FROM f.digest""",
+        WHERE v.digest IS DISTINCT FROM f.digest
+          AND NOT (f.number IS NULL AND coalesce((to_jsonb(v) ->> 'tolerated')::boolean, false))""",
         "install the pandad that this database was made by, or a newer one"),
     invariant(
         "schema-states", "the database knows the states of the specification, in their order", E, f"""

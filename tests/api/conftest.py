@@ -53,6 +53,7 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.spec.task import Task as StoredTask
 from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.census import Census
+from pandad.taskbuffer.ownjobs import Listed, Page, Wish
 from pandad.taskbuffer.taskviews import TaskView
 from pandad.userinterface.accounts import LinkCode
 from pandad.userinterface.cache import Cache
@@ -166,6 +167,11 @@ class JobsStandIn(Room):
     async def kill_each(self, caller: Caller, ids: Sequence[int], code: int | None) -> list[KillAnswer]:
         await self.note(caller, ids, code)
         return [KillAnswer(i, i < 100, "is cancelled now" if i < 100 else "there is no such job") for i in ids]
+
+    async def listed(self, caller: Caller, wish: Wish) -> Page:
+        await self.note(caller, wish)
+        moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        return Page([Listed(7, "n", JobStatus.RUNNING, "Q", 1, moment, None, 1000)], 7)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
         await self.note(caller, panda_id)
@@ -559,7 +565,8 @@ def standing(directory: Path) -> Api:
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        census, lending, accounts, why, demand, tasks, task_views, handlers, trf, cache, notes, uploads)
+        census, lending, accounts, why, demand, tasks, task_views, handlers, trf, cache, notes,
+        uploads)
 
 
 @pytest.fixture

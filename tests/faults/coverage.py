@@ -46,6 +46,7 @@ ROUTES: Covered = {
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
+    "/api/v1/job/list": READS,
     "/api/v1/job/kill": (s.killed_early, s.killed_in_slot),
     "/api/v1/job/set_debug_mode": (s.debugged,),
     "/api/v1/job/set_command": (s.debugged,),
@@ -77,6 +78,8 @@ ROUTES: Covered = {
     "/server/panda/send_command_to_job": (s.debugged,),
     "/server/panda/set_user_secret": (s.with_a_secret,),
     "/server/panda/get_user_secrets": READS,
+    "/users/": READS,
+    "/user/<path:name>/": READS,
 }
 """By path, all routes but the passive ones, which read. A route of the legacy dialect calls the same room as that of API v1."""
 

@@ -17,6 +17,7 @@ class Call:
     """``about``: the parameters for a job: its PandaID and its queue.
 
     ``done``: from the HTTP status and the text of a reply, whether the call did what it is for.
+    ``at``: the path for a job and its queue, where that has variables.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Call:
     done: Callable[[int, str], bool]
     form: bool = False
     of_a_job: bool = True
+    at: Callable[[int, str], str] | None = None
 
 
 def _enveloped(status: int, text: str) -> bool:
@@ -63,6 +65,18 @@ def _get(done: Callable[[int, str], bool] = _enveloped, of_a_job: bool = True, *
 def _post(about: Callable[[int, str], Mapping[str, Any]], done: Callable[[int, str], bool] = _enveloped, form: bool = False,
           of_a_job: bool = True) -> Call:
     return Call("POST", about, done, form, of_a_job)
+
+
+def _shown(status: int, text: str) -> bool:
+    return status == 200 and "error" not in json.loads(text)
+
+
+def _whole(status: int, text: str) -> bool:
+    return status == 200 and json.loads(text)["whole"] and "--in x" in text
+
+
+def _page(done: Callable[[int, str], bool] = _shown, at: Callable[[int, str], str] | None = None, of_a_job: bool = False) -> Call:
+    return Call("GET", _nothing, done, of_a_job=of_a_job, at=at)
 
 
 def _ids(job: int, queue: str) -> Mapping[str, Any]:
@@ -120,6 +134,7 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/job/get_description_incl_archive": _post(_ids, _first),
     "/api/v1/job/get_status": Call("GET", _ids, _first),
     "/api/v1/job/get_timeline": _get(),
+    "/api/v1/job/list": _get(of_a_job=False),
     "/api/v1/job/why": _get(),
     "/api/v1/queue/why": Call("GET", lambda job, queue: {"queue": queue or "Q0"}, _enveloped, of_a_job=False),
     "/api/v1/job/try_brokerage": _post(lambda job, queue: submitting(), of_a_job=False),
@@ -185,12 +200,24 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/statistics/active_job_detailed_stats_by_site": _get(of_a_job=False),
     "/api/v1/statistics/demand": _get(of_a_job=False),
     "/server/panda/getResourceTypes": _post(_nothing, _plain, form=True, of_a_job=False),
+    # pages
+    "/": _page(),
+    "/sites/": _page(),
+    "/site/<name>/": _page(at=lambda job, queue: f"/site/{queue or 'Q0'}/"),
+    "/jobs/": _page(),
+    "/job/<panda_id>/": _page(at=lambda job, queue: f"/job/{job}/", of_a_job=True),
+    "/job/<panda_id>/ with parameters, files and logs": _page(_whole, lambda job, queue: f"/job/{job}/", of_a_job=True),
+    "/errors/": _page(),
+    "/loops/": _page(),
+    "/search/": _page(),
+    "/users/": _page(),
+    "/user/<path:name>/": _page(at=lambda job, queue: "/user/alice/"),
 }
 
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
-    "/api/v1/openapi.json", "/api/v1/file_server/upload_cache_file"})
+    "/api/v1/openapi.json", "/docs", "/api/v1/file_server/upload_cache_file", "/monitor/style.css", "/monitor/icon.svg"})
 """Public files, what the server says of itself, its health, and what takes no parameters but a file: see tests/api."""
 
 

@@ -12,7 +12,7 @@ from pandad.api.grants import Banned
 from pandad.spec.errors import Forbidden
 
 from .calls import CALLS, ELSEWHERE, path_of
-from .oracle import ACCESS, Cell, allowed, cells
+from .oracle import ACCESS, WHOLE, Cell, allowed, cells
 from .page import page
 from .people import PEOPLE
 from .world import FIT, World, served
@@ -57,7 +57,8 @@ async def problems(world: World, cell: Cell) -> list[str]:
     await world.fit(panda_id, path_of(cell.call))
     before, person = await world.signs(panda_id), PEOPLE[cell.person]
     values = dict(cell.how.about(panda_id, queue))
-    status, text = await world.call(person.proof, cell.how.method, path_of(cell.call), values, cell.how.form)
+    path = cell.how.at(panda_id, queue) if cell.how.at else path_of(cell.call)
+    status, text = await world.call(person.proof, cell.how.method, path, values, cell.how.form)
     done, found = cell.how.done(status, text), []
     if done != allowed(cell):
         found.append(f"{cell}: {'done' if done else 'refused'}: {status} {text[:300]}")
@@ -74,6 +75,8 @@ def says_who(cell: Cell, text: str) -> bool:
     """Nobody is told that no identity came; others, whom the server takes them for, in which roles, and which rule failed. Who
     has nothing to get is not refused."""
     person, access = PEOPLE[cell.person], ACCESS[path_of(cell.call)]
+    if cell.call.endswith(WHOLE) and not person.banned:
+        return '"whole": false' in text
     if person.proof is None:
         return "no identity came" in text and f"this call is for {access.says}" in text
     if access.reach is Reach.CLAIM and "no jobs in PanDA" in text:

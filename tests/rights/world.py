@@ -46,6 +46,8 @@ from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
+from pandad.monitor.house import pages
+from pandad.monitorconfig import MonitorConfig
 from pandad.spec.act import operator_on
 from pandad.spec.caller import Credential, Identity, Role
 from pandad.spec.confidential import Confidential
@@ -191,7 +193,12 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
         Task(Tasks(store, Drafts(JediConfig()), JediConfig(), UserInterfaceConfig())), TaskViews(Views(store)),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
-        System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])))
+        System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])),
+        *pages(store, CLOCK, MonitorConfig(), whys.explain, whys.queues, _no_complaints))
+
+
+async def _no_complaints() -> Sequence[str]:
+    return ()
 
 
 def served(world: World) -> set[str]:

@@ -83,6 +83,13 @@ def _placement(file_endpoint: str = "DISK", status: str = "'moving', 'rule'") ->
                INSERT INTO placement_file SELECT '{file_endpoint}', 'user.alice', 'in', id FROM p WHERE '{file_endpoint}' <> ''"""
 
 
+def _sub_dataset(values: str, made: str = "false") -> str:
+    """A dataset, and one for outputs of its."""
+    return f"""WITH d AS (INSERT INTO dataset (scope, name) VALUES ('a', 'b') RETURNING id)
+               INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting, made)
+               SELECT n, id, name, 'DISK', false, {made} FROM (SELECT {values} FROM d) AS v(n, id, name)"""
+
+
 _NEXT_PARTITION = "SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM'))"
 _TASK = "SELECT min(jeditaskid) FROM task"
 _FIRST_PARTITION = "SELECT concat('file_archive_', to_char(date_trunc('month', now()) - interval '1 month', 'YYYYMM'))"
@@ -328,11 +335,16 @@ CORRUPTIONS = (
     _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
     _c("tally-times", "SELECT 'queue_end'",
        "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
+    _c("past-sums", "SELECT '2026-01-02 03:00'",
+       "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', '2026-01-02 03:00+00', 'running', 1)"),
     # outputs on their way
     _c("shipment-awaited", "transferring", "DELETE FROM shipment_file WHERE pandaid = %(id)s"),
     _c("shipment-file", "transferring", "UPDATE file SET status = 'ready' WHERE pandaid = %(id)s AND type = 'output'"),
     _c("shipment-asked", "SELECT concat(scope, ':', min(name)) FROM shipment GROUP BY scope",
        "DELETE FROM errand WHERE key = %(id)s"),
+    _c("sub-dataset-asked", "SELECT 'a:b_sub07'", _sub_dataset("7, id, 'b_sub07'")),
+    _c("sub-dataset-free", "SELECT concat(scope, ':', min(name)) FROM shipment GROUP BY scope", _sub_dataset(
+       "(SELECT min(id) FROM shipment), id, (SELECT min(name) FROM shipment)", "true")),
     _c("dataset-open", "SELECT 'a:b'", """
        WITH made AS (INSERT INTO dataset (scope, name, state) VALUES ('a', 'b', 'idle') RETURNING id)
        INSERT INTO dataset_job SELECT made.id, min(pandaid) FROM made, job WHERE jobstatus = 'running' GROUP BY made.id"""),

@@ -72,8 +72,8 @@ WAYS: dict[str, tuple[tuple[Event, Actor], ...]] = {
 }
 
 EACH = 3  # jobs of each way
-UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 TASK = LOWEST_TASK_ID
+UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 
 
 @dataclass(frozen=True)
