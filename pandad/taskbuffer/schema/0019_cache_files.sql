@@ -1,4 +1,5 @@
 -- What people uploaded for their jobs; the files themselves lie in the folder of [cache].
+-- Older pandads: work on
 CREATE TABLE cache_file (
     name    text PRIMARY KEY,
     anchor  text NOT NULL,
