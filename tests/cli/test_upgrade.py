@@ -70,8 +70,8 @@ def test_nothing_to_do(pandad: Pandad) -> None:
 
 @pytest.mark.usefixtures("behind")
 def test_it_says_first_and_wants_a_way_back(pandad: Pandad, tmp_path: Path) -> None:
-    """Without --now nothing is changed; with it a dump is wanted, and one that pg_restore reads; then the upgrade is made and looked
-    at."""
+    """Without --now nothing is changed; with it a dump is wanted, and one that pg_restore reads; then the upgrade is made and
+    looked at."""
     asked = pandad()
     assert asked.returncode == 0 and f"has schema {KNOWN - 1}; an upgrade brings it to {KNOWN}" in asked.stdout
     assert f"the way back: {WAY_BACK} " in asked.stdout and "pg_dump --format=custom" in asked.stdout
@@ -90,7 +90,8 @@ def test_it_says_first_and_wants_a_way_back(pandad: Pandad, tmp_path: Path) -> N
 @pytest.fixture
 def beyond(database: DatabaseConfig, request: pytest.FixtureRequest) -> None:
     """As if a newer pandad had been at work, whose migration says this of older ones."""
-    change(database, f"INSERT INTO schema_version (number, name, digest, tolerated) VALUES ({KNOWN + 1}, 'x', 'x', {request.param})")
+    row = f"{KNOWN + 1}, 'x', 'x', {request.param}"
+    change(database, f"INSERT INTO schema_version (number, name, digest, tolerated) VALUES ({row})")
 
 
 @pytest.mark.parametrize(("beyond", "code", "said"), [

@@ -32,8 +32,8 @@ async def test_nothing_to_do(store: Store) -> None:
 
 @ensureDeferred
 async def test_the_plan_and_the_upgrade(store: Store) -> None:
-    """The plan has the tables that are touched and were there, the largest first, and whom it stops; it changes nothing. The upgrade
-    stands in the audit."""
+    """The plan has the tables that are touched and were there, the largest first, and whom it stops; it changes nothing. The
+    upgrade stands in the audit."""
     await store.transact("fill", run, "INSERT INTO queue (name, description, status, changedby) "
                                       "SELECT concat('Q', n), '{}', 'online', 'x' FROM generate_series(1, 200) n")
     wanted = later("-- Why.\n-- Older pandads: stop, they look for it\nCREATE TABLE fresh (); ALTER TABLE fresh ADD x integer;\n"
