@@ -33,6 +33,7 @@ EMBEDDED = [
 TEST = ["pytest>=8", "pytest-twisted>=1.14", "pytest-xdist>=3.6", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0",
         "ruff>=0.8",
         "panda-client==2.2.0",
+        "openapi-spec-validator>=0.8",  # says whether the description of the API is one
         "setuptools>=61", "wheel>=0.38",  # an installation without the net, as the pages have it
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
@@ -49,6 +50,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
+    data_files=[("share/man/man1", sorted(map(str, Path("docs/man").glob("*.1"))))],  # made by `make reference`
     package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad.monitor": ["pages/*"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,

@@ -19,9 +19,9 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "monitorconfig",
-    "queuesconfig", "retryconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlmistakes", "tomlsource",
-    "metrics", "log", "tracing", "tables", "reasons", "download", "pace"})
+    "config", "brokerageconfig", "cacheconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig",
+    "monitorconfig", "queuesconfig", "retryconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlmistakes",
+    "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download", "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -98,6 +98,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "cli/check.py": "so are those that it looks at",
     "cli/doctor.py": "and it says how long it took",
     "embedded/rucio/agent.py": "a process of its own",
+    "embedded/payload.py": "likewise, on a worker node",
     "cli/job.py": "a person waits at a terminal",
     "cli/jobsubmit.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",

@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-commands."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     put = add_command(commands, "set", "keep a secret for your jobs, in the place of an older one of that name", add_json)
-    put.add_argument("file", type=Path, metavar="FILE", help="what it is; - is standard input, so that no process list shows it")
     rm = add_command(commands, "rm", "forget a secret", add_json)
     for command in (put, rm):
         command.add_argument("name", metavar="NAME", help="by which the job asks for it")
+    put.add_argument("file", type=Path, metavar="FILE", help="what it is; - is standard input, so that no process list shows it")
     add_command(commands, "ls", "list the names of your secrets, never what they are", add_json)
 
 

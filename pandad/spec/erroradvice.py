@@ -14,7 +14,7 @@ SOURCES: Mapping[str, str] = {
 ELSEWHERE: Mapping[str, str] = {
     "pilot": "set by the pilot; its meaning is in the pilot's own list of errors, and pilotErrorDiag has the details",
     "exe": "set by the payload's wrapper, as the pilot read it from the job report",
-    "trans": "transExitCode: the exit code of the payload itself; read its log (pandad job log ID)",
+    "transExitCode": "the exit code of the payload itself; read its log (pandad job log ID)",
 }
 """Components that report codes of their own, which pandad keeps as they come."""
 

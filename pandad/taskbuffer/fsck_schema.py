@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
+from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.fsck_jobs import SLACK
 from pandad.taskbuffer.invariant import Severity, invariant
 from pandad.taskbuffer.sources import KINDS
@@ -32,6 +33,8 @@ _SEQUENCES = """SELECT name, next, coalesce(highest, 0) AS highest FROM (
            greatest((SELECT max(row_id) FROM file),
                     (SELECT max(row_id) FROM file_archive WHERE endedon >= current_date - %(days)s::integer))
     UNION ALL
+    SELECT 'task_jeditaskid', (SELECT last_value + is_called::integer FROM task_jeditaskid), (SELECT max(jeditaskid) FROM task)
+    UNION ALL
     SELECT 'line_id_seq', (SELECT last_value + is_called::integer FROM line_id_seq), (SELECT max(id) FROM line)) AS s"""
 
 SCHEMA = (
@@ -49,7 +52,10 @@ SCHEMA = (
     invariant(
         "schema-states", "the database knows the states of the specification, in their order", E, f"""
         SELECT 'job_status', concat('it has ', array_to_string(enum_range(NULL::job_status), ', '))
-        WHERE enum_range(NULL::job_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in JobStatus)}]""",
+        WHERE enum_range(NULL::job_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in JobStatus)}]
+        UNION ALL
+        SELECT 'task_status', concat('it has ', array_to_string(enum_range(NULL::task_status), ', '))
+        WHERE enum_range(NULL::task_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in TaskStatus)}]""",
         "install the pandad that this database was made by, or a newer one"),
     invariant(
         "schema-whole", "every index and constraint that the migrations name is there", E, f"""

@@ -82,4 +82,4 @@ async def page(txn: Transaction, owners: Collection[Identity], wish: Wish) -> Pa
         _PAGE, anchors=[o.anchor for o in owners], subjects=[o.subject for o in owners], before=wish.before, window=wish.window,
         states=list(wish.states), queue=wish.queue, task=wish.task, most=wish.most)
     found = [Listed(row[1], row[2], JobStatus(row[3]), *row[4:]) for row in rows if row[1] is not None]
-    return Page(found, found[-1].PandaID if len(found) == wish.most else rows[0][0])
+    return Page(found, found[-1].PandaID if len(found) == wish.most else next((row[0] for row in rows), None))

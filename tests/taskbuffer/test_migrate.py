@@ -86,6 +86,21 @@ ROWS = {
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
     17: "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', now(), 'running', 1)",
+    18: """INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
+                             prodsourcelabel, currentpriority, production, creationhost, parameters, digest)
+               VALUES (nextval('task_jeditaskid'), 'user.alice.x/', true, 'running', 'ca', 'alice', 'alice', 'wlcg', 'user',
+                       1000, false, '', '{}', 'x');
+           INSERT INTO task_event (jeditaskid, event, tostatus, actor, who)
+               SELECT jeditaskid, 'submitted', 'registered', 'user', 'alice' FROM task;
+           INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'input', 'a', 'a' FROM task;
+           INSERT INTO task_file (dataset, scope, lfn, status) SELECT id, 'user.alice', 'in', 'ready' FROM task_dataset;
+           INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT 1, jeditaskid, 'run', 1 FROM task""",
+    19: """INSERT INTO cache_file (name, anchor, subject, bytes, crc, digest, host)
+               VALUES ('jobO.x.tar.gz', 'ca', 'alice', 5, 7, sha256('x'), 'h')""",
+    20: """INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting)
+               SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
+           UPDATE dataset SET kept = '{DISK}';
+           UPDATE shipment SET lasting = true""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from pandad.taskbuffer import (
     jobs,
     moves,
     outbox,
+    ownjobs,
     placements,
     places,
     shipments,
@@ -275,7 +277,7 @@ async def test_jobs_of_one_person(explain: Explain) -> None:
     """A page of somebody's jobs reads no more of them than it shows; one that is filtered no more than its window."""
     owners = [Identity("ca", "user7"), Identity("ca", "user8")]
     for wish, most in ((ownjobs.Wish(most=100), 200), (ownjobs.Wish(states=[S.MERGING], most=100), 2 * ownjobs.WINDOW)):
-        plan = await explain(lambda txn, wish=wish: ownjobs.page(txn, owners, wish))
+        plan = await explain(partial(ownjobs.page, owners=owners, wish=wish))
         assert "job_owner" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_owner") <= most
 
 
