@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pandad.config import DatabaseConfig
 from pandad.doctor.finding import Fault, Finding, error, warning
 from pandad.doctor.installation import Installation
 from pandad.spec.errors import StoreUnavailable
@@ -136,20 +137,18 @@ async def database(seen: Installation, reactor: Any) -> Sequence[Finding]:
     except StoreUnavailable as refused:
         return [unreachable(str(refused), where)]
     try:
-        server = await diagnosis.server(Transaction(link))
+        server = await diagnosis.asked(link, diagnosis.server)
         found = [*of_server(seen, server, where), *_disk(seen, server, where)]
-        schema = await _schema(Transaction(link))
+        if await _is_lent(reactor, config):
+            return [*found, TRANSACTION_POOLER.found("one session is answered by several servers in turn", **where)]
+        return [*found, *of_schema(await diagnosis.asked(link, _schema), where)] if server.can_write is not False else found
     except (StoreUnavailable, ConnectionLost) as refused:
         return [UNREACHABLE.found(str(refused), **where)]
     finally:
         link.close()
-    found += of_schema(schema, where)
-    if await _is_lent(reactor, config):
-        found.append(TRANSACTION_POOLER.found("one session is answered by several servers in turn", **where))
-    return found
 
 
-async def _is_lent(reactor: Any, config: Any) -> bool:
+async def _is_lent(reactor: Any, config: DatabaseConfig) -> bool:
     try:
         return await diagnosis.changes_servers(reactor, config)
     except (StoreUnavailable, ConnectionLost):
