@@ -25,7 +25,7 @@ UNITS = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on a figure is a finding. A test lowers them."""
+    """From where on a figure is a finding; and how long one answer may take. A test lowers them."""
 
     long_transaction_s: float = 3600.0
     clock_skew_s: float = 10.0
@@ -34,6 +34,7 @@ class Limits:
     proxy_left_s: float = 6 * 3600.0
     loop_silent_periods: int = 3
     loop_silent_least_s: float = 120.0
+    answer_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

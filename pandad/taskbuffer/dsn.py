@@ -9,7 +9,6 @@ import psycopg2.extensions
 
 from pandad.spec.errors import PandadError
 
-
 Refused = psycopg2.Error
 """Whatever PostgreSQL, or libpq, says no with."""
 

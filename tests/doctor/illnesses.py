@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from doctor.patient import Patient, reactor, sql
 from doctor.pooler import Pooler
 from pandad.config import DatabaseConfig
-from pandad.doctor.installation import Limits
+from pandad.doctor.examination import HOST, OTHERS
 from pandad.embedded.proxies import pem_of, write_private
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.pool import connect
@@ -80,7 +80,7 @@ async def _long_transaction(patient: Patient) -> None:
     link = await connect(reactor, DatabaseConfig(dsn=await patient.database()), "forgotten psql")
     await link.execute("BEGIN")
     await link.execute("SELECT 1")
-    patient.differs["limits"] = Limits(long_transaction_s=0.0)
+    patient.stricter["long_transaction_s"] = 0.0
 
     async def close() -> None:
         link.close()
@@ -177,15 +177,20 @@ def _console(patient: Patient) -> None:
     patient.say(line, f'socket = "{path}"')
 
 
-UNIT = "[Service]\nType={type}\nExecStart=/opt/pandad/bin/twistd -n pandad --config {config}\nTimeoutStopSec={stop}\nLimitNOFILE={files}\n" \
-    "ProtectSystem={system}\nReadWritePaths={paths}\n"
+UNIT = """[Service]
+Type={type}
+ExecStart=/opt/pandad/bin/twistd -n pandad --config {config}
+TimeoutStopSec={stop}
+LimitNOFILE={files}
+ProtectSystem=strict
+ReadWritePaths={paths}
+"""
 
 
 def unit(**but: str) -> Callable[[Patient], Awaitable[object]]:
     """A unit of systemd with one setting that does not fit."""
     def do(patient: Patient) -> None:
-        usual = {"type": "notify", "config": str(patient.folder / "pandad.toml"), "stop": "15", "files": "65536", "system": "strict",
-                 "paths": "/"}
+        usual = {"type": "notify", "config": str(patient.folder / "pandad.toml"), "stop": "15", "files": "65536", "paths": "/"}
         (patient.folder / "pandad.service").write_text(UNIT.format(**{**usual, **but}))
     return at_once(do)
 
@@ -202,9 +207,9 @@ def named(host: str) -> Callable[[Patient], Awaitable[object]]:
     return at_once(do)
 
 
-def differs(**but: object) -> Callable[[Patient], Awaitable[object]]:
-    """Figures that are looked at more strictly: what is there stands for what would be too much."""
-    return at_once(lambda patient: patient.differs.update(but))
+def stricter(**but: float) -> Callable[[Patient], Awaitable[object]]:
+    """A limit that what is there is beyond: a disk cannot be filled here, nor another PostgreSQL be had."""
+    return at_once(lambda patient: patient.stricter.update(but))
 
 
 def issuer(discovery: str, name: str = "") -> Callable[[Patient], Awaitable[object]]:
@@ -235,114 +240,123 @@ def rucio(answers: Callable[[bytes], bytes] | None) -> Callable[[Patient], Await
 
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 NEW = "name-loopback", "name-unknown", "name-elsewhere", "issuer-without-https", "host-certificate-name"
-I = Illness
+Ill = Illness
+TABLES = ("GRANT ALL ON ALL TABLES IN SCHEMA public TO {guest}", "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {guest}")
 
 REACHING = (
-    I("host unknown", at_once(lambda p: p.dsn("host=no-such-host.invalid dbname=pandad")), "database-host-unknown", "DNS"),
-    I("nobody listens", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.closed_port()} dbname=pandad")), "database-down",
+    Ill("host unknown", at_once(lambda p: p.dsn("host=no-such-host.invalid dbname=pandad")), "database-host-unknown", "DNS"),
+    Ill("nobody listens", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.closed_port()} dbname=pandad")), "database-down",
       "systemctl start postgresql"),
-    I("no socket", at_once(lambda p: p.dsn(f"host={p.folder} dbname=pandad")), "database-down", "host="),
-    I("silent", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.door(lambda request: b'')} dbname=pandad")), "database-silent",
+    Ill("no socket", at_once(lambda p: p.dsn(f"host={p.folder} dbname=pandad")), "database-down", "host="),
+    Ill("silent", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.door(lambda request: b'')} dbname=pandad")), "database-silent",
       "firewall"),
-    I("wrong password", _password, "database-login", "~/.pgpass"),
-    I("no such role", at_once(lambda p: p.dsn(p.sandbox.postgres.dsn.replace("user=pandad", "user=nobody"))), "database-login",
+    Ill("wrong password", _password, "database-login", "~/.pgpass"),
+    Ill("no such role", at_once(lambda p: p.dsn(p.sandbox.postgres.dsn.replace("user=pandad", "user=nobody"))), "database-login",
       "pg_hba.conf"),
-    I("no such database", at_once(lambda p: p.dsn(p.sandbox.postgres.dsn_of("nowhere"))), "database-missing", "createdb"),
-    I("no connection left", lambda p: p.role("popular", "LOGIN CONNECTION LIMIT 0"), "database-full", "max_connections"),
-    I("starting", postgres_says("the database system is starting up"), "database-starting", "wait"),
-    I("no TLS", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.door(lambda request: b'N')} dbname=pandad sslmode=require")),
+    Ill("no such database", at_once(lambda p: p.dsn(p.sandbox.postgres.dsn_of("nowhere"))), "database-missing", "createdb"),
+    Ill("no connection left", lambda p: p.role("popular", "LOGIN CONNECTION LIMIT 0"), "database-full", "max_connections"),
+    Ill("starting", postgres_says("the database system is starting up"), "database-starting", "wait"),
+    Ill("no TLS", at_once(lambda p: p.dsn(f"host=127.0.0.1 port={p.door(lambda request: b'N')} dbname=pandad sslmode=require")),
       "database-tls", "sslmode"),
-    I("pgbouncer as it is", postgres_says("unsupported startup parameter: options", "08P01"), "database-pooler", "pool_mode = session"),
-    I("pooler by transaction", _pooler, "database-pooler", "pool_mode = session"),
+    Ill("pgbouncer as it is", postgres_says("unsupported startup parameter: options", "08P01"), "database-pooler",
+        "pool_mode = session"),
+    Ill("pooler by transaction", _pooler, "database-pooler", "pool_mode = session"),
 )
 
 SERVER = (
-    I("fsync", in_the_server("fsync", "off"), "database-unsafe", "ALTER SYSTEM RESET fsync"),
-    I("full_page_writes", in_the_server("full_page_writes", "off"), "database-unsafe", "full_page_writes"),
-    I("autovacuum", in_the_server("autovacuum", "off"), "database-no-vacuum", "ALTER SYSTEM RESET autovacuum"),
-    I("track_counts", in_the_server("track_counts", "off"), "database-no-vacuum", "track_counts"),
-    I("nobody confirms", in_the_server("synchronous_standby_names", "'nobody'"), "standby-missing", "synchronous_standby_names",
+    Ill("fsync", in_the_server("fsync", "off"), "database-unsafe", "ALTER SYSTEM RESET fsync"),
+    Ill("full_page_writes", in_the_server("full_page_writes", "off"), "database-unsafe", "full_page_writes"),
+    Ill("autovacuum", in_the_server("autovacuum", "off"), "database-no-vacuum", "ALTER SYSTEM RESET autovacuum"),
+    Ill("track_counts", in_the_server("track_counts", "off"), "database-no-vacuum", "track_counts"),
+    Ill("nobody confirms", in_the_server("synchronous_standby_names", "'nobody'"), "standby-missing", "synchronous_standby_names",
       ("pandad-not-ready",)),
-    I("read-only", lambda p: _read_only(p), "database-read-only", "default_transaction_read_only"),
-    I("few connections", at_once(lambda p: p.key("database", "connections = 500")), "database-few-connections", "max_connections"),
-    I("encoding", _sql_ascii, "database-encoding", "--encoding UTF8", ("schema-none",)),
-    I("no CREATE", guest("GRANT ALL ON ALL TABLES IN SCHEMA public TO {guest}",
-                         "GRANT USAGE ON SCHEMA public TO {guest}", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+    Ill("read-only", lambda p: _read_only(p), "database-read-only", "default_transaction_read_only"),
+    Ill("few connections", at_once(lambda p: p.key("database", "connections = 500")), "database-few-connections",
+        "max_connections"),
+    Ill("encoding", _sql_ascii, "database-encoding", "--encoding UTF8", ("schema-none",)),
+    Ill("no CREATE", guest(*TABLES, "GRANT USAGE ON SCHEMA public TO {guest}", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
       "database-no-create", "GRANT CREATE ON SCHEMA", ("database-not-owner",)),
-    I("no rights", guest("GRANT CREATE, USAGE ON SCHEMA public TO {guest}"), "database-no-right", "REASSIGN OWNED",
+    Ill("no rights", guest("GRANT CREATE, USAGE ON SCHEMA public TO {guest}"), "database-no-right", "REASSIGN OWNED",
       ()),
-    I("not the owner", guest("GRANT ALL ON ALL TABLES IN SCHEMA public TO {guest}", "GRANT ALL ON SCHEMA public TO {guest}"),
+    Ill("not the owner", guest(*TABLES, "GRANT ALL ON SCHEMA public TO {guest}"),
       "database-not-owner", "REASSIGN OWNED"),
-    I("no schema", in_the_database("DROP SCHEMA public CASCADE"), "database-no-schema", "CREATE SCHEMA", ("schema-none",)),
-    I("clock", at_once(lambda p: p.differs.update(now=datetime.now(UTC) + timedelta(hours=1))), "clock-skew", "timedatectl"),
-    I("long transaction", _long_transaction, "long-transaction", "forgotten psql"),
-    I("prepared transaction", _prepared, "prepared-transaction", "ROLLBACK PREPARED"),
-    I("idle slot", _slot, "idle-slot", "pg_drop_replication_slot"),
-    I("disk of the database", differs(limits=Limits(disk_free_share=1.1)), "database-disk", "make room", ("disk-full",)),
-    I("old server", differs(limits=Limits(oldest_server=990000)), "database-old", "PostgreSQL 13"),
+    Ill("no schema", in_the_database("DROP SCHEMA public CASCADE"), "database-no-schema", "CREATE SCHEMA", ("schema-none",)),
+    Ill("clock", at_once(lambda p: p.differs.update(now=datetime.now(UTC) + timedelta(hours=1))), "clock-skew", "timedatectl"),
+    Ill("long transaction", _long_transaction, "long-transaction", "forgotten psql"),
+    Ill("prepared transaction", _prepared, "prepared-transaction", "ROLLBACK PREPARED"),
+    Ill("idle slot", _slot, "idle-slot", "pg_drop_replication_slot"),
+    Ill("disk of the database", stricter(disk_free_share=1.1), "database-disk", "make room", ("disk-full",)),
+    Ill("old server", stricter(oldest_server=990000), "database-old", "PostgreSQL 13"),
 )
 
 SCHEMA = (
-    I("no schema yet", lambda p: p.database("template0"), "schema-none", "start pandad"),
-    I("older", in_the_database("DELETE FROM schema_version WHERE number = (SELECT max(number) FROM schema_version)"), "schema-behind",
+    Ill("no schema yet", lambda p: p.database("template0"), "schema-none", "start pandad"),
+    Ill("older", in_the_database("DELETE FROM schema_version WHERE number = (SELECT max(number) FROM schema_version)"),
+        "schema-behind",
       "start pandad"),
-    I("newer", in_the_database("INSERT INTO schema_version VALUES (999, 'later', 'x')"), "schema-ahead", "newer pandad"),
-    I("migration edited", in_the_database("UPDATE schema_version SET digest = 'x' WHERE number = 3"), "schema-changed", "install"),
-    I("index dropped", in_the_database("DROP INDEX errand_due"), "schema-changed", "make it again"),
-    I("trigger off", in_the_database("ALTER TABLE file DISABLE TRIGGER ALL"), "schema-changed", "ENABLE TRIGGER"),
+    Ill("newer", in_the_database("INSERT INTO schema_version VALUES (999, 'later', 'x')"), "schema-ahead", "newer pandad"),
+    Ill("migration edited", in_the_database("UPDATE schema_version SET digest = 'x' WHERE number = 3"), "schema-changed",
+        "install"),
+    Ill("index dropped", in_the_database("DROP INDEX errand_due"), "schema-changed", "make it again"),
+    Ill("trigger off", in_the_database("ALTER TABLE file DISABLE TRIGGER ALL"), "schema-changed", "ENABLE TRIGGER"),
 )
 
 WORK = (
-    I("nobody lives", in_the_database("UPDATE alive SET at = now() - interval '1 hour', due = now() - interval '1 hour'"),
+    Ill("nobody lives", in_the_database("UPDATE alive SET at = now() - interval '1 hour', due = now() - interval '1 hour'"),
       "nobody-lives", "systemctl start pandad"),
-    I("nobody leads", in_the_database("UPDATE loop SET leaseuntil = '-infinity'"), "nobody-leads", "journalctl"),
-    I("loop asleep", in_the_database("UPDATE loop SET finished = now() - interval '3 hours' WHERE name = 'watcher'"), "loop-asleep",
+    Ill("nobody leads", in_the_database("UPDATE loop SET leaseuntil = '-infinity'"), "nobody-leads", "journalctl"),
+    Ill("loop asleep", in_the_database("UPDATE loop SET finished = now() - interval '3 hours' WHERE name = 'watcher'"),
+        "loop-asleep",
       "watcher"),
-    I("loop fails", in_the_database("UPDATE loop SET failures = 5, error = 'KeyError: x' WHERE name = 'closer'"), "loop-fails",
+    Ill("loop fails", in_the_database("UPDATE loop SET failures = 5, error = 'KeyError: x' WHERE name = 'closer'"), "loop-fails",
       "loop run closer"),
-    I("no queue", in_the_database("DELETE FROM queue"), "no-queue", "pandad queue add"),
-    I("all offline", in_the_database("UPDATE queue SET override = 'offline', reason = 'x', setby = 'x', setat = now()"),
+    Ill("no queue", in_the_database("DELETE FROM queue"), "no-queue", "pandad queue add"),
+    Ill("all offline", in_the_database("UPDATE queue SET override = 'offline', reason = 'x', setby = 'x', setat = now()"),
       "queues-all-offline", "status=online"),
-    I("source fails", lambda p: _source(p, "/dev/null", "is not JSON"), "source-fails", "is not JSON"),
-    I("other source", lambda p: _source(p, "/dev/zero", ""), "source-elsewhere", "reload"),
-    I("unplaced", silent_for(JobStatus.DEFINED, 7 * 3600), "jobs-unplaced", "pandad job why"),
-    I("not fetched", silent_for(JobStatus.ACTIVATED, 2 * 86400), "jobs-not-fetched", "pandad queue why"),
-    I("stuck", silent_for(JobStatus.TRANSFERRING, 2 * 86400), "outputs-stuck", "transferring"),
-    I("overdue", silent_for(JobStatus.ACTIVATED, 9 * 86400), "jobs-overdue", "watcher"),
-    I("errands", in_the_database("INSERT INTO errand (kind, key, subject, step, payload, asked) VALUES ('x', 'x', 'x', 1, '{}', "
+    Ill("source fails", lambda p: _source(p, "/dev/null", "is not JSON"), "source-fails", "is not JSON"),
+    Ill("other source", lambda p: _source(p, "/dev/zero", ""), "source-elsewhere", "reload"),
+    Ill("unplaced", silent_for(JobStatus.DEFINED, 7 * 3600), "jobs-unplaced", "pandad job why"),
+    Ill("not fetched", silent_for(JobStatus.ACTIVATED, 2 * 86400), "jobs-not-fetched", "pandad queue why"),
+    Ill("stuck", silent_for(JobStatus.TRANSFERRING, 2 * 86400), "outputs-stuck", "transferring"),
+    Ill("overdue", silent_for(JobStatus.ACTIVATED, 9 * 86400), "jobs-overdue", "watcher"),
+    Ill("errands",
+        in_the_database("INSERT INTO errand (kind, key, subject, step, payload, asked) VALUES ('x', 'x', 'x', 1, '{}', "
                                  "now() - interval '2 hours')"), "errands-late", "journalctl"),
 )
 
 HERE = (
-    I("TLS port taken", taken("server", "tls_port"), "port-taken", "ss -ltnp", ("tls-refused",)),
-    I("plain port taken", taken("server", "http_port"), "port-taken", "process", ("pandad-hangs",)),
-    I("no such address", at_once(lambda p: (p.key("console", f'ssh_port = {p.closed_port()}\nssh_interface = "192.0.2.1"\n'
+    Ill("TLS port taken", taken("server", "tls_port"), "port-taken", "ss -ltnp", ("tls-refused",)),
+    Ill("plain port taken", taken("server", "http_port"), "port-taken", "process", ("pandad-hangs",)),
+    Ill("no such address", at_once(lambda p: (p.key("console", f'ssh_port = {p.closed_port()}\nssh_interface = "192.0.2.1"\n'
       f'ssh_host_key = "{p.folder}/key"\nssh_operators = "{p.sandbox.config_file}"'))), "address-unknown", "ip address"),
-    I("not running", at_once(_elsewhere), "pandad-not-running", "systemctl start pandad"),
-    I("not ready", instead(readyz="-" + json.dumps({"ok": False, "checks": {"loop watcher": {"ok": False, "problem": "no good round"}}})),
+    Ill("not running", at_once(_elsewhere), "pandad-not-running", "systemctl start pandad"),
+    Ill("not ready", instead(readyz="-" + json.dumps({"ok": False, "checks": {"loop watcher": {"ok": False,
+        "problem": "no good round"}}})),
       "pandad-not-ready", "no good round"),
-    I("notes", instead(readyz=json.dumps({"ok": True, "checks": {}, "notes": ["Rucio is left alone"]})), "pandad-notes", "left alone"),
-    I("another version", instead(openapi_json=json.dumps({"info": {"version": "0.0.1"}})), "version-other", "systemctl restart"),
-    I("not reloaded", at_once(_other_certificate), "certificate-not-reloaded", "systemctl reload"),
-    I("few descriptors", at_once(lambda p: p.key("limits", "connections = 1000000")), "files-few", "LimitNOFILE=1000200"),
-    I("console taken", at_once(_console), "console-taken", "rm "),
-    I("unit type", unit(type="simple"), "unit-type", "Type=notify"),
-    I("unit of another", unit(config="/etc/pandad/other.toml"), "unit-config", "/etc/pandad/other.toml"),
-    I("unit stops early", unit(stop="5s"), "unit-stop", "TimeoutStopSec=12"),
-    I("unit with few files", unit(files="1024"), "unit-files", "LimitNOFILE=10200"),
-    I("unit closes a folder", unit(paths="/srv"), "unit-paths", "ReadWritePaths="),
-    I("socket unit", at_once(_socket_unit), "unit-ports", "ListenStream="),
-    I("name unknown", named("no-such-host.invalid"), "name-unknown", "hostnamectl", NEW),
-    I("name elsewhere", named("192.0.2.7"), "name-elsewhere", "DNS", NEW),
-    I("name loopback", named("localhost"), "name-loopback", "/etc/hosts", NEW),
+    Ill("notes", instead(readyz=json.dumps({"ok": True, "checks": {}, "notes": ["Rucio is left alone"]})), "pandad-notes",
+        "left alone"),
+    Ill("another version", instead(openapi_json=json.dumps({"info": {"version": "0.0.1"}})), "version-other",
+        "systemctl restart"),
+    Ill("not reloaded", at_once(_other_certificate), "certificate-not-reloaded", "systemctl reload"),
+    Ill("few descriptors", at_once(lambda p: p.key("limits", "connections = 1000000")), "files-few", "LimitNOFILE=1000200"),
+    Ill("console taken", at_once(_console), "console-taken", "rm "),
+    Ill("unit type", unit(type="simple"), "unit-type", "Type=notify"),
+    Ill("unit of another", unit(config="/etc/pandad/other.toml"), "unit-config", "/etc/pandad/other.toml"),
+    Ill("unit stops early", unit(stop="5s"), "unit-stop", "TimeoutStopSec=12"),
+    Ill("unit with few files", unit(files="1024"), "unit-files", "LimitNOFILE=10200"),
+    Ill("unit closes a folder", unit(paths="/srv"), "unit-paths", "ReadWritePaths="),
+    Ill("socket unit", at_once(_socket_unit), "unit-ports", "ListenStream="),
+    Ill("name unknown", named("no-such-host.invalid"), "name-unknown", "hostnamectl", NEW),
+    Ill("name elsewhere", named("192.0.2.7"), "name-elsewhere", "DNS", NEW),
+    Ill("name loopback", named("localhost"), "name-loopback", "/etc/hosts", NEW),
 )
 
 PARTNERS = (
-    I("issuer away", issuer("http://localhost:{closed}/x"), "issuer-away", "curl"),
-    I("another issuer", issuer("{own}/.well-known/openid-configuration"), "issuer-another", "exactly"),
-    I("issuer without keys", issuer("{web}/.well_known_x"), "issuer-without-keys", "RS256"),
-    I("Rucio away", rucio(None), "rucio-away", "/ping"),
-    I("Rucio refuses", rucio(lambda request: REFUSAL), "rucio-refuses", "added to it in Rucio"),
+    Ill("issuer away", issuer("http://localhost:{closed}/x"), "issuer-away", "curl"),
+    Ill("another issuer", issuer("{own}/.well-known/openid-configuration"), "issuer-another", "exactly"),
+    Ill("issuer without keys", issuer("{web}/.well_known_x"), "issuer-without-keys", "RS256"),
+    Ill("Rucio away", rucio(None), "rucio-away", "/ping"),
+    Ill("Rucio refuses", rucio(lambda request: REFUSAL), "rucio-refuses", "added to it in Rucio"),
 )
 
 
@@ -357,4 +371,5 @@ async def _source(patient: Patient, address: str, problem: str) -> None:
     await patient.sql(f"INSERT INTO source (kind, address, problem) VALUES ('queues', '{address}', nullif('{problem}', ''))")
 
 
-ALL = (*REACHING, *SERVER, *SCHEMA, *WORK, *HERE, *PARTNERS)
+GROUPS = (((*REACHING, *SERVER, *SCHEMA, *WORK), OTHERS[:2]), (HERE, HOST), (PARTNERS, OTHERS[2:]))
+"""Faults, and the looks that may find them."""

@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from pandad.config import DatabaseConfig, LoopsConfig
 from pandad.doctor.examination import EVERYTHING, Question, examine
 from pandad.doctor.finding import Finding
-from pandad.doctor.installation import installation
+from pandad.doctor.installation import Limits, installation
 from pandad.doctor.look import Look
 from pandad.embedded.sandbox import Sandbox, ensure_queue
 from pandad.taskbuffer import migrate
@@ -61,12 +61,18 @@ async def make_healthy(sandbox: Sandbox) -> None:
 
 
 class Patient:
-    """One of them. What is done to it, `recover` undoes."""
+    """One of them. What is done to it, `recover` undoes.
+
+    ``differs``: fields of the installation, ``stricter``: of its limits, that are not as usual.
+    """
+
+    limits = Limits(answer_s=0.5)
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox, self.folder = sandbox, folder
         self.text = sandbox.config_file.read_text()
         self.differs: dict[str, Any] = {}
+        self.stricter: dict[str, Any] = {}
         self._undo: list[Callable[[], Awaitable[object]]] = []
         self._database: str | None = None
 
@@ -82,7 +88,7 @@ class Patient:
 
     def dsn(self, dsn: str) -> None:
         """Have another database."""
-        self.say(f'dsn = "{self.sandbox.postgres.dsn}"', f'dsn = "{dsn}"\nconnect_timeout_s = 1')
+        self.say(f'dsn = "{self.sandbox.postgres.dsn}"', f'dsn = "{dsn}"\nconnect_timeout_s = 0.5')
 
     def later(self, undo: Callable[[], Awaitable[object]]) -> None:
         """What is to be done when all is over; the last first."""
@@ -154,7 +160,8 @@ class Patient:
         """A web server: JSON by the end of the path, with 503 for those that begin with a minus."""
         def answer(request: bytes) -> bytes:
             path = request.split(b" ", 2)[1].decode() if request.count(b" ") > 1 else ""
-            body = next((text for name, text in answers.items() if path.strip("/").replace("-", "_").replace(".", "_").endswith(name)), "")
+            ends = path.strip("/").replace("-", "_").replace(".", "_")
+            body = next((text for name, text in answers.items() if ends.endswith(name)), "")
             status = "200 OK" if body and not body.startswith("-") else "503 Not Now" if body else "404 Not Found"
             content = body.lstrip("-").encode()
             return f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
@@ -174,7 +181,8 @@ class Patient:
         file.write_text(self.text)
         seen, findings = installation(file, datetime.now(UTC))
         assert seen is not None, findings
-        seen = replace(seen, units=(self.folder,), **self.differs)
+        limits = replace(self.limits, **self.stricter)
+        seen = replace(seen, units=(self.folder,), limits=limits, **self.differs)
         return findings + await examine(reactor, seen, looks)
 
     async def recover(self) -> None:
