@@ -73,7 +73,6 @@ async def _password(patient: Patient) -> None:
     await say(f"local all {name} scram-sha-256\n{before}")
     patient.later(lambda: say(before))
     patient.say(f'dsn = "{mine}"', f'dsn = "{mine} password=wrong"')
-    patient.folder.joinpath("pandad.toml").touch(0o600)
 
 
 async def _long_transaction(patient: Patient) -> None:
@@ -326,6 +325,9 @@ WORK = (
 
 HERE = (
     Ill("TLS port taken", taken("server", "tls_port"), "port-taken", "ss -ltnp", ("tls-refused",)),
+    Ill("hangs", taken("server", "http_port"), "pandad-hangs", "restart pandad", ("port-taken",)),
+    Ill("no TLS there", taken("server", "tls_port"), "tls-refused", "journalctl", ("port-taken",)),
+    Ill("disk", stricter(disk_free_share=1.1), "disk-full", "make room"),
     Ill("plain port taken", taken("server", "http_port"), "port-taken", "process", ("pandad-hangs",)),
     Ill("no such address", at_once(lambda p: (p.key("console", f'ssh_port = {p.closed_port()}\nssh_interface = "192.0.2.1"\n'
       f'ssh_host_key = "{p.folder}/key"\nssh_operators = "{p.sandbox.config_file}"'))), "address-unknown", "ip address"),

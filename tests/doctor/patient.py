@@ -145,7 +145,7 @@ class Patient:
         factory.answer = answer  # type: ignore[attr-defined]
         return self.listens(factory)
 
-    def listens(self, factory: Factory) -> int:
+    def listens(self, factory: Any) -> int:
         """A port of this host."""
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
 
@@ -175,11 +175,16 @@ class Patient:
             number: int = probe.getsockname()[1]
         return number
 
+    def write(self) -> Path:
+        """The file of its configuration; there may be a password in it."""
+        file = self.folder / "pandad.toml"
+        file.touch(0o600)
+        file.write_text(self.text)
+        return file
+
     async def findings(self, looks: Iterable[Look | Question] = EVERYTHING) -> list[Finding]:
         """What the doctor says."""
-        file = self.folder / "pandad.toml"
-        file.write_text(self.text)
-        seen, findings = installation(file, datetime.now(UTC))
+        seen, findings = installation(self.write(), datetime.now(UTC))
         assert seen is not None, findings
         limits = replace(self.limits, **self.stricter)
         seen = replace(seen, units=(self.folder,), limits=limits, **self.differs)
@@ -196,7 +201,7 @@ class Answering(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
-        answer = self.factory.answer(data)  # type: ignore[union-attr]
+        answer = self.factory.answer(data)
         if answer:
             self.transport.write(answer)
             if answer != b"N":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol
 
 reactor: Any = installed
@@ -55,10 +56,7 @@ class _Client(Protocol):
             self._servers = [_Server(self), _Server(self)]
             self._servers[0].loud = True
             for server in self._servers:
-                factory = Factory.forProtocol(Protocol)
-                factory.buildProtocol = lambda address, server=server: server  # type: ignore[method-assign]
-                factory.doStart = factory.startedConnecting = factory.clientConnectionLost = lambda *args: None  # type: ignore
-                reactor.connectUNIX(self._socket, factory)
+                connectProtocol(UNIXClientEndpoint(reactor, self._socket), server)
 
     def heard(self, server: _Server, message: bytes) -> None:
         """From a server; both greet, and the client hears one of them."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,13 @@ import pytest
 from pytest_twisted import async_yield_fixture, blockon, ensureDeferred
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
+from twisted.internet.utils import getProcessOutputAndValue
 
 from doctor.illnesses import GROUPS, Illness
 from doctor.patient import Patient, make_healthy
-from pandad.doctor.examination import Question
+from pandad.doctor.examination import EVERYTHING, Question
 from pandad.doctor.look import Look
+from pandad.embedded.daemon import environment_of_pandad
 from pandad.embedded.pki import SandboxPki
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.sandbox import Sandbox
@@ -56,7 +61,9 @@ async def test_a_database_at_work_is_well(patient: Patient) -> None:
     assert await patient.findings() == []
 
 
-SEEDS = [pytest.param(illness, looks, id=illness.name) for illnesses, looks in GROUPS for illness in illnesses]
+THOROUGH = "PANDAD_DOCTOR_THOROUGH"  # in the environment: all looks at each
+SEEDS = [pytest.param(illness, EVERYTHING if THOROUGH in os.environ else looks, id=illness.name)
+         for illnesses, looks in GROUPS for illness in illnesses]
 
 
 @pytest.mark.parametrize(("illness", "looks"), SEEDS)
@@ -69,3 +76,30 @@ async def test_a_fault_is_told(patient: Patient, illness: Illness, looks: Sequen
     assert illness.fault in told and told <= {illness.fault, *illness.besides}, findings
     said = [f"{finding.text}; {finding.remedy}" for finding in findings if finding.fault == illness.fault]
     assert any(illness.words in each for each in said), said
+
+
+async def run(*words: str) -> tuple[str, int]:
+    """The command: what it prints, and its exit code."""
+    command = ["-m", "pandad.cli", "doctor", *words]
+    out, said, code = await getProcessOutputAndValue(sys.executable, command, environment_of_pandad(), reactor=reactor)
+    assert said == b""
+    return out.decode(), code
+
+
+@ensureDeferred
+async def test_the_command(sandbox: Sandbox) -> None:
+    """On an installation that is well: one line, and exit code 0."""
+    out, code = await run("--config", str(sandbox.config_file), "--strict")
+    assert (code, out.split(" in ")[0]) == (0, f"{len(EVERYTHING)} looks")
+    assert out.endswith("0 errors, 0 warnings\n")
+
+
+@ensureDeferred
+async def test_the_command_where_nothing_runs(patient: Patient) -> None:
+    """The database's words come first, with the command that helps; exit code 1."""
+    patient.dsn(f"host={patient.folder} dbname=pandad")
+    file = patient.write()
+    out, code = await run("--config", str(file), "--json")
+    (finding,) = json.loads(out)["findings"]
+    assert (code, finding["fault"], finding["level"]) == (1, "database-down", "error")
+    assert (finding["place"], finding["page"]) == (f"{file}:14", "docs/how-to/runbooks.md#pandaddatabaseaway")
