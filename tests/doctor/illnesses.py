@@ -327,7 +327,7 @@ HERE = (
     Ill("TLS port taken", taken("server", "tls_port"), "port-taken", "ss -ltnp", ("tls-refused",)),
     Ill("hangs", taken("server", "http_port"), "pandad-hangs", "restart pandad", ("port-taken",)),
     Ill("no TLS there", taken("server", "tls_port"), "tls-refused", "journalctl", ("port-taken",)),
-    Ill("disk", stricter(disk_free_share=1.1), "disk-full", "make room"),
+    Ill("disk", stricter(disk_free_share=1.1), "disk-full", "make room", ("database-disk",)),
     Ill("plain port taken", taken("server", "http_port"), "port-taken", "process", ("pandad-hangs",)),
     Ill("no such address", at_once(lambda p: (p.key("console", f'ssh_port = {p.closed_port()}\nssh_interface = "192.0.2.1"\n'
       f'ssh_host_key = "{p.folder}/key"\nssh_operators = "{p.sandbox.config_file}"'))), "address-unknown", "ip address"),
