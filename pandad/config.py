@@ -12,10 +12,13 @@ from types import MappingProxyType
 
 from pandad import configchecks
 from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
+from pandad.cacheconfig import CacheConfig as CacheConfig
 from pandad.consoleconfig import ConsoleConfig
 from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
+from pandad.jediconfig import JediConfig as JediConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
+from pandad.monitorconfig import MonitorConfig
 from pandad.queuesconfig import QueuesConfig
 from pandad.retryconfig import RetryConfig as RetryConfig
 from pandad.retryconfig import RetryRuleConfig as RetryRuleConfig
@@ -116,13 +119,10 @@ class SecretsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesConfig:
-    """Folders that pandad serves as they are."""
+    """A folder that pandad serves as it is."""
 
     trf_directory: Path | None = setting(
         'Payload scripts, served at /trf/; "" is none', None, on_disk=configchecks.directory
-    )
-    cache_directory: Path | None = setting(
-        'Sandboxes of users, served at /cache/; "" is none', None, on_disk=configchecks.directory
     )
 
 
@@ -232,8 +232,10 @@ class LoopsConfig:
     queues_s: float = setting(
         "Ends operators' words on queues whose time is over, and asks the sources of [queues] when that is due", 10.0,
         low=0.05, high=HOUR_S)
+    cache_s: float = setting("Removes uploads that nobody needs any more", 600.0, low=0.05, high=DAY_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
+    tasks_s: float = setting("Makes jobs of tasks, and sees how tasks end", 5.0, low=0.05, high=HOUR_S)
     tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
     traffic_s: float = setting("Stores what pilots asked for and got; in every process", 5.0, low=0.05, high=300)
     lease_s: float = setting(
@@ -256,9 +258,11 @@ class Config:
     tokens: TokensConfig = field(default_factory=TokensConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
+    jedi: JediConfig = field(default_factory=JediConfig)
     queues: QueuesConfig = field(default_factory=QueuesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
@@ -266,6 +270,7 @@ class Config:
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

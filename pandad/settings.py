@@ -122,7 +122,7 @@ class Reader:
         for name, hint in hints.items():
             if name in raw or (is_dataclass(hint) and name not in misspelt):
                 before = len(self.problems)
-                value = self._value(hint, _rule(spec, name), raw.get(name, {}), (*path, name))
+                value = self._value(hint, rule_of(spec, name), raw.get(name, {}), (*path, name))
                 if len(self.problems) == before:
                     values[name] = value
         return values
@@ -179,8 +179,8 @@ class Reader:
         return value
 
 
-def _rule(spec: type[Any], name: str) -> Rule:
-    """Sections (nested dataclasses) have no rule of their own."""
+def rule_of(spec: type[Any], name: str) -> Rule:
+    """The rule of a field. Sections (nested dataclasses) have none of their own."""
     rule: Rule = spec.__dataclass_fields__[name].metadata.get("rule", Rule(doc=""))
     return rule
 

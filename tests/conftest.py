@@ -18,6 +18,7 @@ import ruciostand
 import secretwatch
 from hypothesis import HealthCheck, settings
 from pytest_twisted import async_yield_fixture, blockon
+from ruciostand import issuer as issuer
 from ruciostand import rucio as rucio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred

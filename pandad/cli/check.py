@@ -5,21 +5,9 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from pandad.cli.findings import FOUND, add_strict, exit_code, tell
-from pandad.cli.output import add_json
-from pandad.cli.store import add_config
+from pandad.cli.findings import FOUND, exit_code, tell
 from pandad.config import sample
 from pandad.doctor.configuration import check
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-    add_strict(parser)
-    parser.add_argument(
-        "--sample", action="store_true", help="print a commented configuration and do nothing else"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

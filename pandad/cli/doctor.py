@@ -10,24 +10,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from pandad.cli.findings import add_strict, exit_code, tell
+from pandad.cli.findings import exit_code, tell
 from pandad.cli.foreground import in_foreground
-from pandad.cli.output import add_json, show
-from pandad.cli.store import add_config
+from pandad.cli.output import show
 from pandad.doctor.examination import DEADLINE_S, EVERYTHING, examine
 from pandad.doctor.finding import FAULTS, Finding, ordered
 from pandad.doctor.installation import Installation, installation
 from pandad.doctor.page import page
 from pandad.tables import table
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-    add_strict(parser)
-    parser.add_argument("--list", action="store_true", help="list what may be found and do nothing else")
-    parser.add_argument("--markdown", action="store_true", help="with --list: as the page docs/reference/checks.md")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,11 +13,6 @@ CLEAN, FOUND = 0, 1
 DOCS = "docs/"
 
 
-def add_strict(parser: argparse.ArgumentParser) -> None:
-    """The ``--strict`` switch."""
-    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
-
-
 def exit_code(args: argparse.Namespace, findings: Sequence[Finding]) -> int:
     """1 if there is an error; with --strict, if there is anything."""
     return FOUND if any(args.strict or finding.level is Level.ERROR for finding in findings) else CLEAN

@@ -125,14 +125,14 @@ def _idle(seen: Installation, config: Config) -> Iterator[Finding]:
 
 
 def _served(seen: Installation, config: Config) -> Iterator[Finding]:
-    folders = {name: getattr(config.files, name) for name in ("trf_directory", "cache_directory")}
+    folders = (("files", "trf_directory", config.files.trf_directory), ("cache", "folder", config.cache.folder))
     tls, rucio = config.tls, config.dataservice.rucio
     keys = [tls.host_key, config.secrets.key_file, Path(seen.source.name), config.queues.credential, rucio.password_file,
             rucio.proxy_file, rucio.token_file, config.console.ssh_host_key]
-    for name, folder in folders.items():
-        for path in keys if folder is not None else ():
-            if path is not None and path.resolve().is_relative_to(folder.resolve()):
-                yield SECRET_SERVED.found(f"{folder} is served to everybody, and {path} lies in it", **seen.place("files", name),
+    for section, key, folder in folders:
+        for path in keys:
+            if path is not None and folder is not None and path.resolve().is_relative_to(folder.resolve()):
+                yield SECRET_SERVED.found(f"{folder} is served to everybody, and {path} lies in it", **seen.place(section, key),
                                           path=path, folder=folder)
 
 

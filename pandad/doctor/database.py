@@ -17,6 +17,7 @@ from pandad.taskbuffer import diagnosis, fsck, migrate
 from pandad.taskbuffer.diagnosis import Server
 from pandad.taskbuffer.fsck_schema import SCHEMA
 from pandad.taskbuffer.invariant import Invariant
+from pandad.taskbuffer.migrate import Standing
 from pandad.taskbuffer.pool import ConnectionLost
 from pandad.taskbuffer.store import Transaction
 
@@ -98,8 +99,11 @@ DISK = error("database-disk", "the disk of the database is nearly full", "make r
 
 EMPTY = warning("schema-none", "the database has no schema yet", "start pandad: it makes it", UPGRADE)
 BEHIND = warning(
-    "schema-behind", "the database's schema is older than this pandad", "start pandad: it brings it up to date", UPGRADE)
-AHEAD = error("schema-ahead", "the database's schema is newer than this pandad", "install a newer pandad", UPGRADE)
+    "schema-behind", "the database's schema is older than this pandad",
+    "start pandad, which brings it up to date; `pandad upgrade` says first what that changes", "how-to/upgrade.md")
+AHEAD = error(
+    "schema-ahead", "the database's schema is newer than this pandad, which cannot work on it", "install a newer pandad",
+    "how-to/upgrade.md#go-back")
 CHANGED = error("schema-changed", "the schema was changed by hand", "{do}", "reference/fsck.md")
 
 USER = "the account in database.dsn"
@@ -124,8 +128,7 @@ _SAID: Sequence[tuple[str, Fault]] = (
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
-    applied: int
-    known: int
+    standing: Standing
     broken: Sequence[tuple[Invariant, str]]
 
 
@@ -240,22 +243,23 @@ def _disk(seen: Installation, server: Server, where: Mapping[str, str]) -> Itera
 
 
 async def _schema(txn: Transaction) -> _Schema:
-    applied, known = await migrate.versions(txn)
+    standing = await migrate.standing(txn)
     broken: list[tuple[Invariant, str]] = []
-    if applied == known:
+    if standing.serves:
         for each in SCHEMA:
             if each.name.startswith(("schema-", "sequence-")):
                 broken += [(each, f"{found.id}: {found.text}") for found in await fsck.look(txn, each, fsck.bounds(0, 0))]
-    return _Schema(applied, known, broken)
+    return _Schema(standing, broken)
 
 
 def of_schema(schema: _Schema, where: Mapping[str, str]) -> Iterator[Finding]:
     """Whether it is this pandad's."""
-    if not schema.applied:
+    found = schema.standing
+    if not found.applied:
         yield EMPTY.found("there is none", **where)
-    elif schema.applied < schema.known:
-        yield BEHIND.found(f"it is {schema.applied}, and this pandad brings {schema.known}", **where)
-    elif schema.applied > schema.known:
-        yield AHEAD.found(f"it is {schema.applied}, and this pandad knows {schema.known}", **where)
+    elif found.applied < found.known:
+        yield BEHIND.found(f"it is {found.applied}, and this pandad brings {found.known}", **where)
+    elif not found.tolerated:
+        yield AHEAD.found(f"it is {found.applied}, and this pandad knows {found.known}", **where)
     for invariant, text in schema.broken:
         yield CHANGED.found(text, **where, do=invariant.remedy)

@@ -42,8 +42,7 @@ Unit = dict[str, list[str]]
 
 def host(seen: Installation) -> Iterator[Finding]:
     """Disks and the console."""
-    files = seen.config.files
-    for path in (seen.config.log.file, files.cache_directory, *seen.config.dataservice.endpoints.values()):
+    for path in (seen.config.log.file, seen.config.cache.folder, *seen.config.dataservice.endpoints.values()):
         folder = next((each for each in (path, *path.parents) if each.is_dir()), None) if path is not None else None
         usage = shutil.disk_usage(folder) if folder is not None else None
         if usage is not None and usage.free < seen.limits.disk_free_share * usage.total:

@@ -99,8 +99,7 @@ async def work(seen: Installation, reactor: Any) -> Sequence[Finding]:
 
 
 async def _look(txn: Transaction) -> Work | None:
-    applied, known = await migrate.versions(txn)
-    if applied != known:
+    if not (await migrate.standing(txn)).serves:
         return None
     now, pulses = await loops.pulses(txn)
     silent_s, is_led = await diagnosis.silence(txn)

@@ -29,6 +29,11 @@ def words_of(dsn: str) -> Mapping[str, str]:
     return words
 
 
+def dsn_of(words: Mapping[str, str]) -> str:
+    """The DSN that says this."""
+    return str(psycopg2.extensions.make_dsn(**words))
+
+
 def for_writing(dsn: str) -> str:
     """For a choice of hosts: libpq takes a session that begins read-only, as those of readers do, for a standby's, so that
     ``read-write`` would refuse them every host; ``primary`` asks the server.
@@ -38,4 +43,4 @@ def for_writing(dsn: str) -> str:
     words = psycopg2.extensions.parse_dsn(dsn)
     if words.get("target_session_attrs") == "read-write":
         words["target_session_attrs"] = "primary"
-    return str(psycopg2.extensions.make_dsn(**words))
+    return dsn_of(words)

@@ -88,6 +88,13 @@ class Explain:
         :raise NotFound: there is no such job.
         """
         identity_of(caller)
+        return await self.told(caller, panda_id, now)
+
+    async def told(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]:
+        """The same, also of nobody's asking: the page sees to what of it strangers are shown.
+
+        :raise NotFound: there is no such job.
+        """
         read = await self._store.read("why", self._read, panda_id)
         known = await self._ask(read.known, now)
         cause = cause_of(known)
