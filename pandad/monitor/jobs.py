@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from pandad.api import coerce
 from pandad.api.access import COUNTS, STORY
 from pandad.api.route import GET, Route
 from pandad.monitor import look, sight, words
@@ -154,9 +155,8 @@ def _place(text: str | None) -> Place | None:
         return None
     at, _, panda_id = text.rpartition(" ")
     try:
-        moment = datetime.fromisoformat(at)
-        return Place(moment if moment.tzinfo else moment.replace(tzinfo=UTC), int(panda_id))
-    except (ValueError, OverflowError):
+        return Place(coerce.moment(at), coerce.integer(panda_id))
+    except coerce.Unfit:
         raise BadRequest("after", f"{text!r} is no place in a list; begin without it") from None
 
 

@@ -32,7 +32,7 @@ OPEN_ATTRIBUTES = {
 NAMED = ("prodUserName", "workingGroup", "jobName", "transformation")
 PRIVATE = ("prodUserID", "jobParameters", "modificationHost", "computingElement", "schedulerID", "pilotID", "batchID",
            "pilotTiming", "destinationSE", "creationHost", "jobMetrics")
-_FILE = ("lfn", "scope", "type", "status", "fsize", "dataset", "destinationSE", "guid", "checksum")
+_FILE = ("lfn", "scope", "type", "status", "fsize", "dataset", "destinationSE", "GUID", "checksum")
 
 
 def sees_names(caller: Caller) -> bool:

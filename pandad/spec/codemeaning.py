@@ -41,7 +41,8 @@ _PILOT: Mapping[int, str] = {
 _SERVER: Mapping[tuple[str, int], str] = {
     ("taskBuffer", e.TASKBUFFER_KILL): "killed",
     ("taskBuffer", e.TASKBUFFER_TRANSFER_TIMEOUT): "outputs did not arrive in time",
-    ("taskBuffer", e.TASKBUFFER_EXPIRED): "waited longer than it may", ("taskBuffer", e.TASKBUFFER_ABORTED): "aborted by its task",
+    ("taskBuffer", e.TASKBUFFER_EXPIRED): "waited longer than it may",
+    ("taskBuffer", e.TASKBUFFER_ABORTED): "aborted by its task",
     ("taskBuffer", e.TASKBUFFER_INPUT_EXPIRED): "input did not come in time",
     ("taskBuffer", e.TASKBUFFER_REASSIGNED): "reassigned", ("taskBuffer", e.TASKBUFFER_SERVER_RETRY): "retried by the server",
     ("taskBuffer", e.TASKBUFFER_PILOT_RETRY): "retried as its pilot asked", ("taskBuffer", e.TASKBUFFER_LOST_FILE): "lost file",

@@ -25,8 +25,9 @@ PAST = f"""
     ON CONFLICT DO NOTHING;
     INSERT INTO queue_cause (bucket, queue, cause, jobs)
     SELECT date_bin('5 min', now(), 'epoch') - n * interval '5 min', c.queue, c.cause, c.jobs FROM generate_series(0, 287) AS n,
-        (VALUES ('{GOOD}', 'transExitCode:1', 1), ('{GOOD}', 'pilot:1150', 1), ('{BAD}', 'pilot:1099', 9), ('{BAD}', 'pilot:1137', 3),
-                ('{BAD}', 'jobDispatcher:100', 2), ('{SMALL}', 'pilot:1235', 1)) AS c(queue, cause, jobs)
+        (VALUES ('{GOOD}', 'transExitCode:1', 1), ('{GOOD}', 'pilot:1150', 1), ('{BAD}', 'pilot:1099', 9),
+                ('{BAD}', 'pilot:1137', 3), ('{BAD}', 'jobDispatcher:100', 2), ('{SMALL}', 'pilot:1235', 1))
+            AS c(queue, cause, jobs)
     ON CONFLICT DO NOTHING;
     INSERT INTO state_past (queue, bucket, jobstatus, jobs)
     SELECT q.name, date_bin('10 min', now(), 'epoch') - n * interval '10 min', s.state::job_status,
@@ -81,17 +82,18 @@ async def fill(stage: Stage, alice: Identity = ALICE, jobs: int = 12) -> dict[st
         for state in (S.RUNNING, S.STARTING, S.HOLDING, S.FINISHED, S.FAILED):
             for number in range(jobs if state is S.RUNNING else max(jobs // 3, 1)):
                 await _reached(stage, queue, state, (BOB, "bob") if number % 3 == 0 else (alice, "alice"))
-        waiting = [_job("alice", jobStatus=S.ACTIVATED, computingSite=queue, minRamCount=2000, workingGroup="phys" if n % 2 else None)
-                   for n in range(jobs)]
+        waiting = [job("alice", jobStatus=S.ACTIVATED, computingSite=queue, minRamCount=2000,
+                        workingGroup="phys" if n % 2 else None) for n in range(jobs)]
         found["waiting"] = (await stage.jobs(*waiting, owner=alice))[0]
-    found["never"], *_ = await stage.jobs(*[_job("bob", minRamCount=64000) for _ in range(3)], owner=BOB)
+    found["never"], *_ = await stage.jobs(*[job("bob", minRamCount=64000) for _ in range(3)], owner=BOB)
     for statement in (FAILED, SPREAD, EVENTS, *PAST.split(";\n")):
         await stage.sql(statement + " RETURNING 1")
     ((found["failed"], found["running"], found["bobs"]),) = await stage.sql(FOUND)
     return found
 
 
-def _job(name: str, **but: Any) -> JobSpec:
+def job(name: str, **but: Any) -> JobSpec:
+    """Somebody's, with much in it that is nobody else's business."""
     return a_job(**{
         "jobName": f"{name}'s analysis", "prodUserName": name, "jobParameters": f"--{SECRET} parameter", "Files": [
             a_file(lfn=f"{SECRET}_input.root", type="input", dataset=f"user.{name}.in", fsize=2_500_000_000),
@@ -101,8 +103,8 @@ def _job(name: str, **but: Any) -> JobSpec:
 async def _reached(stage: Stage, queue: str, state: JobStatus, whose: tuple[Identity, str]) -> None:
     owner, name = whose
     log = f"https://logs.example.org/{SECRET}.log|PR|3.7"
-    job = _job(name, jobStatus=S.ACTIVATED, computingSite=queue, prodUserID=owner.subject, pilotID=log)
-    (panda_id,) = await stage.jobs(job, owner=owner)
+    made = job(name, jobStatus=S.ACTIVATED, computingSite=queue, prodUserID=owner.subject, pilotID=log)
+    (panda_id,) = await stage.jobs(made, owner=owner)
     await stage.claim(queue=queue)
     for event, actor in PATHS[state]:
         await stage.event(event, panda_id, actor=actor)
