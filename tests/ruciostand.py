@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_twisted import blockon
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
 from pandad.embedded.rucio.stand import RucioStand
 
 OPTION = "--rucio"
+ROBOT = "prod"  # whom it knows by a token
 ENDPOINTS, SCOPES = ("SITE_DISK", "SITE_TAPE"), ("panda", "user.alice")
 
 
@@ -32,14 +36,32 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def rucio(request: pytest.FixtureRequest, postgres: EmbeddedPostgres, open_directory: Path) -> Iterator[RucioStand]:
+def issuer(open_directory: Path) -> Iterator[Issuer]:
+    """Of tokens, by which ROBOT is the account of the server."""
+    made = Issuer(reactor, open_directory / "issuer", time.time)
+    made.start()
+    yield made
+    blockon(Deferred.fromCoroutine(made.stop()))
+
+
+@pytest.fixture(scope="session")
+def rucio(
+    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, issuer: Issuer, open_directory: Path
+) -> Iterator[RucioStand]:
     """A running server with ENDPOINTS and SCOPES, shared by all tests."""
     try:
         python = prepare_rucio(Path(request.config.getoption(OPTION)))
     except RucioUnavailable as error:
         pytest.skip(f"no real Rucio here: {error.reason}")
-    stand = RucioStand(reactor, open_directory / "rucio", postgres, python, SANDBOX_USERS["prod"])
+    stand = RucioStand(reactor, open_directory / "rucio", postgres, python, SANDBOX_USERS["prod"], issuer.url)
     blockon(Deferred.fromCoroutine(stand.start()))
     blockon(Deferred.fromCoroutine(stand.furnish(ENDPOINTS, SCOPES)))
+    stand.admin().ensure("POST", f"/accounts/{stand.account}/identities", {
+        "identity": f"SUB={ROBOT}, ISS={issuer.url}", "authtype": "OIDC", "email": "nobody@example.org"})
     yield stand
     blockon(Deferred.fromCoroutine(stand.stop()))
+
+
+def token_of(issuer: Issuer, user: str = ROBOT, **but: Any) -> str:
+    """As that Rucio wants them, or otherwise."""
+    return issuer.token(user, **{"aud": "rucio", "scope": "openid profile", **but})

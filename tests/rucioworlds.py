@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import time
 import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import pytest
 from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
-from ruciostand import ENDPOINTS
+from ruciostand import ENDPOINTS, token_of
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
@@ -27,6 +27,7 @@ from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.admin import furnish
 from pandad.embedded.rucio.agent import Transfer, path_of
@@ -56,10 +57,10 @@ class HastyClock(task.Clock):
 class RucioWorld:
     """What both have: the client under test."""
 
-    def __init__(self, config: RucioConfig) -> None:
+    def __init__(self, config: RucioConfig, now: Callable[[], float] = lambda: NOW_S) -> None:
         self.config = config
         self.clock = HastyClock()
-        self._session = Session(REACTOR, config, lambda: NOW_S, self.clock)
+        self._session = Session(REACTOR, config, now, self.clock)
         self.ddm = RucioDDM(self._session)
         self.datasets = RucioDatasets(self._session, self.ddm)
         wait(self.ddm.run_once())
@@ -114,10 +115,27 @@ class FakeRucioWorld(RucioWorld):
                 if state == "C" or state == "U" and fail is None:
                     self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
 
+    def of_bob(self, dataset: Dataset) -> None:
+        """Another account has made it."""
+        self._rucio.dids[dataset.scope, dataset.name].account = POOR
+
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""
         for rule in [rule for rule in self._rucio.rules.values() if rule.did == (dataset.scope, dataset.name)]:
             del self._rucio.rules[rule.id]
+
+    async def chores(self) -> None:
+        """What has run out goes; what was put into datasets gets to where rules want it."""
+        now_s = time.time()
+        gone = {name for name, did in self._rucio.dids.items() if did.ends_s is not None and did.ends_s <= now_s}
+        for name in gone:
+            del self._rucio.dids[name]
+        for rule in list(self._rucio.rules.values()):
+            if rule.did in gone or rule.ends_s is not None and rule.ends_s <= now_s:
+                del self._rucio.rules[rule.id]
+        for rule in self._rucio.rules.values():
+            for file in self._rucio.dids[rule.did].files:
+                self._rucio.rses[rule.rse].replicas.setdefault(file, "C")
 
     def revoke(self) -> None:
         """No token is good any more."""
@@ -140,6 +158,7 @@ class FakeRucioWorld(RucioWorld):
 
 
 POOR = "poor"
+CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, replicas, requests, rse_usage"
 
 
@@ -156,8 +175,12 @@ class RealRucioWorld(RucioWorld):
         for endpoint in ENDPOINTS:
             self.repair(endpoint)
         self.measured(ENDPOINTS[0], 2000, 1000)
-        super().__init__(RucioConfig(
-            url=stand.url, account=stand.account, username=stand.user, password_file=stand.password_file))
+        super().__init__(*self._who(request))
+
+    def _who(self, request: pytest.FixtureRequest) -> tuple[RucioConfig, Callable[[], float]]:
+        """The client's credentials, and the wall clock that these go by."""
+        return RucioConfig(url=self.stand.url, account=self.stand.account, username=self.stand.user,
+                           password_file=self.stand.password_file), lambda: NOW_S
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
         self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name.scope}")
@@ -185,12 +208,12 @@ class RealRucioWorld(RucioWorld):
 
     def without_quota(self) -> RucioDatasets:
         """Of an account of its own: admins have no quota that could be used up."""
-        config = self._session.config
-        assert config.password_file is not None
         self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
         self._admin.ensure("POST", f"/accounts/{POOR}/identities", {
             "identity": POOR, "authtype": "USERPASS", "email": "nobody@example.org", "password": self.stand.password()})
-        self._poor = Session(REACTOR, replace(config, account=POOR, username=POOR), lambda: NOW_S, HastyClock())
+        self._admin.ensure("POST", f"/scopes/{POOR}/user.{POOR}")
+        config = RucioConfig(url=self.stand.url, account=POOR, username=POOR, password_file=self.stand.password_file)
+        self._poor = Session(REACTOR, config, lambda: NOW_S, HastyClock())
         return RucioDatasets(self._poor, self.ddm)
 
     def moved(self, endpoint: str, name: FileName, state: str) -> None:
@@ -208,12 +231,21 @@ class RealRucioWorld(RucioWorld):
         """What rules want moved is moved, but for files whose names match, which fail."""
         await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
 
+    def of_bob(self, dataset: Dataset) -> None:
+        """Another account has made it."""
+        self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
+        self._sql("UPDATE dids SET account = 'poor' WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
+
     def forget_rules(self, dataset: Dataset) -> None:
         """Somebody removes the rules of a dataset."""
         for table in ("locks", "dataset_locks"):
             self._sql(f"DELETE FROM {table} WHERE rule_id IN (SELECT id FROM rules WHERE scope = %(scope)s AND name = %(name)s)",
                       vars_of(dataset))
         self._sql("DELETE FROM rules WHERE scope = %(scope)s AND name = %(name)s", vars_of(dataset))
+
+    async def chores(self) -> None:
+        """What has run out goes; what was put into datasets gets to where rules want it."""
+        await self.stand._run_to_end([str(CHORES)])
 
     def revoke(self) -> None:
         """No token is good any more; nor is the hand's own."""
@@ -242,9 +274,20 @@ class RealRucioWorld(RucioWorld):
             cursor.execute(text, parameters)
 
 
+class TokenRucioWorld(RealRucioWorld):
+    """The same, known by tokens of an issuer whose keys it fetches."""
+
+    def _who(self, request: pytest.FixtureRequest) -> tuple[RucioConfig, Callable[[], float]]:
+        issuer: Issuer = request.getfixturevalue("issuer")
+        token_file: Path = request.getfixturevalue("tmp_path") / "token"
+        token_file.write_text(token_of(issuer))
+        return RucioConfig(url=self.stand.url, account=self.stand.account, auth_type="oidc", token_file=token_file), time.time
+
+
 def vars_of(dataset: Dataset) -> dict[str, Any]:
     """For SQL."""
     return {"scope": dataset.scope, "name": dataset.name}
 
 
 RUCIOS = [FakeRucioWorld, pytest.param(RealRucioWorld, marks=pytest.mark.rucio)]
+ALL_RUCIOS = [*RUCIOS, pytest.param(TokenRucioWorld, marks=pytest.mark.rucio)]

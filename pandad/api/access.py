@@ -74,6 +74,8 @@ READ = Access(name="READ", says="anybody with an identity", reach=Reach.READ)
 OWN = Access(name="OWN", says="anybody with an identity, about what is his own", reach=Reach.OWN)
 KILL = Access(
     name="KILL", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.KILL)
+STEER = Access(
+    name="STEER", says="owners of tasks, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.STEER)
 DEBUG = Access(
     name="DEBUG", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.DEBUG)
 DEBUG_AS_PILOT = Access(
@@ -98,3 +100,20 @@ COUNTS = Access(name="COUNTS", says="everybody", reach=Reach.NOTHING, anonymous=
 STORY = Access(
     name="STORY", says="everybody, and whole for owners of jobs, those who manage them, production and admins",
     reach=Reach.GROUNDS, grounds=ground.KILL, anonymous=True, limited=True, recognises=True)
+
+
+def credential(rule: Access) -> str:
+    """What has to come with the call, in words."""
+    return "none" if rule.anonymous else "any, a limited proxy too" if rule.limited else "any but a limited proxy"
+
+
+def role(rule: Access) -> str:
+    """Which role, in words; "-" is none."""
+    return " or ".join(sorted(rule.roles)) + " or admin" if rule.roles else "-"
+
+
+def reach(rule: Access) -> str:
+    """What of others the call touches, in words."""
+    if rule.reach is not Reach.GROUNDS:
+        return rule.reach.value
+    return f"{rule.reach.value}: {', '.join(sorted(rule.grounds))}"

@@ -59,6 +59,9 @@ class Route:
     ``path``: a Klein pattern; its variables join the parameters.
     ``tells_gone``: the method gets one argument more, at the end: a function without arguments that says whether the client has
     hung up since, for calls that hand out what should not go to somebody who left while waiting for it.
+    ``tells_host``: likewise, the name by which the client called this server.
+    ``opens``: for an upload: the name of the method, beside this one, that has a place for the file (IPlace), given the Caller
+    and the bytes to come; this one then gets the Upload, all of which is here, and is to finish and end it.
     ``passive``: a read, also served on the port without TLS.
     ``forgiving``: see decode.Decoder.
     ``encode``: where the reply is not what the dialect has by default.
@@ -76,6 +79,8 @@ class Route:
     takes: type | None = None
     raw: bool = False
     tells_gone: bool = False
+    tells_host: bool = False
+    opens: str = ""
     forgiving: bool = False
     passive: bool = False
     encode: Encoder | None = None
@@ -90,6 +95,8 @@ class Route:
             raise TypeError(f"{self.path}: {self.access!r} is not an access rule")
         if self.raw and self.takes is not None:
             raise TypeError(f"{self.path}: a body is either decoded or not")
+        if self.opens and (self.raw or self.takes is not None or self.methods != POST):
+            raise TypeError(f"{self.path}: an upload is posted, and is all that its call takes")
         if self.passive and not self.access.anonymous:
             raise TypeError(f"{self.path}: nobody has an identity on the passive port")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import DataServiceConfig
-from pandad.dataservice import closer
+from pandad.dataservice import closer, subdatasets
 from pandad.dataservice.copies import locate
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.destination import landing
@@ -72,8 +72,8 @@ class Activator:
             await placements.hold_ready(txn, sorted(ours))
 
     async def _with_datasets(self, txn: Transaction, ready: Sequence[Ready]) -> list[Ready]:
-        """Those whose output datasets are there; the others come when they are."""
-        waiting = await closer.expect(txn, [o.job for o in ready])
+        """Those whose output datasets are there, and the `_sub` datasets; the others come when they are."""
+        waiting = await closer.expect(txn, [o.job for o in ready]) | await subdatasets.expect(txn, ready, self._config)
         for status in (JobStatus.ASSIGNED, JobStatus.WAITING):
             ids = [_id(o.job) for o in ready if o.job.PandaID in waiting and o.job.jobStatus is status]
             await moves.defer(txn, ids, status, self._config.missing_retry_s)

@@ -68,7 +68,7 @@ class Adder:
             ours = [o for o in group if o.job.PandaID in moved]
             await files.update(txn, [f for o in ours for f in o.files])
             if event is Event.TRANSFER_STARTED:
-                await shipping.send(txn, ours, self._config.rucio.name_length)
+                await shipping.send(txn, ours, self._config)
         if self._registrar is not None:
             await self._registrar.note(txn, outcomes)
 

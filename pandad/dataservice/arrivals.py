@@ -13,7 +13,7 @@ from enum import Enum, auto
 from pandad.config import DataServiceConfig
 from pandad.dataservice import upkeep
 from pandad.dataservice.datasets import Dataset, IDatasets, Rule, RuleState
-from pandad.dataservice.ddm import IDDM, FileName
+from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName
 from pandad.dataservice.dispatch import PLACED, WHO, dispatch, recall, send_elsewhere
 from pandad.dataservice.upkeep import DeleteRule, ExtendRule
 from pandad.spec.amount import told_time
@@ -91,20 +91,23 @@ class Arrivals:
         self._store, self._ddm, self._datasets, self._config = store, ddm, datasets, config
 
     async def run_once(self) -> bool:
-        """Look at the rules that are due; True if there may be more.
-
-        :raise DDMUnavailable: not now.
-        """
+        """Look at the rules that are due; True if there may be more. While nothing is known of them they stay due."""
         if self._datasets is None:
             return False
         due = await self._store.read("placements_read", placements.due, self._config.batch)
         if due:
-            moving = [each.rule for each in due if each.status is PlacementStatus.MOVING and each.needed]
-            rules = {rule.id: rule for rule in await self._datasets.rules(moving)}
-            seen = [Seen(each, rules.get(each.rule), step_of(each, rules.get(each.rule), self._config.stuck_s)) for each in due]
-            searched = [await self._searched(each) if each.step is Step.REPLACE else each for each in seen]
-            await self._store.transact("placements_write", self._write, searched)
+            try:
+                seen = await self._looked_at(self._datasets, due)
+            except DDMUnavailable:  # nothing is wrong with this loop
+                return False
+            await self._store.transact("placements_write", self._write, seen)
         return len(due) == self._config.batch
+
+    async def _looked_at(self, datasets: IDatasets, due: Sequence[Placement]) -> list[Seen]:
+        moving = [each.rule for each in due if each.status is PlacementStatus.MOVING and each.needed]
+        rules = {rule.id: rule for rule in await datasets.rules(moving)}
+        seen = [Seen(each, rules.get(each.rule), step_of(each, rules.get(each.rule), self._config.stuck_s)) for each in due]
+        return [await self._searched(each) if each.step is Step.REPLACE else each for each in seen]
 
     async def _searched(self, seen: Seen) -> Seen:
         """What is missing, and where else it is to be had."""

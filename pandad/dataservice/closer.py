@@ -9,11 +9,12 @@ from pandad.dataservice.datasets import Dataset, IDatasets
 from pandad.dataservice.destination import dataset_of
 from pandad.dataservice.outbox import Done
 from pandad.dataservice.reports import DIAG_LENGTH
+from pandad.dataservice.subdatasets import erasing
 from pandad.dataservice.upkeep import CLOSE, ERASE, TOGETHER, CloseDataset, EraseDataset
 from pandad.spec import errorcodes
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event
-from pandad.taskbuffer import datasets, moves, outbox
+from pandad.taskbuffer import datasets, moves, outbox, subdatasets
 from pandad.taskbuffer.datasets import Member
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.outbox import Errand, Pending, Step
@@ -46,7 +47,7 @@ def _making(dataset: Dataset) -> Errand:
 
 
 class Making:
-    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there."""
+    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there and open."""
 
     kind, together = MAKE_OUTPUT, TOGETHER
 
@@ -57,7 +58,7 @@ class Making:
         """See `Handler.call`."""
         wanted = [Dataset(each.payload["scope"], each.payload["name"]) for each in pending]
         for dataset in wanted:
-            await self._datasets.make(dataset)
+            await self._datasets.make(dataset, reopen=True)
         return wanted
 
     async def settle(self, txn: Transaction, done: Sequence[Done]) -> None:
@@ -67,7 +68,9 @@ class Making:
             await datasets.made(txn, made)
         for each in done:
             if each.error is not None:
-                ids = await datasets.give_up(txn, [(each.pending.payload["scope"], each.pending.payload["name"])])
+                name = (each.pending.payload["scope"], each.pending.payload["name"])
+                await outbox.ask(txn, [erasing(sub) for sub in await subdatasets.leave(txn, [name])])
+                ids = await datasets.give_up(txn, [name])
                 values = {"ddmErrorCode": errorcodes.DDM_SETUPPER, "ddmErrorDiag": str(each.error)[:DIAG_LENGTH]}
                 await moves.move(txn, Event.REFUSED, [Change(i, values, why=str(each.error)) for i in ids],
                                  actor=Actor.DATASERVICE, who=WHO)
@@ -87,6 +90,7 @@ class Closer:
         config = self._config
         ended = await datasets.look(txn, config.batch, config.dataset_close_s, config.dataset_erase_s)
         await outbox.ask(txn, [
+            *(erasing(sub) for sub in await subdatasets.leave(txn, ended.left)),
             *(CLOSE.errand(CloseDataset(*name)) for name in ended.close),
             *(ERASE.errand(EraseDataset(*name)) for name in ended.erase)])
         return ended.looked_at

@@ -86,11 +86,12 @@ class IDatasets(Protocol):
     Each may raise DDMUnavailable: not now, and it may or may not have been done. And DDMRefused: it will not do it.
     """
 
-    async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False) -> bool:
+    async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False, reopen: bool = False) -> bool:
         """Make an open dataset, unless there is one of that name; whether it was made now.
 
         :param hidden: not for people's eyes; and its copies go with it, unless somebody else needs them.
-        :raise UnknownData: there is no such scope.
+        :param reopen: one that pandad has made and closed takes files again.
+        :raise UnknownData: there is no such scope. :raise DatasetClosed: it was to be opened again, and cannot be.
         """
         ...
 

@@ -17,8 +17,18 @@ from twisted.internet.defer import Deferred, gatherResults
 from pandad.config import DataServiceConfig
 from pandad.dataservice.copies import name_of
 from pandad.dataservice.datasets import Dataset, IDatasets, NewFile
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, NotNow, UnknownData, UnknownEndpoint
+from pandad.dataservice.ddm import (
+    DatasetClosed,
+    DDMRefused,
+    DDMUnavailable,
+    NoQuota,
+    NotAllowed,
+    NotNow,
+    UnknownData,
+    UnknownEndpoint,
+)
 from pandad.dataservice.destination import dataset_of, must_move
+from pandad.dataservice.jobreport import Problem, contradictions
 from pandad.dataservice.reports import Outcome, as_reported, claimed, counted, failed, parsed, unreadable
 from pandad.spec import errorcodes
 from pandad.spec.file import FileSpec
@@ -46,7 +56,7 @@ class Claim:
 
     reported: Reported
     files: Sequence[FileSpec]
-    problems: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
     readable: bool = True
 
     @property
@@ -65,10 +75,11 @@ def claim(reported: Reported) -> Claim:
     try:
         said = parsed(reported.report)
     except ValueError as error:
-        return Claim(reported, (), [unreadable(error)], readable=False)
+        return Claim(reported, (), [Problem(unreadable(error))], readable=False)
     described = [_written(claimed(f, said[f.lfn or ""]), said[f.lfn or ""]) for f in reported.job.outputs if f.lfn in said]
-    problems = [f"{f.lfn}: the pilot did not report it" for f in reported.job.outputs if f.lfn not in said]
+    problems = [Problem(f"{f.lfn}: the pilot did not report it") for f in reported.job.outputs if f.lfn not in said]
     problems += [problem for f in described if (problem := _problem(f))]
+    problems += contradictions(reported.job, described)
     right = [f for f in described if _problem(f) is None]
     made = Claim(reported, right, problems)
     if problems or made.killed or reported.outcome is JobStatus.FAILED:
@@ -82,15 +93,15 @@ def _written(file: FileSpec, entry: Mapping[str, object]) -> FileSpec:
     return replace(file, destinationSE=endpoint[:250]) if isinstance(endpoint, str) and endpoint else file
 
 
-def _problem(file: FileSpec) -> str | None:
+def _problem(file: FileSpec) -> Problem | None:
     """Why a file cannot be entered."""
     if not file.scope:
-        return f"{file.lfn}: it has no scope"
+        return Problem(f"{file.lfn}: it has no scope")
     if file.fsize is None:
-        return f"{file.lfn}: the pilot did not report its size"
+        return Problem(f"{file.lfn}: the pilot did not report its size")
     if not _ADLER.fullmatch(file.checksum or ""):
-        return f"{file.lfn}: the pilot did not report its adler32"
-    return None if file.destinationSE else f"{file.lfn}: it is not at any endpoint"
+        return Problem(f"{file.lfn}: the pilot did not report its adler32")
+    return None if file.destinationSE else Problem(f"{file.lfn}: it is not at any endpoint", errorcodes.DDM_LOCATION)
 
 
 class _Group(Generic[K]):
@@ -159,8 +170,8 @@ class Registrar:
         names = [name_of(file) for file in files]
         try:
             await self._datasets.attach(dataset, names)
-        except UnknownData:
-            await self._datasets.make(dataset)
+        except (UnknownData, DatasetClosed):  # somebody erased it, or closed it: it was to be closed when the jobs came
+            await self._datasets.make(dataset, reopen=True)
             await self._datasets.attach(dataset, names)
 
 
@@ -179,7 +190,7 @@ def concluded(each: Claim, trouble: Trouble | None, give_up_s: float) -> Outcome
     if reported.outcome is JobStatus.FAILED and each.readable:
         return as_reported(job, _staying(seen))
     if each.problems:
-        return failed(job, _staying(seen), "; ".join(each.problems))
+        return failed(job, _staying(seen), "; ".join(map(str, each.problems)), each.problems[0].code)
     if trouble is not None:
         return failed(job, _staying(seen), str(trouble), _code(trouble))
     return counted(job, Event.TRANSFER_STARTED if any(f.status == MOVES for f in seen) else Event.COMPLETED, seen)
@@ -198,7 +209,10 @@ def _staying(seen: Iterable[FileSpec]) -> list[FileSpec]:
 
 
 def _code(trouble: Trouble) -> int:
-    return errorcodes.DDM_RSE if isinstance(trouble, UnknownEndpoint) else errorcodes.DDM_ADDER
+    """Which PanDA code tells of it: the endpoint is none, it takes nothing from us, or anything else."""
+    if isinstance(trouble, UnknownEndpoint):
+        return errorcodes.DDM_RSE
+    return errorcodes.DDM_LOCATION if isinstance(trouble, (NotAllowed, NoQuota)) else errorcodes.DDM_ADDER
 
 
 def _new(file: FileSpec) -> NewFile:

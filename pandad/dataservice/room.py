@@ -10,6 +10,7 @@ from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.arrivals import Arrivals
+from pandad.dataservice.catalogue import Catalogue
 from pandad.dataservice.closer import Closer, Making
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
@@ -23,6 +24,7 @@ from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataservice.shipping import Shipping
+from pandad.dataservice.subdatasets import Preparing
 from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer.store import Store
 
@@ -45,8 +47,8 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. ``bulletin``: what the data management system tells by itself. The others
-    have the bodies of the loops of their names.
+    """``ddm``: where files are, ``catalogue``: what is in datasets, for the other rooms. ``bulletin``: what the data management
+    system tells by itself. The others have the bodies of the loops of their names.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -57,8 +59,9 @@ class DataService:
         registrar, handlers = None, list[Handler]()
         if datasets is not None:
             registrar = Registrar(datasets, config)
-            handlers = [*upkeep.handlers(datasets), Making(datasets), Dispatch(datasets, config),
-                        Shipping(store, datasets, config, policy)]
+            handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
+                        Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        self.catalogue = Catalogue(store, datasets)
         self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)

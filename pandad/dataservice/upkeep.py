@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pandad.dataservice.datasets import Dataset, IDatasets
+from pandad.dataservice.datasets import Dataset, IDatasets, RuleWish
 from pandad.dataservice.outbox import Done, Handler
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.store import Transaction
@@ -31,6 +31,17 @@ class EraseDataset:
 
     scope: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDataset:
+    """All of it stays at an endpoint for so long, what is put into it later too; None is for ever."""
+
+    scope: str
+    name: str
+    endpoint: str
+    activity: str
+    lifetime_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ class Kind(Generic[W]):
         return Errand(self.name, f"{subject} {again}".rstrip(), subject, self.step, asdict(wish))
 
 
-def _dataset(wish: CloseDataset | EraseDataset) -> str:
+def _dataset(wish: CloseDataset | EraseDataset | KeepDataset) -> str:
     return str(Dataset(wish.scope, wish.name))
 
 
@@ -79,6 +90,11 @@ def _rule(wish: ExtendRule | DeleteRule) -> str:
     return wish.rule_id
 
 
+def _kept(at: IDatasets, wish: KeepDataset) -> Awaitable[object]:
+    return at.add_rule(Dataset(wish.scope, wish.name), RuleWish(wish.endpoint, wish.activity, wish.lifetime_s))
+
+
+KEEP = Kind("keep dataset", KeepDataset, Step.RULE, _dataset, _kept)
 CLOSE = Kind("close dataset", CloseDataset, Step.CLOSE, _dataset, lambda at, wish: at.close(Dataset(wish.scope, wish.name)))
 ERASE = Kind("erase dataset", EraseDataset, Step.ERASE, _dataset, lambda at, wish: at.erase(Dataset(wish.scope, wish.name)))
 EXTEND = Kind("extend rule", ExtendRule, Step.RULE, _rule, lambda at, wish: at.extend_rule(wish.rule_id, wish.lifetime_s))
@@ -104,4 +120,5 @@ class Upkeep(Generic[W]):
 
 def handlers(datasets: IDatasets) -> list[Handler]:
     """One for each kind."""
-    return [Upkeep(CLOSE, datasets), Upkeep(ERASE, datasets), Upkeep(EXTEND, datasets), Upkeep(DELETE, datasets)]
+    return [Upkeep(KEEP, datasets), Upkeep(CLOSE, datasets), Upkeep(ERASE, datasets), Upkeep(EXTEND, datasets),
+            Upkeep(DELETE, datasets)]

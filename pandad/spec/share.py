@@ -22,7 +22,8 @@ class Work(StrEnum):
     TEST = "test"
 
 
-PRODUCTION_LABELS = frozenset({"managed", "prod_test", "install"})
+MANAGED = "managed"
+PRODUCTION_LABELS = frozenset({MANAGED, "prod_test", "install"})
 ANALYSIS_LABELS = frozenset({"user", "panda", ""})
 
 

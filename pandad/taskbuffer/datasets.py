@@ -56,6 +56,17 @@ _FILLED = sql("datasets.filled", """
     UPDATE dataset d SET filled = true FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS f(scope, name)
     WHERE (d.scope, d.name) = (f.scope, f.name) AND NOT d.filled""")
 
+_KEEP = sql("datasets.keep", """
+    WITH wanted AS (
+        SELECT scope, name, array_agg(DISTINCT endpoint) AS endpoints
+        FROM unnest(%(scopes)s::text[], %(names)s::text[], %(endpoints)s::text[]) AS w(scope, name, endpoint) GROUP BY 1, 2),
+    before AS MATERIALIZED (
+        SELECT d.id, d.scope, d.name, d.kept, w.endpoints FROM dataset d JOIN wanted w USING (scope, name)
+        WHERE NOT w.endpoints <@ d.kept ORDER BY d.id FOR UPDATE OF d),
+    marked AS (
+        UPDATE dataset d SET kept = array(SELECT unnest(b.kept) UNION SELECT unnest(b.endpoints)) FROM before b WHERE d.id = b.id)
+    SELECT b.scope, b.name, e FROM before b, unnest(b.endpoints) AS e WHERE e <> ALL (b.kept) ORDER BY 1, 2, 3""")
+
 _GONE = "gone"
 
 _LOOK = sql("datasets.look", f"""
@@ -80,8 +91,10 @@ _LOOK = sql("datasets.look", f"""
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What is to be done to datasets, as pairs of scope and name. ``looked_at``: how many were."""
+    """What is to be done to datasets, as pairs of scope and name. ``left``: nobody writes into them any more. ``looked_at``: how
+    many were."""
 
+    left: Sequence[tuple[str, str]]
     close: Sequence[tuple[str, str]]
     erase: Sequence[tuple[str, str]]
     looked_at: int
@@ -115,6 +128,15 @@ async def filled(txn: Transaction, names: Collection[tuple[str, str]]) -> None:
         await txn.run(_FILLED, scopes=[scope for scope, _ in names], names=[name for _, name in names])
 
 
+async def keep(txn: Transaction, wanted: Collection[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """All files of these datasets (scope, name) are wanted at an endpoint: those of them of which that is news."""
+    if not wanted:
+        return []
+    rows = await txn.many(_KEEP, scopes=[scope for scope, _, _ in wanted], names=[name for _, name, _ in wanted],
+                          endpoints=[endpoint for *_, endpoint in wanted])
+    return [(scope, name, endpoint) for scope, name, endpoint in rows]
+
+
 async def look(txn: Transaction, limit: int, close_s: float, erase_s: float) -> Ended:
     """Look at those that are due.
 
@@ -122,6 +144,7 @@ async def look(txn: Transaction, limit: int, close_s: float, erase_s: float) -> 
         long after that.
     """
     rows = await txn.many(_LOOK, limit=limit, close_s=close_s, erase_s=erase_s)
+    left = [(scope, name) for scope, name, _, becomes in rows if becomes == IDLE]
     close = [(scope, name) for scope, name, state, becomes in rows if state == IDLE and becomes != OPEN]
     erase = [(scope, name) for scope, name, state, becomes in rows if state == EMPTY and becomes != OPEN]
-    return Ended(close, erase, len(rows))
+    return Ended(left, close, erase, len(rows))

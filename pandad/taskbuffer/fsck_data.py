@@ -7,6 +7,7 @@ from pandad.taskbuffer.datasets import OPEN
 from pandad.taskbuffer.invariant import Severity, invariant
 from pandad.taskbuffer.shipments import MOVES, SEND
 from pandad.taskbuffer.statement import listed
+from pandad.taskbuffer.subdatasets import PREPARE
 
 E, W = Severity.ERROR, Severity.WARNING
 
@@ -30,6 +31,17 @@ DATA = (
         WHERE rule IS NULL AND NOT EXISTS (
             SELECT FROM errand e WHERE e.kind = '{SEND}' AND e.key = concat(s.scope, ':', s.name))""",
         "its jobs stay where they are until their limit: kill them and submit them again"),
+    invariant(
+        "sub-dataset-asked", "a _sub dataset that jobs wait for is there, or it is asked for", E, f"""
+        SELECT concat(d.scope, ':', s.name), concat('nobody makes it, and outputs are to go to ', s.endpoint, ' in it')
+        FROM sub_dataset s JOIN dataset d ON d.id = s.dataset WHERE NOT s.made AND NOT EXISTS (
+            SELECT FROM errand e WHERE e.kind = '{PREPARE}' AND e.key = concat(d.scope, ':', s.name))""",
+        "DELETE it FROM sub_dataset: the next look at its jobs asks for another one"),
+    invariant(
+        "sub-dataset-free", "a _sub dataset that waits for outputs is not on its way already", E, """
+        SELECT concat(s.scope, ':', s.name), concat('it is on its way to ', s.endpoint, ', and waits for more')
+        FROM sub_dataset a JOIN shipment s ON s.id = a.shipment""",
+        "DELETE it FROM sub_dataset: the next look at its jobs asks for another one"),
     invariant(
         "dataset-open", "a dataset that a live job writes into is not to be closed", W, f"""
         SELECT concat(d.scope, ':', d.name), concat('it is ', d.state, ', and job ', min(j.pandaid), ' is ', min(j.jobstatus))

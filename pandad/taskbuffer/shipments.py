@@ -21,6 +21,7 @@ class NewShipment:
     """Files that shall go to an endpoint together.
 
     :param dataset: the one that they belong to; the shipment's own is named after it. :param files: (row_ID, PandaID) of each.
+    :param lasting: its own rule is what keeps them there. :param ready: number and name of a dataset that was made for them.
     """
 
     scope: str
@@ -29,11 +30,14 @@ class NewShipment:
     activity: str
     comment: str
     files: Sequence[tuple[int, int]]
+    lasting: bool = False
+    ready: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """One that is under way. ``rule``: None if it has not been made. ``trouble``: why it is stuck."""
+    """One that is under way. ``rule``: None if it has not been made. ``trouble``: why it is stuck. ``lasting``: its rule is what
+    keeps the files at their destination."""
 
     id: int
     scope: str
@@ -44,23 +48,26 @@ class Shipment:
     rule: str | None = None
     trouble: str | None = None
     since: datetime | None = None
+    lasting: bool = False
 
 
-_COLUMNS = "s.id, s.scope, s.name, s.endpoint, s.activity, s.comment, s.rule, s.trouble, s.since"
+_COLUMNS = "s.id, s.scope, s.name, s.endpoint, s.activity, s.comment, s.rule, s.trouble, s.since, s.lasting"
+NUMBERS = "pg_get_serial_sequence('shipment', 'id')"
 
 # PanDA's names end so, and Rucio tells of no others.
-_MAKE = sql("shipments.make", """
+_MAKE = sql("shipments.make", f"""
     WITH asked AS (
-        SELECT nextval(pg_get_serial_sequence('shipment', 'id')) AS id, a.* FROM jsonb_to_recordset(%(shipments)s::jsonb)
-            AS a(scope text, dataset text, endpoint text, activity text, comment text, files jsonb)),
+        SELECT coalesce(a.number, nextval({NUMBERS})) AS id, a.* FROM jsonb_to_recordset(%(shipments)s::jsonb)
+            AS a(scope text, dataset text, endpoint text, activity text, comment text, files jsonb, lasting boolean,
+                 number bigint, name text)),
     made AS (
-        INSERT INTO shipment AS s (id, scope, name, endpoint, activity, comment) OVERRIDING SYSTEM VALUE
-        SELECT id, scope, left(dataset, %(longest)s::int) || '_sub0' || id, endpoint, activity, comment FROM asked
-        RETURNING s.*),
+        INSERT INTO shipment AS s (id, scope, name, endpoint, activity, comment, lasting) OVERRIDING SYSTEM VALUE
+        SELECT id, scope, coalesce(name, left(dataset, %(longest)s::int) || '_sub0' || id), endpoint, activity, comment, lasting
+        FROM asked RETURNING s.*),
     loaded AS (
         INSERT INTO shipment_file (shipment, row_id, pandaid)
         SELECT asked.id, (f ->> 0)::bigint, (f ->> 1)::bigint FROM asked, jsonb_array_elements(files) AS f)
-    SELECT s.id, s.scope, s.name, s.endpoint, s.activity, s.comment, s.rule, s.trouble, s.since FROM made s ORDER BY s.id""")
+    SELECT {_COLUMNS} FROM made s ORDER BY s.id""")
 
 _FIND = sql("shipments.find", f"""
     SELECT {_COLUMNS}, array(
@@ -118,12 +125,13 @@ _OF_JOB = sql("shipments.of_job", f"""
 
 
 async def make(txn: Transaction, shipments: Sequence[NewShipment], name_length: int) -> list[Shipment]:
-    """Store them, each under a name of its own, in their order.
+    """Store them, each under a name of its own, those with a new one in their order.
 
     :param name_length: the longest name that is allowed.
     """
     rows = [{"scope": s.scope, "dataset": s.dataset, "endpoint": s.endpoint, "activity": s.activity, "comment": s.comment,
-             "files": list(map(list, s.files))} for s in shipments]
+             "files": list(map(list, s.files)), "lasting": s.lasting, "number": s.ready and s.ready[0],
+             "name": s.ready and s.ready[1]} for s in shipments]
     return [Shipment(*row) for row in await txn.many(_MAKE, shipments=as_json(rows), longest=name_length - SUFFIX_LENGTH)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.spec.share import MANAGED
 from pandad.taskbuffer.jobs import FILES, files_of
 from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.pool import Row
@@ -80,7 +81,9 @@ _OUTPUT_DUE = sql("worklists.output_due", f"""
     WITH due AS (SELECT pandaid FROM job
                  WHERE jobstatus = '{JobStatus.HOLDING}' AND reportedstatus IS NOT NULL AND nextcheck <= now()
                  ORDER BY nextcheck, pandaid LIMIT %(limit)s)
-    SELECT {", ".join("j." + name.lower() for name in _REPORTED)}, {FILES}, j.reportedstatus, r.outputreport, {lived_s("r.at")}
+    SELECT {", ".join("j." + name.lower() for name in _REPORTED)},
+           CASE WHEN j.prodsourcelabel = '{MANAGED}' THEN (SELECT t.metadata FROM job_text t WHERE t.pandaid = j.pandaid) END,
+           {FILES}, j.reportedstatus, r.outputreport, {lived_s("r.at")}
     FROM due JOIN job j USING (pandaid)
     JOIN job_report r ON r.pandaid = j.pandaid AND r.attemptnr = j.attemptnr
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
@@ -90,7 +93,7 @@ _OUTPUT_DUE = sql("worklists.output_due", f"""
 class Reported:
     """A job whose pilot is done with it, and what the pilot said.
 
-    :param job: with its files, and of its attributes the few that tell how it ends.
+    :param job: with its files, and of its attributes the few that tell how it ends; the job report of a managed one too.
     """
 
     job: JobSpec
@@ -157,6 +160,7 @@ async def output_due(txn: Transaction, limit: int) -> list[Reported]:
 
 
 def _reported(row: Row) -> JobSpec:
-    *values, file_rows = row
-    return JobSpec(**dict(zip(_REPORTED, values, strict=True)), jobStatus=JobStatus.HOLDING, Files=files_of(file_rows))
+    *values, metadata, file_rows = row
+    return JobSpec(**dict(zip(_REPORTED, values, strict=True)), jobStatus=JobStatus.HOLDING, metadata=metadata,
+                   Files=files_of(file_rows))
 

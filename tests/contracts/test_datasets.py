@@ -1,4 +1,4 @@
-"""What every data management system that moves data must do for pandad. To hold another one to it, add it to RUCIOS."""
+"""What every data management system that moves data must do for pandad. To hold another one to it, add it to ALL_RUCIOS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_twisted import ensureDeferred
 from ruciostand import ENDPOINTS
-from rucioworlds import RUCIOS, FakeRucioWorld, RealRucioWorld
+from rucioworlds import ALL_RUCIOS, FakeRucioWorld, RealRucioWorld
 
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState, RuleWish
 from pandad.dataservice.ddm import (
@@ -32,7 +32,7 @@ WISH = RuleWish(TAPE, "Production Input", DAY_S, "4711", "C")
 World = FakeRucioWorld | RealRucioWorld
 
 
-@pytest.fixture(params=RUCIOS)
+@pytest.fixture(params=ALL_RUCIOS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Each implementation in its turn, with NAMES at DISK."""
     made: World = request.param(request)
@@ -92,6 +92,31 @@ async def test_a_closed_dataset_stays_as_it_is(world: World) -> None:
     with pytest.raises(DatasetClosed, match=str(NOBODY)):
         await world.datasets.attach(DIS, [*NAMES, NOBODY])
     assert len(await world.datasets.contents(DIS)) == len(NAMES)
+
+
+@ensureDeferred
+async def test_a_closed_dataset_is_opened_again(world: World) -> None:
+    """One that pandad has made takes files again if that is asked for, however often; one of another account never."""
+    await dataset(world)
+    world.put(DISK, NOBODY, b"x")
+    assert [await world.datasets.make(DIS, reopen=True), await world.datasets.make(DIS, reopen=True)] == [False, False]
+    await world.datasets.attach(DIS, [NOBODY])
+    await world.datasets.close(DIS)
+    world.of_bob(DIS)
+    with pytest.raises(DatasetClosed, match="of poor is closed and takes no more files; write into another one"):
+        await world.datasets.make(DIS, reopen=True)
+    assert not await world.datasets.make(DIS)
+
+
+@pytest.mark.parametrize("world", [pytest.param(RealRucioWorld, marks=pytest.mark.rucio)], indirect=True)
+@ensureDeferred
+async def test_only_admins_open_datasets_again(world: RealRucioWorld) -> None:
+    """So says Rucio; then it stays closed, and the error says what to do."""
+    poor, mine = world.without_quota(), Dataset("user.poor", "out")
+    await poor.make(mine)
+    await poor.close(mine)
+    with pytest.raises(DatasetClosed, match="poor may not open it again; write into another one"):
+        await poor.make(mine, reopen=True)
 
 
 @ensureDeferred

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 from fakes.ddm import FakeDDM
 from pytest_twisted import ensureDeferred
-from rucioworlds import RUCIOS
+from rucioworlds import ALL_RUCIOS
 from twisted.internet import reactor
 
 from pandad.dataservice.ddm import IDDM, DDMUnavailable, FileName, UnknownEndpoint
@@ -83,7 +83,7 @@ class FakeWorld:
         pass
 
 
-WORLDS = [LocalWorld, FakeWorld, *RUCIOS]
+WORLDS = [LocalWorld, FakeWorld, *ALL_RUCIOS]
 
 
 @pytest.fixture(params=WORLDS)

@@ -25,6 +25,7 @@ from pandad.dataservice.finisher import Finisher
 from pandad.dataservice.outbox import Outbox
 from pandad.dataservice.registrar import Registrar
 from pandad.dataservice.shipping import Shipping
+from pandad.dataservice.subdatasets import Preparing
 from pandad.dataserviceconfig import DataServiceConfig
 from pandad.spec.file import FileSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
@@ -65,8 +66,8 @@ class Rooms:
         self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.arrivals = Arrivals(store, ddm, datasets, config)
-        handlers = [*upkeep.handlers(datasets), Making(datasets), Dispatch(datasets, config),
-                    Shipping(store, datasets, config, policy)]
+        handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
+                    Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
         self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=True)
@@ -103,10 +104,15 @@ class Home:
                        status: JobStatus = JobStatus.FINISHED, **but: Any) -> int:
         """A job whose pilot has written all its files, and says so, or something else."""
         panda_id = await self.running(outputs, **but)
+        await self.ended(panda_id, outputs, said, status)
+        return panda_id
+
+    async def ended(self, panda_id: int, outputs: Sequence[FileSpec], said: Mapping[str, Any] | None = None,
+                    status: JobStatus = JobStatus.FINISHED) -> None:
+        """Its pilot has written all files, and says so, or something else."""
         for file in outputs:
             self.world.written(HERE, name_of(file), content(file.lfn or ""))
         await self.said(panda_id, {f.lfn or "": entry(f.lfn or "") for f in outputs} if said is None else said, status)
-        return panda_id
 
     async def said(self, panda_id: int, said: Mapping[str, Any], status: JobStatus = JobStatus.FINISHED) -> None:
         """The last word of its pilot."""

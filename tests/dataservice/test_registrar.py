@@ -10,7 +10,7 @@ from factories import a_file, a_job
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, FileDiffers, UnknownEndpoint
+from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, FileDiffers, NoQuota, NotAllowed, UnknownEndpoint
 from pandad.dataservice.registrar import Claim, claim, concluded
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Event, JobStatus
@@ -69,7 +69,8 @@ def test_trouble(outcome: JobStatus) -> None:
     away = DDMUnavailable("no answer")
     assert concluded(claimed(outcome=outcome, age_s=GIVE_UP_S - 1), away, GIVE_UP_S).event is None
     codes: list[tuple[DDMUnavailable | DDMRefused, int]] = [
-        (away, errorcodes.DDM_ADDER), (FileDiffers("x"), errorcodes.DDM_ADDER), (UnknownEndpoint("x"), errorcodes.DDM_RSE)]
+        (away, errorcodes.DDM_ADDER), (FileDiffers("x"), errorcodes.DDM_ADDER), (UnknownEndpoint("x"), errorcodes.DDM_RSE),
+        (NotAllowed("x"), errorcodes.DDM_LOCATION), (NoQuota("x"), errorcodes.DDM_LOCATION)]
     for trouble, code in codes:
         ended = concluded(claimed(outcome=outcome, age_s=GIVE_UP_S), trouble, GIVE_UP_S)
         assert (ended.event, ended.values.get("ddmErrorCode")) == (

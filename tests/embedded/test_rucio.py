@@ -5,24 +5,29 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
-from ruciostand import ENDPOINTS
+from ruciostand import ENDPOINTS, ROBOT, token_of
 from rucioworlds import RealRucioWorld
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.dataservice.datasets import Dataset, RuleState, RuleWish
 from pandad.dataservice.ddm import DDMUnavailable, FileName
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
+from pandad.embedded.issuer import Issuer
 from pandad.embedded.pki import SandboxPki
+from pandad.embedded.proxies import new_rsa_key
 from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.agent import Options, Transfer, TransferFailed
 from pandad.embedded.rucio.install import RUCIO_VERSION, RucioUnavailable, prepare_rucio
+from pandad.embedded.tokens import Signer, claims_of
 
 DISK, TAPE = ENDPOINTS
 DIS = Dataset("panda", "panda.42_dis1")
@@ -153,6 +158,30 @@ async def test_who_is_known_by_a_proxy(world: RealRucioWorld, pki: SandboxPki) -
     assert await seen_by("prod") == (sorted(ENDPOINTS), "")
     seen, complaint = await seen_by("alice")
     assert not seen and "Rucio refuses the x509_proxy of the account root" in complaint
+
+
+@pytest.mark.rucio
+@ensureDeferred
+async def test_who_is_known_by_a_token(world: RealRucioWorld, issuer: Issuer, tmp_path: Path) -> None:
+    """The owner of the account gets in with a token of the issuer, also when his first calls come together, each of which Rucio
+    would enter the new token for; nobody else does, nor with another issuer's key, another audience, or without the scopes."""
+    async def seen_by(token: str) -> tuple[Sequence[str], str]:
+        (tmp_path / "token").write_text(token)
+        session = Session(reactor, RucioConfig(
+            url=world.stand.url, account=world.stand.account, auth_type="oidc", token_file=tmp_path / "token"), time.time)
+        try:
+            ddm = RucioDDM(session)
+            await gatherResults([Deferred.fromCoroutine(ddm.run_once()) for _ in range(6)])
+            return sorted(ddm.endpoints()), ddm.complaint() or ""
+        finally:
+            await session.close()
+
+    assert await seen_by(token_of(issuer)) == (sorted(ENDPOINTS), "")
+    claims = {**claims_of(ROBOT, issuer.url, "rucio", time.time(), 600), "scope": "openid profile"}
+    for bad in (Signer(new_rsa_key()).sign(claims), token_of(issuer, "alice"), token_of(issuer, aud="panda"),
+                token_of(issuer, scope="openid"), token_of(issuer, iss="http://nobody.example.org")):
+        seen, complaint = await seen_by(bad)
+        assert not seen and "the token of the account root is refused" in complaint
 
 
 @pytest.mark.rucio

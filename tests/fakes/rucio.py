@@ -42,6 +42,7 @@ class Did:
     meta: dict[str, Any] = field(default_factory=dict)
     files: list[Name] = field(default_factory=list)
     ends_s: float | None = None
+    account: str = "panda"
 
 
 @dataclass

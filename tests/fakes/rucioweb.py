@@ -75,7 +75,7 @@ class Web(Resource):
             (get, "/rses/([^/]+)/usage", lambda q, body, rse: Lines(r.usage(rse, q["source"]))),
             (post, "/dids/attachments", lambda q, body: r.attach(body)),
             (post, DID, lambda q, body, *name: r.add_did(name, body)),
-            (get, DID, lambda q, body, *name: {"type": r.did(name).type, "open": r.did(name).open}),
+            (get, DID, lambda q, body, *name: {key: getattr(r.did(name), key) for key in ("type", "open", "account")}),
             (get, f"{DID}/files", lambda q, body, *name: Lines(r.files(name))),
             (get, f"{DID}/rules", lambda q, body, *name: Lines(r.rules_of(name))),
             (put, f"{DID}/status", lambda q, body, *name: r.set_status(name, body)),

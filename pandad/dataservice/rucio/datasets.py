@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
-from pandad.dataservice.ddm import DatasetClosed, DDMRefused, DDMUnavailable, FileDiffers, FileName, NotNow, UnknownEndpoint
+from pandad.dataservice.ddm import (
+    DatasetClosed,
+    DDMRefused,
+    DDMUnavailable,
+    FileDiffers,
+    FileName,
+    NotAllowed,
+    NotNow,
+    UnknownEndpoint,
+)
 from pandad.dataservice.rucio.ddm import RucioDDM, is_endpoint
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
@@ -24,13 +33,21 @@ _UNPRINTABLE = re.compile(r"[^ -~]+")
 ERROR_LENGTH = 250
 
 
+class _Known(NamedTuple):
+    """What Rucio says of a name. ``account``: who made it."""
+
+    type: str
+    open: bool
+    account: str
+
+
 class RucioDatasets:
     """What the Setupper, the Adder and the Closer do there. Each call may be made again: the second time changes nothing."""
 
     def __init__(self, session: Session, ddm: RucioDDM) -> None:
         self._session, self._ddm = session, ddm
 
-    async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False) -> bool:
+    async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False, reopen: bool = False) -> bool:
         """See `IDatasets.make`."""
         meta = {"hidden": True, "purge_replicas": True} if hidden else {}
         body = {"type": "DATASET", "lifetime": lifetime_s, "meta": meta}
@@ -40,9 +57,25 @@ class RucioDatasets:
         except Refused as error:
             if error.kind != "DataIdentifierAlreadyExists":
                 raise error.error(f"dataset {dataset}") from None
-        if await self._about(dataset, "type") != "DATASET":
+        known = await self._known(dataset)
+        if known.type != "DATASET":
             raise DDMRefused(f"{dataset} exists, and is no dataset")
+        if reopen and not known.open:
+            await self._reopen(dataset, known.account)
         return False
+
+    async def _reopen(self, dataset: Dataset, owner: str) -> None:
+        """Rucio lets admins only; and what somebody else closed he may have published."""
+        if owner != self._session.config.account:
+            raise DatasetClosed(f"{dataset} of {owner} is closed and takes no more files; write into another one")
+        try:
+            await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": True}))
+        except Refused as error:
+            refused = error.error(f"dataset {dataset}")
+            if isinstance(refused, NotAllowed):
+                raise DatasetClosed(f"{dataset} is closed, and {owner} may not open it again; write into another one") from None
+            if error.kind != "UnsupportedOperation" or not (await self._known(dataset)).open:  # another call may have opened it
+                raise refused from None
 
     async def attach(self, dataset: Dataset, names: Sequence[FileName]) -> None:
         """See `IDatasets.attach`."""
@@ -78,7 +111,7 @@ class RucioDatasets:
         try:
             await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": False}))
         except Refused as error:
-            if error.kind != "UnsupportedOperation" or await self._about(dataset, "open"):
+            if error.kind != "UnsupportedOperation" or (await self._known(dataset)).open:
                 raise error.error(f"dataset {dataset}") from None
 
     async def erase(self, dataset: Dataset) -> None:
@@ -166,10 +199,11 @@ class RucioDatasets:
             if error.kind != "RuleNotFound":
                 raise error.error(f"rule {rule_id}") from None
 
-    async def _about(self, dataset: Dataset, key: str) -> Any:
+    async def _known(self, dataset: Dataset) -> _Known:
         call = Call("GET", _path(dataset), f"dataset {dataset}")
         try:
-            return await self._session.ask(call, lambda entry: entry[key])
+            return await self._session.ask(
+                call, lambda entry: _Known(entry["type"], bool(entry.get("open")), entry.get("account", "")))
         except Refused as error:
             _raise(error, call)
 

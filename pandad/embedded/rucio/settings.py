@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,13 @@ endpoints = accounts, auth, dids, identities, locks, ping, replicas, requests, r
 
 [hermes]
 services_list = elastic
+
+[oidc]
+idpsecrets = {home}/etc/idpsecrets.json
+admin_issuer = {issuer}
 """
+
+ISSUER = "local"  # its own name for the issuer of tokens, where there is one
 
 ALEMBIC_INI = """\
 [alembic]
@@ -84,13 +91,15 @@ elastic_password = {password}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password."""
+    """What the files say. ``x509_identity``: the DN that is the account's, beside its user name and password. ``issuer``: of
+    tokens that count; "" is none."""
 
     home: Path
     url: str
     database: str  # as SQLAlchemy names it
     password: str
     x509_identity: str
+    issuer: str
 
     @property
     def config_file(self) -> Path:
@@ -112,7 +121,11 @@ class Settings:
         packages = next((python.parent.parent / "lib").glob("python3*/site-packages"))
         migrations = packages / "rucio" / "db" / "sqla" / "migrate_repo"
         words = {"home": self.home, "url": self.url, "database": self.database, "account": ACCOUNT, "user": USER,
-                 "password": self.password, "x509_identity": self.x509_identity, "migrations": migrations}
+                 "password": self.password, "x509_identity": self.x509_identity, "issuer": ISSUER,
+                 "migrations": migrations}
+        client = {"client_id": "rucio", "client_secret": "", "redirect_uris": []}  # at the issuer, where it does nothing
+        issuers = {ISSUER: {"issuer": self.issuer, **client, "SCIM": client}} if self.issuer else {}
+        (self.home / "etc" / "idpsecrets.json").write_text(json.dumps(issuers), "utf-8")
         self.config_file.touch(mode=0o600)
         self.config_file.write_text(RUCIO_CFG.format(**words), "utf-8")
         (self.home / "etc" / "alembic.ini").write_text(ALEMBIC_INI.format(**words), "utf-8")

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,13 @@ class RucioStand:
     """One Rucio below `directory`, with a database of its own in `postgres`, which runs already.
 
     :param python: of `install.prepare_rucio`.
-    :param x509_identity: a DN that is also its account's.
+    :param x509_identity: a DN that is also its account's. :param issuer: of tokens that count; "" is none.
     """
 
     def __init__(self, reactor: Any, directory: Path, postgres: EmbeddedPostgres, python: Path,
-                 x509_identity: str = "/CN=nobody") -> None:
+                 x509_identity: str = "/CN=nobody", issuer: str = "") -> None:
         self._reactor, self._home, self._postgres, self._python = reactor, directory.absolute(), postgres, python
-        self._x509_identity = x509_identity
+        self._x509_identity, self._issuer = x509_identity, issuer
         self._port = 0
         self._child: Child | None = None
         self._tls_child: Child | None = None
@@ -138,8 +139,8 @@ class RucioStand:
                 await self._end(child, number)
 
     async def _end(self, child: Child, number: signal.Signals) -> None:
-        child.signal(number)
-        insist = self._reactor.callLater(STOP_LIMIT_S, child.signal, signal.SIGKILL)
+        _signal(child, number)
+        insist = self._reactor.callLater(STOP_LIMIT_S, _signal, child, signal.SIGKILL)
         await child.ended()
         if insist.active():
             insist.cancel()
@@ -165,7 +166,7 @@ class RucioStand:
 
     def _settings(self) -> Settings:
         database = self._postgres.url_of(DATABASE, "postgresql+psycopg")
-        return Settings(self._home, self.url, database, self.password(), self._x509_identity)
+        return Settings(self._home, self.url, database, self.password(), self._x509_identity, self._issuer)
 
     async def _run_to_end(self, arguments: Sequence[str], config: Path | None = None) -> None:
         child = self._spawn(arguments, {}, config)
@@ -201,3 +202,10 @@ class RucioStand:
     def _tail(self) -> str:
         lines = self.log_file.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
         return "\n".join(f"  {line}" for line in lines)
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    """To it and to what it started: a worker of gunicorn's outlives it, and goes on to answer."""
+    with suppress(ProcessLookupError):
+        if child.ending is None:
+            os.killpg(child.pid, number)

@@ -40,7 +40,7 @@ class Surroundings:
     def __init__(self, reactor: Any, directory: Path, postgres: EmbeddedPostgres, cache: Path, identity: str, near: str) -> None:
         self._reactor, self._home, self._postgres, self._cache = reactor, directory, postgres, cache
         self._identity, self._near = identity, near
-        self._stand: RucioStand
+        self.stand: RucioStand  # once started
 
     @property
     def storage(self) -> Path:
@@ -50,12 +50,12 @@ class Surroundings:
     @property
     def url(self) -> str:
         """Of the server."""
-        return self._stand.url
+        return self.stand.url
 
     @property
     def log_file(self) -> Path:
         """What its programs say."""
-        return self._stand.log_file
+        return self.stand.log_file
 
     @property
     def _callback_file(self) -> Path:
@@ -67,28 +67,28 @@ class Surroundings:
         :raise RucioUnavailable: it is not to be had. :raise RucioError: it does not come up.
         """
         python = await self._in_thread(lambda: prepare_rucio(self._cache))
-        self._stand = RucioStand(self._reactor, self._home, self._postgres, python, self._identity)
-        await self._stand.start()
-        await self._stand.furnish([self._near, FAR], SCOPES)
-        await self._in_thread(lambda: self._fill(self._stand.admin()))
+        self.stand = RucioStand(self._reactor, self._home, self._postgres, python, self._identity)
+        await self.stand.start()
+        await self.stand.furnish([self._near, FAR], SCOPES)
+        await self._in_thread(lambda: self._fill(self.stand.admin()))
 
     def config(self) -> str:
         """The daemon's settings for it."""
         if not self._callback_file.exists():
             self._callback_file.touch(mode=0o600)
             self._callback_file.write_text(secrets.token_hex(16), "utf-8")
-        stand = self._stand
+        stand = self.stand
         return CONFIG.format(url=stand.url, account=stand.account, user=stand.user, password_file=stand.password_file,
                              hermes=HERMES, callback_file=self._callback_file)
 
     def follow(self, callback: str, ca_file: Path) -> None:
         """From now on files are moved, and pandad is told at that address."""
-        self._stand.follow(callback, HERMES, self._callback_file.read_text("utf-8"), ca_file)
+        self.stand.follow(callback, HERMES, self._callback_file.read_text("utf-8"), ca_file)
 
     async def stop(self) -> None:
         """Return when all of it is gone."""
-        if hasattr(self, "_stand"):
-            await self._stand.stop()
+        if hasattr(self, "stand"):
+            await self.stand.stop()
 
     def _fill(self, admin: Admin) -> None:
         """A file far away; and the near folder is a pilot's to write to, who may be another account."""

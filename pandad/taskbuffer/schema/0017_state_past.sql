@@ -1,4 +1,5 @@
 -- How many jobs were where, sampled from the counters (taskbuffer/past.py): what a picture over time is drawn from. Kept for days only.
+-- Older pandads: work on
 
 CREATE TABLE state_past (
     queue     text NOT NULL,  -- '': all jobs, also those that have no queue; of these every state has a row, be it 0
