@@ -105,7 +105,7 @@ class JobPages(Room):
         story = await self._stories.of(caller, asked.panda_id)
         now = await self._overviews.now()
         told = {"at": now.at, **sight.of_story(story, caller)}
-        told["errors"] = [{**each, "meaning": named(f"{each['component']}:{each['code']}")["meaning"]} for each in told["errors"]]
+        told["errors"] = [{**named(f"{each['component']}:{each['code']}"), **each} for each in told["errors"]]
         return Page("job.html", f"Job {asked.panda_id}", told, caller, {
             "spans": spans(story.events, now.at), "named": told.get("named"), "private": told.get("private"),
             "files": told.get("files", ()), "stdout": told.get("stdout"), "log_url": told.get("log_url"),

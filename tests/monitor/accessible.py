@@ -20,10 +20,12 @@ CHECKS = r"""(() => {
   const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
   ids.filter((id, n) => ids.indexOf(id) !== n).forEach(id => say('two elements are called ' + id));
   for (const el of document.querySelectorAll('[aria-labelledby]'))
-    for (const id of el.getAttribute('aria-labelledby').split(' ')) if (!document.getElementById(id)) say('labelled by nothing', el);
+    for (const id of el.getAttribute('aria-labelledby').split(' '))
+      if (!document.getElementById(id)) say('labelled by nothing', el);
   for (const field of document.querySelectorAll('input,select,textarea'))
     if (!(field.labels && field.labels.length && field.labels[0].textContent.trim())) say('a field without a label', field);
-  for (const el of document.querySelectorAll('a,button')) if (seen(el) && !el.textContent.trim()) say('nothing to read on it', el);
+  for (const el of document.querySelectorAll('a,button'))
+    if (seen(el) && !el.textContent.trim()) say('nothing to read on it', el);
   for (const img of document.querySelectorAll('img')) if (!img.hasAttribute('alt')) say('no alternative', img);
   for (const svg of document.querySelectorAll('svg')) {
     const hidden = svg.getAttribute('aria-hidden') === 'true';

@@ -57,6 +57,19 @@ FOUND = f"""
     SELECT max(pandaid) FILTER (WHERE computingsite = '{BAD}' AND jobstatus = 'failed'),
            max(pandaid) FILTER (WHERE computingsite = '{GOOD}' AND jobstatus = 'running'),
            max(pandaid) FILTER (WHERE ownersubject = '{BOB.subject}' AND jobstatus = 'failed') FROM job"""
+TASK = 10_000_007
+TASKS = f"""
+    INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo, prodsourcelabel,
+                      currentpriority, production, creationhost, parameters, digest, errordialog)
+    SELECT {TASK} + n, 'user.alice.{SECRET}.' || n, true, (ARRAY['running', 'done', 'failed', 'broken'])[1 + n]::task_status,
+           %(anchor)s, %(subject)s, 'alice', 'test', 'user', 1000, false, 'h', '{{}}', '', '{SECRET}'
+    FROM generate_series(0, 3) AS n;
+    INSERT INTO task_event (jeditaskid, event, tostatus, actor, who, why)
+    SELECT jeditaskid, 'submitted', 'registered', 'user', %(subject)s, '{SECRET}' FROM task;
+    INSERT INTO task_dataset (jeditaskid, type, name, container, nfiles, nfilesfinished, nfilesfailed)
+    SELECT jeditaskid, 'input', 'user.alice.{SECRET}', 'user.alice.{SECRET}', 100, 63, 9 FROM task;
+    UPDATE job SET jeditaskid = {TASK} WHERE computingsite = '{GOOD}';
+    INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT pandaid, {TASK}, 'run', 1 FROM job WHERE jeditaskid = {TASK}"""
 SPREAD = """
     UPDATE job SET statechangetime = statechangetime - make_interval(secs => pandaid * 7 % 7200),
                    creationtime = creationtime - make_interval(secs => 7200 + pandaid * 7 % 7200)
@@ -88,6 +101,8 @@ async def fill(stage: Stage, alice: Identity = ALICE, jobs: int = 12) -> dict[st
     found["never"], *_ = await stage.jobs(*[job("bob", minRamCount=64000) for _ in range(3)], owner=BOB)
     for statement in (FAILED, SPREAD, EVENTS, *PAST.split(";\n")):
         await stage.sql(statement + " RETURNING 1")
+    for statement in TASKS.split(";\n"):
+        await stage.sql(statement + " RETURNING 1", anchor=alice.anchor, subject=alice.subject)
     ((found["failed"], found["running"], found["bobs"]),) = await stage.sql(FOUND)
     return found
 

@@ -103,12 +103,16 @@ def kinds(ids: dict[str, int]) -> dict[str, str]:
     """One page of each kind, by a name for its picture."""
     return {
         "overview": "/", "week": "/?hours=72", "queues": "/sites/", "queue": f"/site/{busy.BAD}/",
-        "queue-idle": f"/site/{busy.TAPE}/", "jobs": "/jobs/", "jobs-failed": "/jobs/?jobstatus=failed&hours=24", "none": "/jobs/?computingsite=NOWHERE",
+        "queue-idle": f"/site/{busy.TAPE}/", "jobs": "/jobs/", "jobs-failed": "/jobs/?jobstatus=failed&hours=24",
+        "none": "/jobs/?computingsite=NOWHERE",
         "job-waiting": f"/job/{ids['waiting']}/", "job-never": f"/job/{ids['never']}/", "job-failed": f"/job/{ids['failed']}/",
+        "tasks": "/tasks/", "task": f"/task/{busy.TASK}/",
         "errors": "/errors/", "loops": "/loops/", "search": "/search/?q=eclipse"}
 
 
-OWN = {"users": "/users/", "mine": "/user/alice/", "my-job": "/job/{waiting}/", "bobs-job": "/job/{bobs}/", "my-jobs": "/jobs/"}
+OWN = {
+    "my-task": f"/task/{busy.TASK}/", "users": "/users/", "mine": "/user/alice/", "my-job": "/job/{waiting}/",
+    "bobs-job": "/job/{bobs}/", "my-jobs": "/jobs/"}
 
 
 @ensureDeferred
@@ -141,6 +145,7 @@ async def test_every_page_for_its_own(grid: Grid, browser: Browser) -> None:
         await looked_at(browser, name)
         whole = await browser.run("document.documentElement.outerHTML")
         assert (f"{SECRET}_input.root" in whole) == (name == "my-job"), name
+        assert (SECRET in whole) == (name in ("my-job", "my-task")), name
     assert "bob" in await browser.text()
     assert {url for url in browser.requests if not url.startswith(grid.own_url)} == set()
 

@@ -28,14 +28,14 @@ ENDED = datetime(2026, 1, 2, tzinfo=UTC)
 ALICES, PROD, STRANGER = a_caller("alice"), a_caller("root", Role.PRODUCTION), ANONYMOUS
 LIMITED = a_caller("alice", limited=True)
 MANAGER = Caller(a_caller("mandy").identity, groups=frozenset({"phys"}))
-OPEN = ("/", "/sites/", f"/site/{busy.BAD}/", "/jobs/", "/errors/", "/loops/", "/search/")
+OPEN = ("/", "/sites/", f"/site/{busy.BAD}/", "/jobs/", "/errors/", "/loops/", "/search/", "/tasks/", f"/task/{busy.TASK}/")
 
 
 @ensureDeferred
 async def test_open_pages(pages_of: Pages) -> None:
     """On an empty server and on a busy one, on both ports, as HTML and as JSON; strangers learn no name and no secret."""
     await pages_of.stage.queue(nickname=busy.BAD)
-    for path in OPEN:
+    for path in OPEN[:-1]:
         assert (await pages_of.get(path)).status == 200
     await busy.fill(pages_of.stage, jobs=3)
     later = Pages(pages_of.stage.store)
@@ -97,6 +97,27 @@ async def in_state(pages_of: Pages, state: JobStatus) -> int:
 LATER = {"PandaID", "jobStatus", "computingSite", "creationTime", "modificationTime", "stateChangeTime", "startTime", "endTime"}
 
 
+@ensureDeferred
+async def test_tasks_are_shown(pages_of: Pages) -> None:
+    """As far as they are to everybody, whole to who has a ground, with names to who has an identity."""
+    await busy.fill(pages_of.stage, jobs=3)
+    for name, (caller, whole, names) in SIGHTS.items():
+        whole = whole and name != "manager"  # it is of no group
+        for path in (f"/task/{busy.TASK}/", f"/task/{busy.TASK}/?json"):
+            text = (await pages_of.get(path, caller)).text
+            assert ("CN=alice" in text, "user.alice" in text, SECRET in text) == (whole, names, names), (name, path)
+    told = (await pages_of.get(f"/task/{busy.TASK}/?json")).told
+    assert told["files"] == {"all": 100, "good": 63, "bad": 9} and sum(told["jobs"].values()) == 3 + 4 + 3
+    page = (await pages_of.get("/tasks/?status=running,failed&display_limit=1&json")).told
+    assert [row["status"] for row in page["tasks"]] == ["failed"]
+    assert [row["jeditaskid"] for row in (await pages_of.get(page["next"] + "&json")).told["tasks"]] == [busy.TASK]
+    assert (await pages_of.get(f"/search/?q={busy.TASK}")).header("location") == f"/task/{busy.TASK}/"
+    assert (await pages_of.get("/tasks/?username=alice")).status == 403
+    for query in ("status=lost", "display_limit=0"):
+        assert (await pages_of.get(f"/tasks/?{query}")).status == 400
+    assert (await pages_of.get("/task/5/")).status == 404
+
+
 def test_nothing_of_a_job_is_forgotten() -> None:
     """What of a job's attributes is open, what is named and what is private does not overlap."""
     shown = [*(name for names in sight.OPEN_ATTRIBUTES.values() for name in names), *sight.NAMED, *sight.PRIVATE]
@@ -124,7 +145,7 @@ async def test_without_strangers(made: Callable[..., Pages]) -> None:
     """Every page is for identities only, and the port without TLS shows none; the style sheet is nobody's."""
     closed = made(strangers=False)
     await closed.stage.queue(nickname=busy.BAD)
-    for path in OPEN:
+    for path in OPEN[:-1]:
         assert (await closed.get(path)).status == (await closed.get(path, passive=True)).status == 403
         assert (await closed.get(path, LIMITED)).status == 403
         assert (await closed.get(path, ALICES)).status == 200

@@ -37,6 +37,7 @@ from pandad.taskbuffer import (
     placements,
     places,
     shipments,
+    tasklist,
     worklists,
 )
 from pandad.taskbuffer.claims import Wanted
@@ -45,6 +46,7 @@ from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement, ddl
 from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.tasklist import TaskWish
 
 from .observing import Observer, observe
 
@@ -94,6 +96,14 @@ LOAD = f"""
     INSERT INTO placement_file (endpoint, scope, lfn, placement)
         SELECT 'D' || n % 20, 'user', 'f' || n, 1 + (n + 1999) % 2000 FROM generate_series(1, 40000) n;
     INSERT INTO placement_job (pandaid, placement) SELECT n, 1 + n % 2000 FROM generate_series(1, 100000) n;
+    INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo, prodsourcelabel,
+                      currentpriority, production, creationhost, parameters, digest)
+        SELECT 10000000 + n, 't' || n, true, 'running', 'ca', 'user' || n % 50, 'user', 'vo', 'user', 1000, false, 'h', '{{}}', ''
+        FROM generate_series(1, 20000) n;
+    INSERT INTO task_dataset (jeditaskid, type, name, container)
+        SELECT 10000000 + n, 'input', 'd', 'd' FROM generate_series(1, 20000) n;
+    INSERT INTO task_job (pandaid, jeditaskid, kind, round)
+        SELECT n, 10000001 + n % 4, 'run', 1 FROM generate_series(1, 200000) n;
     INSERT INTO state_past (queue, bucket, jobstatus, jobs)
         SELECT CASE WHEN q = 0 THEN '' ELSE 'Q' || q END, date_bin('10 min', now(), 'epoch') - n * interval '10 min', s, 5
         FROM generate_series(0, {QUEUES}) q, generate_series(0, 400) n,
@@ -421,6 +431,17 @@ async def test_lists_of_jobs(explain: Explain, wish: Wish) -> None:
     assert plan.indexes() <= {"job_since", "job_ended"} and plan.whole_tables() == set()
     assert plan.read("job_since") <= len(wish.states or S) * (joblist.READ_MOST + 200)
     assert plan.read("job_ended") <= joblist.READ_MOST
+
+
+@ensureDeferred
+async def test_lists_of_tasks(explain: Explain) -> None:
+    """So many of the newest are read, and of a task's jobs so many that are counted."""
+    plan = await explain(lambda txn: tasklist.find(txn, TaskWish(user="nobody", below=10_015_000)))
+    assert plan.indexes() == {"task_pkey", "task_dataset_once"} and plan.whole_tables() == set()
+    assert plan.read("task_pkey") <= tasklist.READ_MOST
+    plan = await explain(lambda txn: tasklist.jobs(txn, 10_000_001))
+    assert plan.indexes() == {"task_job_of", "job_pkey"} and plan.whole_tables() == set()
+    assert plan.read("task_job_of") <= tasklist.JOBS_MOST
 
 
 @ensureDeferred
