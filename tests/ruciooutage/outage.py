@@ -34,13 +34,15 @@ class QuickSandbox(Sandbox):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``before_s``: how long it works before, ``away_s``: how long Rucio is away, ``limit_s``: how long what is left may take."""
+    """``before_s``: how long it works before, ``away_s``: how long Rucio is away, ``limit_s``: how long what is left may take;
+    ``run_s``: how long the longest job runs."""
 
     jobs: int
     before_s: float
     away_s: float
     limit_s: float = 600.0
-    pilots: int = 4
+    pilots: int = 12
+    run_s: int = 30
 
 
 async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, Any], list[str]]:
@@ -48,7 +50,7 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
     assert sandbox.rucio is not None
     stand, far, dsn = sandbox.rucio.stand, sandbox.rucio.storage.parent / FAR, sandbox.config.database.dsn
     await deferToThread(lambda: put_far(stand.admin(), far, plan.jobs))
-    load = Load(reactor, sandbox, plan.jobs, 1.2 * plan.before_s + plan.away_s, plan.pilots)
+    load = Load(reactor, sandbox, plan.jobs, 1.2 * plan.before_s + plan.away_s, plan.pilots, plan.run_s)
     figures: dict[str, Any] = {"jobs": plan.jobs, "away_s": plan.away_s}
     try:
         await deferLater(reactor, plan.before_s)
