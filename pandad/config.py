@@ -5,22 +5,27 @@ Every default, bound and sentence of explanation stands on a field below; ``etc/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from pandad import configchecks
 from pandad.brokerageconfig import BrokerageConfig as BrokerageConfig
+from pandad.cacheconfig import CacheConfig as CacheConfig
 from pandad.consoleconfig import ConsoleConfig
 from pandad.dataserviceconfig import DataServiceConfig as DataServiceConfig
+from pandad.jediconfig import JediConfig as JediConfig
 from pandad.limitsconfig import LimitsConfig
 from pandad.logconfig import LogConfig as LogConfig
+from pandad.monitorconfig import MonitorConfig
 from pandad.queuesconfig import QueuesConfig
+from pandad.retryconfig import RetryConfig as RetryConfig
+from pandad.retryconfig import RetryRuleConfig as RetryRuleConfig
 from pandad.settings import Reader, render, setting
 from pandad.tlsconfig import TlsConfig as TlsConfig
 from pandad.tokenconfig import TokensConfig
-from pandad.tomlsource import Problem, Source, SourceError, read
+from pandad.tomlsource import Problem, Source, SourceError, Where, read
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -114,13 +119,10 @@ class SecretsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesConfig:
-    """Folders that pandad serves as they are."""
+    """A folder that pandad serves as it is."""
 
     trf_directory: Path | None = setting(
         'Payload scripts, served at /trf/; "" is none', None, on_disk=configchecks.directory
-    )
-    cache_directory: Path | None = setting(
-        'Sandboxes of users, served at /cache/; "" is none', None, on_disk=configchecks.directory
     )
 
 
@@ -203,53 +205,6 @@ class HistoryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRuleConfig:
-    """What to do about one kind of failure; the strictest of the rules that match wins. A * stands for any text."""
-
-    source: str = setting(
-        "Which error it is about",
-        choices=("transExitCode", "exe", "pilot", "ddm", "brokerage", "jobDispatcher", "taskBuffer", "sup"),
-        example='"pilot"',
-    )
-    codes: tuple[int, ...] = setting("Its codes; none is any code", (), low=0, high=10**9)
-    message: str = setting("Its text", "*", longest=200)
-    queue: str = setting("Queue of the attempt", "*", longest=200)
-    software: str = setting("Release, package, transformation, container or platform", "*", longest=200)
-    label: str = setting("prodSourceLabel of the job", "*", longest=200)
-    action: str = setting(
-        "What to do",
-        choices=("no_retry", "limit", "more_memory", "more_time", "avoid_site"),
-        example='"no_retry"',
-    )
-    attempts: int = setting("Most attempts in all; 0 is no bound", 0, low=0, high=1000)
-    factor: float = setting("more_memory, more_time: multiplied by this", 1.5, low=1, high=10)
-    add_mb: int = setting("more_memory: and this added", 0, low=0, high=10**6)
-    most_mb: int = setting("more_memory: up to this; 0 is no limit", 0, low=0, high=10**8)
-    most_s: int = setting("more_time: up to this; 0 is no limit", 0, low=0, high=365 * DAY_S)
-    active: bool = setting("false: only note in the job's history that it matches", True)
-
-    @property
-    def refusal(self) -> str | None:
-        """Which keys do not go together; what to write instead."""
-        if self.action == "limit" and not self.attempts:
-            return "has the action limit and no attempts; write attempts = 2"
-        if self.factor == 1 and (self.action == "more_time" or (self.action == "more_memory" and not self.add_mb)):
-            return f"has the action {self.action} and raises nothing; write factor = 1.5"
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryConfig:
-    """When a failed attempt is followed by another one; docs/reference/retries.md."""
-
-    attempts: int = setting("Attempts of a job that does not say how many", 3, low=1, high=1000)
-    most_attempts: int = setting("Attempts of any job, whatever it says", 50, low=1, high=1000)
-    rules: Mapping[str, RetryRuleConfig] = setting(
-        "Rules by name, each a table [retry.rules.NAME]", lambda: MappingProxyType({})
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopsConfig:
     """How often each loop looks for work; a notice from the database wakes it earlier."""
 
@@ -277,8 +232,10 @@ class LoopsConfig:
     queues_s: float = setting(
         "Ends operators' words on queues whose time is over, and asks the sources of [queues] when that is due", 10.0,
         low=0.05, high=HOUR_S)
+    cache_s: float = setting("Removes uploads that nobody needs any more", 600.0, low=0.05, high=DAY_S)
     rights_s: float = setting("Looks whether accounts or bans were changed; in every process", 3.0, low=0.05, high=8)
     audit_s: float = setting("Seals what persons and admins did", 5.0, low=0.05, high=60)
+    tasks_s: float = setting("Makes jobs of tasks, and sees how tasks end", 5.0, low=0.05, high=HOUR_S)
     tally_s: float = setting("Adds up what is counted of jobs", 2.0, low=0.05, high=300)
     traffic_s: float = setting("Stores what pilots asked for and got; in every process", 5.0, low=0.05, high=300)
     lease_s: float = setting(
@@ -301,9 +258,11 @@ class Config:
     tokens: TokensConfig = field(default_factory=TokensConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
     shares: SharesConfig = field(default_factory=SharesConfig)
     userinterface: UserInterfaceConfig = field(default_factory=UserInterfaceConfig)
+    jedi: JediConfig = field(default_factory=JediConfig)
     queues: QueuesConfig = field(default_factory=QueuesConfig)
     brokerage: BrokerageConfig = field(default_factory=BrokerageConfig)
     dataservice: DataServiceConfig = field(default_factory=DataServiceConfig)
@@ -311,6 +270,7 @@ class Config:
     retry: RetryConfig = field(default_factory=RetryConfig)
     loops: LoopsConfig = field(default_factory=LoopsConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -324,12 +284,10 @@ def load(path: str | Path, *, on_this_host: bool = True) -> Config:
     try:
         source = read(path)
     except SourceError as e:
-        raise ConfigError(*e.problems) from None
-    config = _config(source, path.parent, on_this_host)
-    refusal = configchecks.secret(path) if on_this_host and configchecks.has_password(config.database.dsn) else None
-    if refusal is not None:
-        advice = f"has a password; {refusal}, or put the password in ~/.pgpass"
-        raise ConfigError(source.problem(("database", "dsn"), advice))
+        raise _all_of(e, path.parent, on_this_host) from None
+    config, problems = configured(source, path.parent, on_this_host)
+    if config is None:
+        raise ConfigError(*problems)
     return config
 
 
@@ -341,8 +299,17 @@ def parse(text: str, name: str = "pandad.toml", folder: Path = Path("/")) -> Con
     try:
         source = Source(text, name)
     except SourceError as e:
-        raise ConfigError(*e.problems) from None
-    return _config(source, folder, on_this_host=False)
+        raise _all_of(e, folder, False) from None
+    config, problems = configured(source, folder, on_this_host=False)
+    if config is None:
+        raise ConfigError(*problems)
+    return config
+
+
+def _all_of(error: SourceError, folder: Path, on_this_host: bool) -> ConfigError:
+    """What is wrong with a text that cannot be read whole."""
+    rest = configured(error.rest, folder, on_this_host, in_part=True)[1] if error.rest is not None else ()
+    return ConfigError(*sorted((*error.problems, *rest), key=_place), rest=error.rest)
 
 
 def sample() -> str:
@@ -354,24 +321,34 @@ def sample() -> str:
     return head + render(Config(database=DatabaseConfig(dsn="dbname=pandad")))
 
 
-def _config(source: Source, folder: Path, on_this_host: bool) -> Config:
-    reader = Reader(source, folder, on_this_host)
+def configured(
+    source: Source, folder: Path, on_this_host: bool, in_part: bool = False
+) -> tuple[Config | None, Sequence[Problem]]:
+    """The configuration in a text that could be read, None if anything is wrong with it; and what is.
+
+    :param in_part: see `Reader`.
+    """
+    reader = Reader(source, folder, on_this_host, in_part)
     config = reader.table(Config, source.data, ())
-    if config is not None and 0 != config.server.tls_port == config.server.http_port:
-        reader.complain(("server", "http_port"), "is the same as tls_port; write another port")
-    for name, rule in config.retry.rules.items() if config is not None else ():
-        if rule.refusal is not None:
-            reader.complain(("retry", "rules", name), rule.refusal)
-    for name, issuer in config.tokens.issuers.items() if config is not None else ():
-        if issuer.refusal is not None:
-            reader.complain(("tokens", "issuers", name), issuer.refusal)
-    if config is not None and config.console.refusal is not None:
-        reader.complain(("console",), config.console.refusal)
-    if config is not None and (refusal := config.dataservice.refusal) is not None:
-        reader.complain(("dataservice", "rucio"), refusal)
-    if config is None or reader.problems:
-        raise ConfigError(*sorted(reader.problems, key=_place))
-    return config
+    for path, problem in _refusals(config) if config is not None else ():
+        reader.complain(path, problem)
+    if config is not None and on_this_host and configchecks.has_password(config.database.dsn):
+        refusal = configchecks.secret(folder / source.name)
+        if refusal is not None:
+            reader.complain(("database", "dsn"), f"has a password; {refusal}, or put the password in ~/.pgpass")
+    return None if reader.problems else config, sorted(reader.problems, key=_place)
+
+
+def _refusals(config: Config) -> Iterator[tuple[Where, str]]:
+    """Keys that do not go together."""
+    if 0 != config.server.tls_port == config.server.http_port:
+        yield ("server", "http_port"), "is the same as tls_port; write another port"
+    yield from ((("retry", "rules", name), rule.refusal) for name, rule in config.retry.rules.items() if rule.refusal)
+    yield from ((("tokens", "issuers", name), each.refusal) for name, each in config.tokens.issuers.items() if each.refusal)
+    if config.console.refusal is not None:
+        yield ("console",), config.console.refusal
+    if (refusal := config.dataservice.refusal) is not None:
+        yield ("dataservice", "rucio"), refusal
 
 
 def _place(problem: Problem) -> int:

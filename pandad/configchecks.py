@@ -65,6 +65,13 @@ def directory(path: Path) -> str | None:
     return None
 
 
+def writable_directory(path: Path) -> str | None:
+    """A folder in which this user can make files."""
+    if (refusal := directory(path)) is not None:
+        return refusal
+    return None if os.access(path, os.W_OK) else f"{path} cannot be written to; let the user of the daemon write there"
+
+
 def file_or_directory(path: Path) -> str | None:
     """Either, that this user can read."""
     return directory(path) if path.is_dir() else file(path)
@@ -194,6 +201,12 @@ def place(value: str) -> str | None:
     if "://" in value:
         return _url(value)
     return None if not value or value.startswith("/") else f'is {value!r}; write an address, or a path from / on'
+
+
+def site(value: str) -> str | None:
+    """Scheme, host and port of what anybody may fetch, and pilots do from http; "" is none."""
+    fine = not value or re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?", value)
+    return None if fine else f'is {value!r}; write "https://HOST:PORT" or "http://HOST:PORT", and nothing behind it'
 
 
 def service(value: str) -> str | None:

@@ -13,7 +13,7 @@ SHOWN = 10  # queues; --json has all
 
 def of_job(why: Answer) -> str:
     """The answer of job/why."""
-    head = ("reason", "jobStatus", "since", "waits_for", "decided_at")
+    head = ("reason", "jobStatus", "since", "waits_for", "decided_at", "again_at")
     about = [*((key.replace("_", " "), why.get(key)) for key in head), ("queue", _queue(why.get("queue"))),
              ("before it", _order(why.get("order"))), ("cap", [_cap(each) for each in why.get("caps") or ()]),
              ("loop", _loop(why.get("loop"))), ("input", _input(why.get("input"))),

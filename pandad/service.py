@@ -40,11 +40,14 @@ from pandad.api.tokens.discovery import FetchFailed
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
+from pandad.api.v1.task import Task
+from pandad.api.v1.taskviews import TaskViews
 from pandad.api.v1.workflow import Workflow
 from pandad.api.x509.tls import TlsConfigError
 from pandad.brokerage.advisor import Advisor
@@ -69,6 +72,8 @@ from pandad.daemons.tally import Tally
 from pandad.dataservice.inputs import Inputs
 from pandad.dataservice.room import DataService
 from pandad.dataservice.rucio.trust import CredentialUnusable
+from pandad.jedi.cycle import Cycle as TaskCycle
+from pandad.jedi.drafts import Drafts
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -79,11 +84,16 @@ from pandad.jobdispatcher.lending import Lending
 from pandad.jobdispatcher.order import Order
 from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
+from pandad.monitor.house import pages
 from pandad.spec.errors import Unavailable
 from pandad.taskbuffer import census, migrate, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
+from pandad.userinterface import taskjobs
 from pandad.userinterface.accounts import Accounts
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
+from pandad.userinterface.cachesweep import CacheSweep
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.demand import Demand
 from pandad.userinterface.dryrun import DryRun
@@ -92,6 +102,8 @@ from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.secrets import Secrets
 from pandad.userinterface.standing import Sources
+from pandad.userinterface.tasks import Tasks
+from pandad.userinterface.taskviews import TaskViews as Views
 
 SCHEMA_RETRY_S = 1.0
 UPGRADE_LIMIT_S = 24 * 3600.0  # for one statement of a migration, which may rewrite a table of millions
@@ -168,6 +180,7 @@ class Pandad(MultiService):
         admission.setServiceParent(self)
         self._data = DataService(reactor, self._store, config.dataservice, policy_of(config.retry), time.time)
         self._traffic = Traffic(self._store, reactor, self._leases.holder)
+        self._cache_folder = CacheFolder(config.cache.folder, time.time) if config.cache.folder is not None else None
         self._queue_refresh = QueueRefresh(self._store, reactor, config.queues)
         self._loops = self._make_loops()
         self.reload = Reload(reactor, {
@@ -194,6 +207,8 @@ class Pandad(MultiService):
         handlers = (
             Pilot(dispatcher, heartbeat, workers, job_secrets),
             Job(Jobs(self._store, self._config.userinterface, sources.suitability), dispatcher, debug),
+            Task(Tasks(self._store, Drafts(self._config.jedi), self._config.jedi, self._config.userinterface)),
+            TaskViews(Views(self._store)),
             Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
             Statistics(Demand(self._store, self._reactor, self._config.shares, self.admission.people)),
             Creds(secrets, lending),
@@ -204,13 +219,15 @@ class Pandad(MultiService):
             Metaconfig(accounts),
             Workflow(),
             Legacy(dispatcher, heartbeat, workers, job_secrets),
-            Files(Descriptions(self._store, self._data.ddm.endpoints), files.cache_directory, files.trf_directory),
+            Files(Descriptions(self._store, self._data.ddm.endpoints), self._cache_folder, files.trf_directory),
+            FileServer(Cache(self._store, self._cache_folder, self._config.cache, self._reactor)),
             self.admission.tokens.auth_configs,
             Ddm(self._data.bulletin),
             Health(self._checks, self._starts, self._notes),
             Numbers(lambda: self._store.read("census", census.take), self._reactor),
         )
-        return *handlers, OpenApi(handlers)
+        monitor = pages(self._store, self._reactor, self._config.monitor, self._reasons, self._queue_reasons, self._complaints)
+        return *handlers, OpenApi(handlers), *monitor
 
     def _sources(self) -> Sources:
         """What the other rooms know, for those who ask why."""
@@ -237,8 +254,10 @@ class Pandad(MultiService):
             ageing=Ageing(store).run_once,
             historian=Historian(store, config.history).run_once,
             queues=self._queue_refresh.run_once,
+            cache=CacheSweep(store, self._cache_folder, config.cache.keep_s, self._reactor).run_once,
             rights=self.admission.rights.run_once,
             audit=Sealer(store, self._vault.audit_keys if self._vault else ()).run_once,
+            tasks=TaskCycle(store, config.jedi, self._data.catalogue, taskjobs.submit).run_once,
             tally=Tally(store).run_once,
             traffic=self._traffic.run_once)
         loops = schedule(self._reactor, bodies, self._leases, config.loops)

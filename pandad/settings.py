@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 import json
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pandad.tomlsource import Problem, Source, Where
+from pandad.tomlmistakes import plain_number, truth
+from pandad.tomlsource import Problem, Source, Where, spell
 
 T = TypeVar("T")
 Check = Callable[[Any], str | None]  # a value -> None, or "what is wrong; what to write instead"
@@ -79,11 +80,14 @@ class Reader:
 
     :param folder: what relative paths are relative to.
     :param on_this_host: also check that files and folders are there.
+    :param in_part: the source is what is left of a text with mistakes: what is missing may have been in the rest, and nothing can
+        be made of it.
     """
 
-    def __init__(self, source: Source, folder: Path = Path("/"), on_this_host: bool = False) -> None:
+    def __init__(self, source: Source, folder: Path = Path("/"), on_this_host: bool = False, in_part: bool = False) -> None:
         self.problems: list[Problem] = []
-        self._source, self._folder, self._on_this_host = source, folder, on_this_host
+        self._sections: Mapping[str, Collection[str]] = {}  # their keys, by name
+        self._source, self._folder, self._on_this_host, self._in_part = source, folder, on_this_host, in_part
 
     def complain(self, path: Where, text: str) -> None:
         """Add a problem: what is wrong; what to write instead."""
@@ -93,6 +97,8 @@ class Reader:
         """A dataclass from its table; None when there was a problem with it."""
         before = len(self.problems)
         values = self.given(spec, raw, path)
+        if self._in_part:
+            return None
         if len(self.problems) == before:
             self._demand(spec, values, path)
         return spec(**values) if len(self.problems) == before else None
@@ -105,17 +111,28 @@ class Reader:
             self.complain(path, f"is {_named(raw)}; write a table of key = value")
             return {}
         hints = get_type_hints(spec)
+        if not path:
+            self._sections = {name: get_type_hints(hint) for name, hint in hints.items() if is_dataclass(hint)}
+        misspelt = set()  # sections that stand there under another name
         for key in raw:
             if key not in hints and key not in besides:
-                self.complain((*path, key), f"is not a known key; {nearest(key, (*hints, *besides))}")
+                misspelt |= {*difflib.get_close_matches(key, hints, n=1)}
+                self.complain((*path, key), f"is not a known key{self._elsewhere(spec, key, path, (*hints, *besides))}")
         values = {}
         for name, hint in hints.items():
-            if name in raw or is_dataclass(hint):
+            if name in raw or (is_dataclass(hint) and name not in misspelt):
                 before = len(self.problems)
-                value = self._value(hint, _rule(spec, name), raw.get(name, {}), (*path, name))
+                value = self._value(hint, rule_of(spec, name), raw.get(name, {}), (*path, name))
                 if len(self.problems) == before:
                     values[name] = value
         return values
+
+    def _elsewhere(self, spec: type[Any], key: str, path: Where, known: tuple[str, ...]) -> str:
+        """The section that has a key of that name, or the nearest name in this one."""
+        homes = [name for name, section in self._sections.items() if key in section and (name,) != path]
+        if len(homes) == 1 and not difflib.get_close_matches(key, known, n=1, cutoff=0.8):
+            return f" of [{spell(path)}]; it belongs to [{homes[0]}]" if path else f" of the top; it belongs to [{homes[0]}]"
+        return f"; {nearest(key, known)}"
 
     def _demand(self, spec: type[Any], values: Mapping[str, Any], path: Where) -> None:
         for f in fields(spec):
@@ -138,7 +155,8 @@ class Reader:
 
     def _items(self, hint: Any, rule: Rule, raw: Any, path: Where) -> tuple[Any, ...]:
         if not isinstance(raw, list):
-            self.complain(path, f"is {_named(raw)}; write a list: [...]")
+            self.complain(path, f"is {_named(raw)}; write a list: [{json.dumps(raw, default=str, ensure_ascii=False)}]"
+                          if isinstance(raw, str | int | float) else f"is {_named(raw)}; write a list: [...]")
             return ()
         return tuple(self._value(hint, rule, item, (*path, i)) for i, item in enumerate(raw))
 
@@ -150,7 +168,7 @@ class Reader:
 
     def _scalar(self, hint: type, rule: Rule, raw: Any, path: Where) -> Any:
         if not _fits(hint, raw):
-            self.complain(path, f"is {_named(raw)}; {_advice(hint, raw)}")
+            self.complain(path, f"is {_named(raw)}; {_advice(hint, raw, path)}")
             return None
         value = self._folder / raw if hint is Path else hint(raw)
         refusal = rule.refusal(value)
@@ -161,8 +179,8 @@ class Reader:
         return value
 
 
-def _rule(spec: type[Any], name: str) -> Rule:
-    """Sections (nested dataclasses) have no rule of their own."""
+def rule_of(spec: type[Any], name: str) -> Rule:
+    """The rule of a field. Sections (nested dataclasses) have none of their own."""
     rule: Rule = spec.__dataclass_fields__[name].metadata.get("rule", Rule(doc=""))
     return rule
 
@@ -184,9 +202,15 @@ _WRITE = {
 }
 
 
-def _advice(hint: type, raw: object) -> str:
-    if hint in (int, float) and isinstance(raw, str) and raw.strip().replace(".", "", 1).isdigit():
-        return f"{_WRITE[hint]}, without quotes"
+def _advice(hint: type, raw: object, path: Where) -> str:
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if hint in (int, float) and isinstance(raw, str):
+        if raw.strip().replace(".", "", 1).isdigit():
+            return f"{_WRITE[hint]}, without quotes"
+        if (number := plain_number(key, raw)) is not None:
+            return f"{_WRITE[hint]}, without a unit: {number}" + (" (seconds)" if key.endswith("_s") else "")
+    if hint is bool and (word := truth({1: "true", 0: "false"}.get(raw, "") if isinstance(raw, int) else str(raw))):
+        return f"write {word}, without quotes" if isinstance(raw, str) else f"write {word}"
     return _WRITE[hint]
 
 

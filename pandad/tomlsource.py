@@ -6,11 +6,14 @@ import bisect
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from pandad.tomlmistakes import mistakes
 
 Where = tuple[str | int, ...]  # keys and list positions from the top of the text down to a value
 
@@ -23,17 +26,21 @@ class Problem:
     line: int
     key: str
     text: str
+    path: Where = ()
 
     def __str__(self) -> str:
         return ": ".join(part for part in (f"{self.name}:{self.line}", self.key, self.text) if part)
 
 
 class SourceError(Exception):
-    """A text cannot be used; `problems` lists every mistake that was found, str() has one line for each."""
+    """A text cannot be used; `problems` lists every mistake that was found, str() has one line for each.
 
-    def __init__(self, *problems: Problem) -> None:
+    ``rest``: the text without the statements that cannot be read, if some can.
+    """
+
+    def __init__(self, *problems: Problem, rest: Source | None = None) -> None:
         super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        self.problems, self.rest = problems, rest
 
 
 class Source:
@@ -64,7 +71,19 @@ class Source:
 
     def problem(self, path: Where, text: str) -> Problem:
         """A mistake at `path`: `text` says what is wrong; what to write instead."""
-        return Problem(self.name, self.line(path), spell(path), text)
+        return Problem(self.name, self.line(path), spell(path), text, path)
+
+    def without(self, paths: Iterable[Where]) -> Source:
+        """The same, as if these keys were not written."""
+        left = copy(self)
+        left.data = deepcopy(self.data)
+        for path in paths:
+            table: Any = left.data
+            for step in path[:-1]:
+                table = table.get(step, {}) if isinstance(table, dict) else {}
+            if isinstance(table, dict):
+                table.pop(path[-1], None)
+        return left
 
 
 def read(path: Path) -> Source:
@@ -92,9 +111,10 @@ def spell(path: Where) -> str:
 def _parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        what, line = _split_position(str(e), text)
-        raise SourceError(Problem(name, line, "", f"{what}; {_hint(text, line)}")) from None
+    except tomllib.TOMLDecodeError:
+        found, rest = mistakes(text)
+    problems = (Problem(name, each.line, ".".join(each.key), f"{each.what}; {each.remedy}", each.key) for each in found)
+    raise SourceError(*problems, rest=Source(rest, name) if rest.strip() else None)
 
 
 def _parse_json(text: str, name: str) -> dict[str, Any]:
@@ -121,32 +141,6 @@ def json_in(text: str, name: str) -> Any:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
-
-
-_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-
-def _split_position(message: str, text: str) -> tuple[str, int]:
-    found = _POSITION.search(message)
-    line = found[1] if found else None
-    return _POSITION.sub("", message), int(line) if line else max(1, len(text.splitlines()))
-
-
-_BARE_WORD = re.compile(r"""\s*([\w.-]+)\s*=\s*([^"'\[{\s#][^#]*?)\s*(?:#.*)?$""")
-_COLON = re.compile(r"\s*([\w.-]+)\s*:\s*(\S.*)$")
-
-
-def _hint(text: str, line: int) -> str:
-    """What to write instead, guessed from the line that the parser stumbled over."""
-    shown = "".join(text.splitlines()[line - 1 : line])
-    if m := _BARE_WORD.match(shown):
-        if m[2].lower() in ("true", "false"):
-            return f"small letters: {m[1]} = {m[2].lower()}"
-        if m[2][0].isalpha():
-            return f"texts stand in quotes: {m[1]} = {json.dumps(m[2])}"
-    if m := _COLON.match(shown):
-        return f"a key is followed by an equals sign: {m[1]} = {m[2]}"
-    return f"look at {shown.strip()!r}: one key = value on a line, texts in quotes, each key once"
 
 
 def _toml_key(token: str) -> Any:

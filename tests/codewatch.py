@@ -27,8 +27,11 @@ MAKERS = frozenset({
     _LIBRARY + "collections/__init__.py",  # so are named tuples
     _LIBRARY + "typing.py",  # annotations are texts until somebody asks for them
     _PACKAGES + "attr/_make.py",
+    _PACKAGES + "six.py",  # what two Pythons spell differently
+    _PACKAGES + "typing_inspection/typing_objects.py",
     _PACKAGES + "prometheus_client/decorator.py",  # decorators that keep a signature
     _PACKAGES + "werkzeug/routing/rules.py",  # the builders of our routes
+    _PACKAGES + "jinja2/environment.py",  # templates of our own, which lie in the package
     _PACKAGES + "twisted/conch/insults/helper.py",  # the names of keys, and methods of terminals
     _PACKAGES + "twisted/conch/insults/insults.py",
     _PACKAGES + "twisted/conch/recvline.py",
@@ -40,7 +43,9 @@ MAKERS = frozenset({
 UNPICKLERS = frozenset({_PACKAGES + "twisted/plugin.py"})  # twistd's list of plugins, which it made itself, beside them
 PARSERS = frozenset({_LIBRARY + "ast.py"})  # a compiled tree is no code
 SHELL_USERS = frozenset({
+    _TESTS + "clients/shell.py",  # a person types there
     _TESTS + "daemons/test_lease.py",  # a shell that ends leaves a process id that nobody has
+    _TESTS + "docs/machine.py",  # boots a machine by a script of its own
     _TESTS + "embedded/test_containment.py",  # shows that the containment starts no program at all
 })
 IMPORTS = ("<frozen importlib", "<frozen runpy", "<frozen zipimport")

@@ -16,6 +16,7 @@ import codewatch
 import pytest
 import ruciostand
 import secretwatch
+from hypothesis import HealthCheck, settings
 from pytest_twisted import async_yield_fixture, blockon
 from ruciostand import issuer as issuer
 from ruciostand import rucio as rucio
@@ -29,6 +30,9 @@ from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.taskbuffer import migrate
 from pandad.taskbuffer.pool import connect
 from pandad.taskbuffer.store import Store
+
+settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anywhere")  # how long an example takes says how busy the machine is, and nothing of pandad
 
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """Nobody pulls the plug of a test machine; crashes of processes lose nothing with these."""

@@ -19,9 +19,9 @@ HOUSE = Path(__file__).parent.parent / "pandad"
 
 # Modules that any room above may use.
 FLOOR = frozenset({
-    "config", "brokerageconfig", "consoleconfig", "dataserviceconfig", "limitsconfig", "logconfig", "queuesconfig", "tlsconfig",
-    "tokenconfig", "configchecks", "settings", "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download",
-    "pace"})
+    "config", "brokerageconfig", "cacheconfig", "consoleconfig", "dataserviceconfig", "jediconfig", "limitsconfig", "logconfig",
+    "monitorconfig", "queuesconfig", "retryconfig", "tlsconfig", "tokenconfig", "configchecks", "settings", "tomlmistakes",
+    "tomlsource", "metrics", "log", "tracing", "tables", "reasons", "download", "pace"})
 SIBLINGS = frozenset({"userinterface", "jobdispatcher", "brokerage", "dataservice", "jedi"})
 LOW = FLOOR | {"spec", "taskbuffer"}
 
@@ -35,19 +35,21 @@ MAY_IMPORT: Mapping[str, Collection[str]] = {
     "daemons": LOW,
     "api": LOW | SIBLINGS,
     "console": LOW | SIBLINGS | {"daemons"},
+    "monitor": LOW | SIBLINGS | {"api"},
     "systemd": (),
     "operation": LOW | {"api", "daemons", "systemd"},  # service manager
     "livesettings": LOW | {"api"},
     "admission": LOW | {"api", "daemons", "livesettings"},
-    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "operation", "systemd"},
+    "service": LOW | SIBLINGS | {"admission", "api", "daemons", "console", "monitor", "operation", "systemd"},
+    "doctor": LOW | SIBLINGS | {"api", "daemons"},  # it looks at the whole house
     "embedded": LOW,  # it fills the database of a sandbox
-    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "service", "embedded"},
+    "cli": LOW | SIBLINGS | {"api", "console", "daemons", "doctor", "monitor", "service", "embedded"},
 }
 
 # Libraries, and the only files that may import them: a file, or a folder with a slash at its end.
 ONLY_IN: Mapping[str, Collection[str]] = {
     "txpostgres": {"taskbuffer/pool.py"},
-    "psycopg2": {"taskbuffer/pool.py"},
+    "psycopg2": {"taskbuffer/pool.py", "taskbuffer/dsn.py"},
     "klein": {"api/"},
     "twisted.internet.reactor": {
         "service.py",  # the one file that joins the rooms
@@ -73,6 +75,8 @@ STATE_WORDS: Mapping[str, str] = {
     "cli/loop.py": "the heading of a column of times",
     "reasons.py": "headings of columns of counts",
     "userinterface/demand.py": "figures are called by the states that they count",
+    "monitor/overall.py": "figures are called by the states that they count",
+    "monitor/users.py": "figures are called by the states that they count",
     "api/v1/statistics.py": "figures are called by the states that they count",
 }
 
@@ -92,9 +96,13 @@ WALL_CLOCK: Mapping[str, str] = {
     "embedded/pki.py": "so are those that the sandbox makes",
     "embedded/sandbox.py": "and its attribute certificates and tokens",
     "cli/check.py": "so are those that it looks at",
+    "cli/doctor.py": "and it says how long it took",
     "embedded/rucio/agent.py": "a process of its own",
+    "embedded/payload.py": "likewise, on a worker node",
     "cli/job.py": "a person waits at a terminal",
+    "cli/jobsubmit.py": "a person waits at a terminal",
     "cli/sandbox.py": "a person waits at a terminal",
+    "cli/upgrade.py": "likewise",
 }
 CLOCKS = frozenset(
     {

@@ -33,6 +33,7 @@ class Access:
     ``limited``: whether a limited proxy is enough. One is in the hands of a job, so it may do a pilot's work only.
     ``reach``: what of others it can touch; "the caller's own" is that of all identities of his account.
     ``grounds``: with Reach.GROUNDS, and only then, on which of them.
+    ``recognises``: for everybody, and who comes over TLS with an identity is told more. One that is not good is refused.
     """
 
     name: str
@@ -42,8 +43,11 @@ class Access:
     limited: bool = False
     roles: frozenset[Role] = frozenset()
     grounds: frozenset[Ground] = frozenset()
+    recognises: bool = False
 
     def __post_init__(self) -> None:
+        if self.recognises and not self.anonymous:
+            raise TypeError(f"{self.name}: whoever needs an identity is recognised anyway")
         if bool(self.grounds) != (self.reach is Reach.GROUNDS):
             raise TypeError(f"{self.name}: grounds go with Reach.GROUNDS")
 
@@ -70,6 +74,8 @@ READ = Access(name="READ", says="anybody with an identity", reach=Reach.READ)
 OWN = Access(name="OWN", says="anybody with an identity, about what is his own", reach=Reach.OWN)
 KILL = Access(
     name="KILL", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.KILL)
+STEER = Access(
+    name="STEER", says="owners of tasks, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.STEER)
 DEBUG = Access(
     name="DEBUG", says="owners of jobs, those who manage them, and admins", reach=Reach.GROUNDS, grounds=ground.DEBUG)
 DEBUG_AS_PILOT = Access(
@@ -89,3 +95,25 @@ LENT = Access(
     roles=PILOT.roles)
 LENT_KEY = Access(
     name="LENT_KEY", says="who starts pilots (role production or admin)", reach=Reach.LENT, roles=frozenset({Role.PRODUCTION}))
+# Pages of the monitor. What is in them for whom: monitor/sight.py.
+COUNTS = Access(name="COUNTS", says="everybody", reach=Reach.NOTHING, anonymous=True, limited=True, recognises=True)
+STORY = Access(
+    name="STORY", says="everybody, and whole for owners of jobs, those who manage them, production and admins",
+    reach=Reach.GROUNDS, grounds=ground.KILL, anonymous=True, limited=True, recognises=True)
+
+
+def credential(rule: Access) -> str:
+    """What has to come with the call, in words."""
+    return "none" if rule.anonymous else "any, a limited proxy too" if rule.limited else "any but a limited proxy"
+
+
+def role(rule: Access) -> str:
+    """Which role, in words; "-" is none."""
+    return " or ".join(sorted(rule.roles)) + " or admin" if rule.roles else "-"
+
+
+def reach(rule: Access) -> str:
+    """What of others the call touches, in words."""
+    if rule.reach is not Reach.GROUNDS:
+        return rule.reach.value
+    return f"{rule.reach.value}: {', '.join(sorted(rule.grounds))}"

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel
 
-from pandad.api.encode import TEXT
+from pandad.api.encode import TEXT, Reply
 from pandad.api.patience import FIRST_WORD_S, Arrival
 from pandad.api.request import PandaRequest
 
@@ -30,6 +30,7 @@ _OTHER_CODING = re.compile(rb"transfer-encoding:(?![ \t]*chunked[ \t]*\Z)", re.I
 
 LINGER_S = 2  # after a refusal: who is hung up on while he still sends may never read it
 LINGER_BYTES = 1 << 20
+UPLOAD_LINGER_S = 60  # who uploads reads the answer when all is sent
 
 
 class PandaChannel(HTTPChannel):
@@ -45,6 +46,7 @@ class PandaChannel(HTTPChannel):
     _arrival: Arrival | None = None  # of a request that is not all here
     _fault = "it is malformed"
     _swallowed_bytes = 0
+    _linger_bytes = LINGER_BYTES
     _hosts = 0  # headers of that name so far
 
     def connectionMade(self) -> None:
@@ -190,21 +192,25 @@ class PandaChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(400, b"Bad Request", f"this is no HTTP/1.1 request that this server reads: {self._fault}")
 
-    def refuse(self, status: int, reason: bytes, problem: str) -> None:
-        """Say why, and hear no more on this connection: what follows cannot be told from what was refused."""
+    def refuse(self, status: int, reason: bytes, problem: str | Reply, rest_bytes: int = 0) -> None:
+        """Say why, and hear no more on this connection: what follows cannot be told from what was refused.
+
+        :param rest_bytes: of an upload, to come yet, which its client may send: who is hung up on meanwhile reads no answer.
+        """
         if self._is_ending():
             return
-        body = f"ERROR : {problem}".encode()
+        reply = problem if isinstance(problem, Reply) else Reply(f"ERROR : {problem}".encode(), TEXT)
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-                status, reason, TEXT, len(body), body))
+                status, reason, reply.content_type, len(reply.body), reply.body))
         self.dataReceived = self._swallow  # type: ignore[method-assign]
         self._buffer = b""
-        self.setTimeout(LINGER_S)
+        self._linger_bytes += rest_bytes
+        self.setTimeout(UPLOAD_LINGER_S if rest_bytes else LINGER_S)
 
     def _swallow(self, data: bytes) -> None:
         self._swallowed_bytes += len(data)
-        if self._swallowed_bytes > LINGER_BYTES:
+        if self._swallowed_bytes > self._linger_bytes:
             self.hang_up()
 
     def hang_up(self) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pandad.api import encode
 from pandad.api.access import PUBLIC
 from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
+from pandad.spec.cachename import is_cache_name
 from pandad.spec.caller import Caller
 from pandad.spec.errors import NotFound
+
+if TYPE_CHECKING:
+    from pandad.userinterface.cachefolder import CacheFolder
 
 
 class IDescriptions(Protocol):
@@ -48,13 +52,13 @@ class Files:
     """All of them.
 
     :param descriptions: of queues and endpoints, as pilots read them.
-    :param cache_dir: sandboxes; None if this server keeps none.
+    :param cache: what people uploaded; None if this server keeps nothing.
     :param trf_dir: payload scripts; None if this server has none.
     """
 
-    def __init__(self, descriptions: IDescriptions, cache_dir: Path | None, trf_dir: Path | None) -> None:
+    def __init__(self, descriptions: IDescriptions, cache: CacheFolder | None, trf_dir: Path | None) -> None:
         self._descriptions = descriptions
-        self._cache_dir, self._trf_dir = cache_dir, trf_dir
+        self._cache, self._trf_dir = cache, trf_dir
 
     @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN,
            access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json_text)
@@ -77,8 +81,12 @@ class Files:
     @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
            encode=encode.as_file)
     async def cached(self, caller: Caller, asked: FileName) -> Path:
-        """A sandbox or another uploaded file."""
-        return inside(self._cache_dir, asked.name)
+        """A sandbox or another uploaded file: whoever knows its name may have it."""
+        if self._cache is None or not is_cache_name(asked.name):
+            raise NotFound("file", asked.name)
+        path = inside(self._cache.folder, asked.name)
+        self._cache.note_fetch(path)
+        return path
 
     @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
            encode=encode.as_file)

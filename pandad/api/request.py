@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, AnyStr
 
-from twisted.web.http import NO_BODY_CODES, parse_qs
+from twisted.web.http import NO_BODY_CODES, RESPONSES, parse_qs
 from twisted.web.http_headers import Headers
 
 from pandad.api.encode import Reply
 from pandad.api.errors import TooLarge
 from pandad.api.traced import TracedRequest
+from pandad.api.upload import Reception
+
+Receive = Callable[["PandaRequest", int, Callable[[], Any], Callable[[], Any], Callable[[Reply], Any]], Reception]
+"""What takes the body of an upload; see endpoint.Endpoint.receive."""
 
 _AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
@@ -30,6 +34,7 @@ class PandaRequest(TracedRequest):
 
     channel: Any = None
     received_bytes = 0  # of the body, if it comes in pieces
+    reception: Reception | None = None  # of the body, if it is a file that is not kept in memory
     _refused = False
     _limit_bytes = 0
     _whole: tuple[Mapping[bytes, bytes], bytes] | None = None  # headers and body
@@ -99,18 +104,43 @@ class PandaRequest(TracedRequest):
     def gotLength(self, length: int | None) -> None:
         """The headers are in, the body is to come."""
         # The request learns its own target only when it is complete.
-        target = local_target(getattr(self.channel, "_path", b"/"))
-        self._limit_bytes = self.channel.site.resource.body_limit_bytes(target.partition(b"?")[0])
+        path = local_target(getattr(self.channel, "_path", b"/")).partition(b"?")[0]
+        receive = self.channel.site.resource.receivers.get(path)
+        if receive is not None and getattr(self.channel, "_command", b"") == b"POST":
+            self._receive(receive, length)
+            return
+        self._limit_bytes = self.channel.site.resource.body_limit_bytes(path)
         if length is not None and length > self._limit_bytes:
             self._refuse()
         else:
             super().gotLength(length)
+
+    def _receive(self, receive: Receive, length: int | None) -> None:
+        """The body is an upload."""
+        super().gotLength(0)
+        if length is None:
+            self._refused = True
+            self.requestHeaders.removeHeader(b"expect")
+            self.channel.refuse(411, b"Length Required", "say in Content-Length how much is to come")
+            return
+        source = self.channel._networkProducer
+
+        def turn_away(reply: Reply) -> None:
+            self._refused = True
+            self.requestHeaders.removeHeader(b"expect")
+            rest_bytes = max(length - self.received_bytes, 0) if self.caller.identity is not None else 0
+            self.channel.refuse(reply.status, RESPONSES.get(reply.status, b"Refused"), reply, rest_bytes)
+
+        self.reception = receive(self, length, source.pauseProducing, source.resumeProducing, turn_away)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Bodies are counted as they come: not all have a length, and all together they fill memory and disk."""
         if self._refused:
             return
         self.received_bytes += len(data)
+        if self.reception is not None:
+            self.reception.take(data)
+            return
         self.channel.site.arriving.add(len(data))
         if self.received_bytes > self._limit_bytes:
             self._refuse()
@@ -128,10 +158,12 @@ class PandaRequest(TracedRequest):
     def connectionLost(self, reason: Any) -> None:
         """The client hung up."""
         self._arrived()
+        if self.reception is not None:
+            self.reception.end()
         super().connectionLost(reason)
 
     def _arrived(self) -> None:
-        if self.received_bytes:
+        if self.received_bytes and self.reception is None:
             self.channel.site.arriving.add(-self.received_bytes)
             self.received_bytes = 0
 
@@ -140,6 +172,8 @@ class PandaRequest(TracedRequest):
         self._arrived()
         if self._refused:
             return
+        if self.reception is not None:
+            self.reception.all_came()
         if not self.path.startswith(b"/"):
             self.uri = local_target(self.uri)
             self.path = self.uri.partition(b"?")[0]

@@ -27,12 +27,13 @@ WATCHED_S = 20.0  # who watches asks again soon, and must not pile up
 class Dialect:
     """How a family of calls answers. ``name`` is its row in errors.RESPONSES.
 
-    ``encode`` and ``refuse`` also get whether the caller accepts JSON.
+    ``encode`` and ``refuse`` also get whether the caller accepts JSON. ``json_by_query``: ``?json`` says so too.
     """
 
     name: str
     encode: Encoder
     refuse: Callable[[PandadError, bool], Reply]
+    json_by_query: bool = False
 
 
 V1 = Dialect("v1", encode.envelope, lambda error, _: refuse_v1(error, RESPONSES["v1"]))
@@ -58,6 +59,9 @@ class Route:
     ``path``: a Klein pattern; its variables join the parameters.
     ``tells_gone``: the method gets one argument more, at the end: a function without arguments that says whether the client has
     hung up since, for calls that hand out what should not go to somebody who left while waiting for it.
+    ``tells_host``: likewise, the name by which the client called this server.
+    ``opens``: for an upload: the name of the method, beside this one, that has a place for the file (IPlace), given the Caller
+    and the bytes to come; this one then gets the Upload, all of which is here, and is to finish and end it.
     ``passive``: a read, also served on the port without TLS.
     ``forgiving``: see decode.Decoder.
     ``encode``: where the reply is not what the dialect has by default.
@@ -75,6 +79,8 @@ class Route:
     takes: type | None = None
     raw: bool = False
     tells_gone: bool = False
+    tells_host: bool = False
+    opens: str = ""
     forgiving: bool = False
     passive: bool = False
     encode: Encoder | None = None
@@ -89,6 +95,8 @@ class Route:
             raise TypeError(f"{self.path}: {self.access!r} is not an access rule")
         if self.raw and self.takes is not None:
             raise TypeError(f"{self.path}: a body is either decoded or not")
+        if self.opens and (self.raw or self.takes is not None or self.methods != POST):
+            raise TypeError(f"{self.path}: an upload is posted, and is all that its call takes")
         if self.passive and not self.access.anonymous:
             raise TypeError(f"{self.path}: nobody has an identity on the passive port")
 
@@ -111,10 +119,12 @@ class Route:
 
 
 def declared(handlers: Sequence[object]) -> Iterator[tuple[Route, Callable[..., Any]]]:
-    """All routes of these handler objects, with the bound methods that answer them."""
+    """All routes of these handler objects, with the bound methods that answer them. A handler may have a method ``narrowed`` that
+    gives another route in place of each: for fewer people."""
     for handler in handlers:
+        narrowed = getattr(handler, "narrowed", None)
         for route, name in routes_of(type(handler)):
-            yield route, getattr(handler, name)
+            yield narrowed(route) if narrowed is not None else route, getattr(handler, name)
 
 
 def routes_of(handler: type) -> Iterator[tuple[Route, str]]:

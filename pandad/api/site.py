@@ -19,7 +19,7 @@ from pandad.api.channel import PandaChannel
 from pandad.api.encode import TEXT, Reply
 from pandad.api.endpoint import Endpoint, Identify, send
 from pandad.api.load import Load
-from pandad.api.request import PandaRequest
+from pandad.api.request import PandaRequest, Receive
 from pandad.api.route import KIB, MIB, declared
 from pandad.limitsconfig import LimitsConfig
 
@@ -49,6 +49,7 @@ class PandaResource(Resource):
         self.plain: Mapping[bytes, Callable[[PandaRequest], int]] = {
             rule.rule.encode(): serve[rule.endpoint] for rule in self._app.url_map.iter_rules() if not rule.arguments}
         self._limits = {e.route.path.encode(): e.route.body_limit_bytes for e in endpoints}
+        self.receivers: Mapping[bytes, Receive] = {e.route.path.encode(): e.receive for e in endpoints if e.takes_uploads}
 
     def body_limit_bytes(self, path: bytes) -> int:
         """The most that a body sent to this path may be."""

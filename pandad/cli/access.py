@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import pkgutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from pandad import api
-from pandad.api.access import Access, Reach
-from pandad.api.route import Route, routes_of
-from pandad.cli.output import add_json, show, table
+from pandad import api, monitor
+from pandad.api import catalogue
+from pandad.api.access import credential, reach, role
+from pandad.api.route import Route
+from pandad.cli.output import show, table
 
 HEADER = ("call", "by", "credential", "role", "reaches")
 
 BEGIN = "<!-- made by: pandad access --renew FILE -->\n"
 END = "<!-- end of what is made -->\n"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_json(parser)
-    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the table into that page of the documentation")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,11 +28,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def routes() -> Iterator[Route]:
-    """All that any class of the api declares."""
-    for found in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
-        for handler in vars(importlib.import_module(found.name)).values():
-            if isinstance(handler, type) and handler.__module__ == found.name:
-                yield from (route for route, _ in routes_of(handler))
+    """All that any class of the edges declares."""
+    return (route for edge in (api, monitor) for route, _ in catalogue.declared(edge))
 
 
 def rows() -> Sequence[tuple[str, ...]]:
@@ -50,20 +39,7 @@ def rows() -> Sequence[tuple[str, ...]]:
 
 def _row(route: Route) -> tuple[str, ...]:
     rule = route.access
-    role = " or ".join(sorted(rule.roles)) + " or admin" if rule.roles else "-"
-    return route.path, "/".join(route.methods), credential(rule), role, reach(rule)
-
-
-def credential(rule: Access) -> str:
-    """What has to come with the call."""
-    return "none" if rule.anonymous else "any, a limited proxy too" if rule.limited else "any but a limited proxy"
-
-
-def reach(rule: Access) -> str:
-    """What of others the call touches."""
-    if rule.reach is not Reach.GROUNDS:
-        return rule.reach.value
-    return f"{rule.reach.value}: {', '.join(sorted(rule.grounds))}"
+    return route.path, "/".join(route.methods), credential(rule), role(rule), reach(rule)
 
 
 def renewed(text: str) -> str:

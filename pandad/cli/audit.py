@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, on_store
+from pandad.cli.output import show, table
+from pandad.cli.store import on_store
 from pandad.config import load
 from pandad.taskbuffer import audit, vault
 from pandad.taskbuffer.audit import Entry, Verdict
@@ -18,27 +18,9 @@ SHOWN = 50  # problems; more of them say nothing new
 HEADER = ("at", "who", "from", "act", "target", "why", "place")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    shows = commands.add_parser("show", help="list acts, the newest first")
-    shows.set_defaults(act_=_show)
-    for name in ("who", "target"):
-        shows.add_argument(f"--{name}", help="only those with this text there")
-    shows.add_argument("--act", help="only this kind: kill, ban, link, ...")
-    shows.add_argument("--days", type=int, default=30, help="how far back; 30 by default")
-    shows.add_argument("--most", type=int, default=200, help="how many; 200 by default")
-    verify = commands.add_parser("verify", help="look for acts that were changed, removed, moved or put in later")
-    verify.set_defaults(act_=_verify)
-    for command in (shows, verify):
-        add_json(command)
-        add_config(command)
-
-
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0 only if the chain is whole."""
-    code: int = args.act_(args)
-    return code
+    return _ACTS[args.command](args)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -78,3 +60,6 @@ def overview(verdict: Verdict, with_key: bool) -> str:
     elif verdict.without_key:
         said.append(f"the first {verdict.without_key} were sealed before there was a key")
     return "\n".join(said)
+
+
+_ACTS = {"show": _show, "verify": _verify}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pandad.cli.failures import Unusable
 from pandad.spec.errors import PandadError
 
 
@@ -13,7 +14,7 @@ class ClientError(PandadError):
     """A call did not succeed; the text says why and what to do."""
 
 
-class NotSetUp(ClientError):
+class NotSetUp(Unusable, ClientError):
     """The environment or the credential is not usable; no call was made."""
 
 

@@ -11,27 +11,23 @@ import http.client
 import json
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from pandad.cli import bearer
 from pandad.cli.bearer import ClientError, NotSetUp
-from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
-from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
+from pandad.cli.failures import OutOfReach
 
-__all__ = ["Client", "ClientError", "NotSetUp", "Refused", "Unreachable", "connect", "credential", "submission", "unwrap"]
+__all__ = ["Client", "ClientError", "NotSetUp", "Refused", "Unreachable", "connect", "credential", "unwrap"]
 
 DEFAULT_PORT = 25443
 TIMEOUT_S = 60
-CLIENT_FILE_ATTRIBUTES = 18  # a client sends the first ones only; the others are the server's
-DATETIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 
-class Unreachable(ClientError):
+class Unreachable(OutOfReach, ClientError):
     """No answer came: whether the server did anything is unknown, and the call may be repeated later."""
 
 
@@ -133,29 +129,6 @@ def opened(status: int, body: bytes) -> dict[str, Any]:
     if status != http.HTTPStatus.OK or not envelope["success"]:
         raise Refused(str(envelope.get("message") or f"HTTP {status} without a reason"), status)
     return envelope
-
-
-def submission(jobs: Sequence[JobSpec]) -> str:
-    """The text that job/submit takes: a JSON list of job states (values in order, then files)."""
-    return json.dumps([_job_state(job) for job in jobs])
-
-
-def _job_state(job: JobSpec) -> list[Any]:
-    files = [_file_state(file) for file in job.Files]
-    return [*(_wire(getattr(job, a.name)) for a in JOB_ATTRIBUTES), files]
-
-
-def _file_state(file: FileSpec) -> list[Any]:
-    # The last item is the client's pointer to the job, always null on the wire.
-    return [*(_wire(getattr(file, a.name)) for a in FILE_ATTRIBUTES[:CLIENT_FILE_ATTRIBUTES]), None]
-
-
-def _wire(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return {"_datetime_object": value.astimezone(UTC).strftime(DATETIME_FORMAT)}
-    if isinstance(value, Enum):
-        return value.value
-    return "NULL" if value is None else value
 
 
 def _restored(mapping: dict[str, Any]) -> Any:

@@ -13,27 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pandad.cli.store import add_config
+from pandad.cli.failures import OutOfReach
 from pandad.config import load
-from pandad.spec.errors import PandadError
 
 PROMPT = "pandad> "
 HISTORY_LINES = 1000
 LEAVE = ("quit", "exit", "logout")
 
 
-class NoConsole(PandadError):
+class NoConsole(OutOfReach):
     """Nobody answers there, or not to this account."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="of the daemon's console; else [console] socket says it")
-    parser.add_argument("--json", action="store_true", help="with words: print JSON instead of text")
-    parser.add_argument("--markdown", action="store_true", help="only print the page of the documentation that lists the verbs")
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="VERB ...",
-                        help="say this and end; without, ask for lines. `help` lists the verbs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,13 +32,21 @@ def run(args: argparse.Namespace) -> int:
 
         print(page(), end="")
         return 0
-    path = args.socket or load(args.config, on_this_host=False).console.socket
+    with Line(socket_of(args)) as line:
+        if args.words:
+            return once(line, shlex.join(args.words) if len(args.words) > 1 else args.words[0], args.json)
+        return _dialogue(line)
+
+
+def socket_of(args: argparse.Namespace) -> Path:
+    """Where the daemon's console is.
+
+    :raise NoConsole: it has none.
+    """
+    path: Path | None = args.socket or load(args.config, on_this_host=False).console.socket
     if path is None:
         raise NoConsole("[console] socket is empty in the configuration, so that the daemon has no console here")
-    with Line(path) as line:
-        if args.words:
-            return _once(line, shlex.join(args.words) if len(args.words) > 1 else args.words[0], args.json)
-        return _dialogue(line)
+    return path
 
 
 class Line:
@@ -104,7 +101,8 @@ class Line:
             raise NoConsole("the daemon hung up") from None
 
 
-def _once(line: Line, words: str, as_json: bool) -> int:
+def once(line: Line, words: str, as_json: bool) -> int:
+    """Say one line and print the answer; 0 only if it was done."""
     reply = line.say(line=words)
     if as_json:
         print(reply["data"])

@@ -9,14 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store
-from pandad.cli.user import moment
+from pandad.cli.failures import Unusable
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, on_store
 from pandad.config import load
 from pandad.jobdispatcher import lending
 from pandad.spec.confidential import Confidential
-from pandad.spec.errors import PandadError
-from pandad.spec.pilotcredential import Kind
 from pandad.taskbuffer import pilotcredentials, vault
 from pandad.taskbuffer.pilotcredentials import Lent
 from pandad.taskbuffer.store import Store, Transaction
@@ -24,45 +22,16 @@ from pandad.taskbuffer.store import Store, Transaction
 HEADER = ("kind", "name", "role", "good until", "changed", "by")
 
 
-class NoKeyFile(PandadError):
+class NoKeyFile(Unusable):
     """There is nothing to seal it with."""
 
     def __init__(self) -> None:
         super().__init__("credentials are stored sealed, and [secrets] key_file is not set")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    put = commands.add_parser("put", help="lend one from now on, in the place of the one before")
-    put.set_defaults(act=_put)
-    rm = commands.add_parser("rm", help="lend it no more")
-    rm.set_defaults(act=_rm)
-    ls = commands.add_parser("ls", help="list what is lent, without what it holds")
-    ls.set_defaults(act=_ls)
-    for command in (put, rm):
-        command.add_argument("kind", type=_kind, metavar="KIND", help=", ".join(map(_word, Kind)))
-        command.add_argument("name", metavar="NAME", help="DN of a proxy, name of a key, client of a token")
-        command.add_argument("--role", default="", help="of a proxy, as pilots ask for it: atlas:/atlas/Role=production")
-    put.add_argument("file", type=Path, metavar="FILE", help="what it holds; - is standard input")
-    put.add_argument("--until", type=moment, metavar="DATE", help="not lent from then on; in UTC")
-    for command in (put, rm, ls):
-        add_json(command)
-        add_config(command)
-
-
-def _word(kind: Kind) -> str:
-    return kind.value.replace(" ", "-")
-
-
-def _kind(text: str) -> Kind:
-    return Kind(text.replace("-", " "))
-
-
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0 only on success."""
-    code: int = args.act(args)
-    return code
+    return _ACTS[args.command](args)
 
 
 def _put(args: argparse.Namespace) -> int:
@@ -89,7 +58,7 @@ def _text(file: Path) -> str:
         raise Unreadable(file, error) from None
 
 
-class Unreadable(PandadError):
+class Unreadable(Unusable):
     """The file cannot be read."""
 
     def __init__(self, file: Path, error: Exception) -> None:
@@ -116,3 +85,6 @@ def _ls(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = [asdict(each) for each in on_store(args.config, find)]
     show(args, rows, table(HEADER, [tuple(row.values()) for row in rows]) if rows else "nothing is lent")
     return 0
+
+
+_ACTS = {"put": _put, "rm": _rm, "ls": _ls}

@@ -19,12 +19,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
-from pandad.cli.client import Client, connect, submission
+from pandad.cli.client import Client, connect
 from pandad.cli.demoreport import PAYLOAD_EXIT_CODE, Verdict, judge, rendered
 from pandad.cli.description import jobs_of
 from pandad.cli.foreground import in_foreground
-from pandad.cli.job import Description, accepted, changes, ended
-from pandad.cli.output import add_json, show
+from pandad.cli.jobsubmit import accepted
+from pandad.cli.jobwait import Description, changes, ended
+from pandad.cli.output import show
+from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import PAYLOAD_BASE_URL, PilotProcess, PilotSettings, missing_requirements, prepare_pilot
@@ -65,18 +67,6 @@ outputs = [{{ lfn = "output.{{n}}.txt", scope = "{scope}" }}]
 
 class DemoCannotRun(PandadError):
     """Something of this machine is missing; the text says what to do."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line of this verb."""
-    parser.add_argument("--directory", type=Path, metavar="DIR",
-                        help="where the sandbox will lie, new or empty; a new one below /var/tmp by default")
-    parser.add_argument("--cache", type=Path, metavar="DIR", default=Path.home() / ".cache" / "pandad",
-                        help="where the pilot is kept")
-    parser.add_argument("--kill-daemon", action="store_true", help="kill -9 the daemon in the middle")
-    parser.add_argument("--stop-database", type=float, metavar="SECONDS", default=0.0,
-                        help="stop the database in the middle, so long")
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:

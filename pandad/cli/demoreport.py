@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pandad.cli.job import Description, errors
+from pandad.cli.job import errors
+from pandad.cli.jobwait import Description
 from pandad.cli.output import cell, table
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of

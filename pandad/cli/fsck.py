@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store
+from pandad.cli.failures import OutOfReach
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, on_store
+from pandad.cli.words.fsck import DAYS, GAP
 from pandad.settings import nearest
-from pandad.spec.errors import PandadError
+from pandad.spec.errors import BadRequest
 from pandad.taskbuffer import fsck
 from pandad.taskbuffer.fsck import INVARIANTS, Report
 from pandad.taskbuffer.invariant import Invariant
 from pandad.taskbuffer.store import Store
-from pandad.tomlsource import SourceError
 
-CLEAN, FOUND, NOT_RUN = 0, 1, 2
+CLEAN, FOUND = 0, 1
 
-DAYS = 31
-GAP = 1_000_000
 LOOK_S = 3600.0  # one look at a very large database
 
 _BY_NAME = {each.name: each for each in INVARIANTS}
@@ -34,56 +32,22 @@ class Outcome:
     repaired: Sequence[str] = ()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-    parser.add_argument("--check", nargs="+", type=_invariant, metavar="NAME", help="look at these invariants only")
-    parser.add_argument("--list", action="store_true", help="list the invariants and do nothing else")
-    parser.add_argument("--markdown", action="store_true", help="with --list: as the page docs/reference/fsck.md")
-    parser.add_argument(
-        "--days", type=_number, default=DAYS, metavar="N",
-        help=f"how far back ended jobs in the history are looked at (default {DAYS})")  # fmt: skip
-    parser.add_argument(
-        "--after-restore", action="store_true",
-        help="the database came from a backup: ids given out since may be in use, and must not be given out again")  # fmt: skip
-    parser.add_argument(
-        "--gap", type=_number, default=GAP, metavar="N",
-        help=f"with --after-restore: more ids than were given out since the backup (default {GAP})")  # fmt: skip
-    parser.add_argument(
-        "--repair", action="store_true", help="raise sequences and serials that are behind; nothing else is changed")  # fmt: skip
-
-
 def _invariant(name: str) -> Invariant:
     if name not in _BY_NAME:
-        raise argparse.ArgumentTypeError(f"there is no invariant {name}; {nearest(name, tuple(_BY_NAME))}")
+        raise BadRequest("--check", f"there is no invariant {name}; {nearest(name, tuple(_BY_NAME))}")
     return _BY_NAME[name]
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 12:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
-
-
 def run(args: argparse.Namespace) -> int:
-    """Look; 0: all is well, 1: something was found, 2: not all of it could be looked at."""
+    """Look; 0: all is well, 1: something was found. Not to have looked at all of it is an error, never one of these."""
     if args.list:
         print(page()) if args.markdown else show(args, [_described(each) for each in INVARIANTS], overview(INVARIANTS))
         return CLEAN
-    try:
-        outcome = examined(args)
-    except (PandadError, SourceError) as error:
-        return _not_run(error)
+    outcome = examined(args)
     show(args, _as_data(outcome), account(outcome))
     if outcome.report.stopped:
-        return _not_run(f"fsck stopped: {outcome.report.stopped}")
+        raise OutOfReach(f"fsck stopped: {outcome.report.stopped}")
     return FOUND if outcome.report.findings else CLEAN
-
-
-def _not_run(why: object) -> int:
-    print(f"pandad: {' '.join(str(why).split())}", file=sys.stderr)
-    return NOT_RUN
 
 
 def examined(args: argparse.Namespace) -> Outcome:
@@ -95,15 +59,20 @@ def examined(args: argparse.Namespace) -> Outcome:
 
     async def work(store: Store) -> Outcome:
         repaired = await fsck.repair(store, within, as_operator()) if args.repair else []
-        return Outcome(await fsck.examine(store, args.check or INVARIANTS, within), repaired)
+        return Outcome(await fsck.examine(store, chosen or INVARIANTS, within), repaired)
 
+    chosen = [_invariant(name) for name in args.check or ()]
     return on_store(args.config, work, LOOK_S)
 
 
 def account(outcome: Outcome) -> str:
     """For a person: what was repaired, what was found, and what to do about each kind of it."""
-    report = outcome.report
-    parts = [f"repaired: {text}" for text in outcome.repaired]
+    return "\n".join([*(f"repaired: {text}" for text in outcome.repaired), found_by(outcome.report)])
+
+
+def found_by(report: Report) -> str:
+    """For a person: what was found, and what to do about each kind of it."""
+    parts: list[str] = []
     if report.findings:
         rows = [(f.invariant.severity, f.invariant.name, f.id, f.text) for f in report.findings]
         parts += [table(("severity", "invariant", "id", "finding"), rows), ""]

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import asdict
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, on_store
+from pandad.cli import console
+from pandad.cli.output import show, table
+from pandad.cli.store import on_store
 from pandad.taskbuffer import loops
 from pandad.taskbuffer.loops import LoopState
 from pandad.taskbuffer.store import Store
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    ls = commands.add_parser("ls", help="list the loops and how they fare")
-    add_json(ls)
-    add_config(ls)
-
-
 def run(args: argparse.Namespace) -> int:
-    """List the loops."""
+    """List the loops, or have one run."""
+    return _run(args) if args.command == "run" else _ls(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    with console.Line(console.socket_of(args)) as line:
+        return console.once(line, shlex.join(["loop", "run", args.loop]), args.json)
+
+
+def _ls(args: argparse.Namespace) -> int:
 
     async def find_all(store: Store) -> list[LoopState]:
         return await store.read("loop_ls", loops.find_all)

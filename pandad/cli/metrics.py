@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from pandad import metrics
-from pandad.cli.output import add_json, show, table
+from pandad.cli.output import show, table
 from pandad.metrics import Counter, Gauge, Histogram, Series, Timing
 
 HEADER = ("series", "kind", "labels", "meaning")
@@ -15,12 +14,6 @@ KINDS = {Counter: "counter", Timing: "summary", Histogram: "histogram", Gauge: "
 
 BEGIN = "<!-- made by: pandad metrics --renew FILE -->\n"
 END = "<!-- end of what is made -->\n"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_json(parser)
-    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the table into that page of the documentation")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,14 +6,10 @@ import argparse
 import json
 from datetime import datetime
 
+from pandad.cli.options import add_json as add_json
 from pandad.tables import cell as cell
 from pandad.tables import facts as facts
 from pandad.tables import table as table
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """The ``--json`` switch."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def show(args: argparse.Namespace, data: object, text: str) -> None:

@@ -1,4 +1,4 @@
-"""``pandad queue``: add, import, list, switch and remove queues, in the store, as the operator of this host."""
+"""``pandad queue``: add, list, switch and remove queues, in the store, as the operator of this host."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from pandad import reasons
-from pandad.cli import queueimport
-from pandad.cli.client import connect
-from pandad.cli.output import add_json, facts, show, table
-from pandad.cli.store import add_config, as_operator, on_store
-from pandad.cli.user import moment
+from pandad.cli.ids import names_of
+from pandad.cli.options import moment
+from pandad.cli.output import facts, show, table
+from pandad.cli.store import as_operator, on_store
+from pandad.cli.words.queue import SWITCHES
 from pandad.config import load
 from pandad.settings import nearest
 from pandad.spec.dump import completed
-from pandad.spec.errors import BadRequest
+from pandad.spec.errors import BadRequest, NotFound
 from pandad.spec.site import Queue, QueueStatus, queue_from_description
 from pandad.taskbuffer import sites
 from pandad.taskbuffer.facts import counts
@@ -31,39 +29,9 @@ from pandad.userinterface import queuekeeping
 OF_SOURCE = "source"  # in place of a status: what its source says
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    text = "add or replace the queues of a file: schedconfig JSON of one or {name: {...}} of many, or TOML"
-    add = commands.add_parser("add", help="add or replace queues", description=text)
-    add.add_argument("file", type=Path, metavar="FILE")
-    add.set_defaults(act=_add)
-    queueimport.add_arguments(commands)
-    ls = commands.add_parser("ls", help="list the queues")
-    ls.set_defaults(act=_ls)
-    look = commands.add_parser("show", help="everything about one queue")
-    look.set_defaults(act=_show)
-    text = "change whether a queue takes work, whatever its source says; status=source lets that count again"
-    change = commands.add_parser("set", help="change whether a queue takes work", description=text)
-    change.set_defaults(act=_set)
-    remove = commands.add_parser("rm", help="remove a queue that is offline and has no jobs")
-    remove.set_defaults(act=_rm)
-    for command in (look, change, remove):
-        command.add_argument("name", metavar="NAME")
-    change.add_argument("changes", nargs="+", metavar="KEY=VALUE", help='status=brokeroff reason="why" until=2h')
-    for command in (add, ls, look, change, remove):
-        add_json(command)
-        add_config(command)
-    why = commands.add_parser("why", help="say what is up with a queue, through the API: who asks there, what it refuses")
-    why.add_argument("name", metavar="NAME")
-    why.set_defaults(act=_why)
-    add_json(why)
-
-
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0 only on success."""
-    code: int = args.act(args)
-    return code
+    return _switch(args) if args.command in SWITCHES else _ACTS[args.command](args)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -107,6 +75,30 @@ def _set(args: argparse.Namespace) -> int:
     queue = on_store(args.config, lambda store: store.transact(
         "queue_set", queuekeeping.set_status, args.name, wanted.status, wanted.reason, wanted.until, as_operator()))
     show(args, [short_row(queue)], f"{queue.name} is {queue.status}")
+    return 0
+
+
+def _switch(args: argparse.Namespace) -> int:
+    names, (status, _) = names_of(args), SWITCHES[args.command]
+    until = None if args.until is None else time_of(args.until)
+    if status is None and until is not None:
+        raise BadRequest("--until", "is for a status that ends; leave it out")
+
+    async def switched(txn: Transaction, name: str) -> dict[str, Any]:
+        known = await sites.standings(txn, name)
+        if not known:
+            raise NotFound("queue", name)
+        before = known[0]
+        if not args.dry_run:
+            await queuekeeping.set_status(txn, name, status, args.reason, until, as_operator())
+        return {"queue": name, "was": before.queue.status.value, "status": (status or before.told).value}
+
+    async def switch(txn: Transaction) -> list[dict[str, Any]]:
+        return [await switched(txn, name) for name in names]
+
+    rows = on_store(args.config, lambda store: store.transact("queue_set", switch))
+    words = "would be" if args.dry_run else "is"
+    show(args, rows, "\n".join(f"{row['queue']} {words} {row['status']}; it was {row['was']}" for row in rows))
     return 0
 
 
@@ -177,12 +169,6 @@ def change_of(words: list[str]) -> StatusChange:
     return StatusChange(QueueStatus(status), pairs.get("reason", ""), None if until is None else time_of(until))
 
 
-def _why(args: argparse.Namespace) -> int:
-    why = connect().get("queue/why", queue=args.name)
-    show(args, why, reasons.of_queue(why))
-    return 0
-
-
 _LASTING = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -232,3 +218,6 @@ def short_row(queue: Queue) -> dict[str, Any]:
         "platforms": sorted(queue.platforms),
         "resource_types": list(queue.resource_types),
     }
+
+
+_ACTS = {"add": _add, "ls": _ls, "show": _show, "set": _set, "rm": _rm}

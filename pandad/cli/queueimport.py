@@ -7,43 +7,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store, on_store_and_net, operator
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, on_store, on_store_and_net, operator
 from pandad.config import Config, load
 from pandad.spec.difference import Difference
 from pandad.spec.dump import Dump, Links
 from pandad.spec.errors import BadRequest
 from pandad.taskbuffer import sources
 from pandad.taskbuffer.imports import BadDump, Manner
-from pandad.taskbuffer.sources import ENDPOINTS, LINKS, QUEUES, Mark, SourceState
+from pandad.taskbuffer.sources import QUEUES, Mark, SourceState
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import queuekeeping
 
-PLACE = "file or https address; without it what [queues] of the configuration names"
 
-
-def add_arguments(commands: Any) -> None:
-    """The sub-commands."""
-    text = "make queues what a dump of CRIC says: all of it or nothing; what the source has no more is offline, not removed"
-    take_in = commands.add_parser("import", help="take queues, endpoints or links from a file or address", description=text)
-    take_in.add_argument("--dry-run", action="store_true", help="only say what would change")
-    take_in.add_argument("--prune", action="store_true", help="remove the queues that are gone and have no jobs")
-    take_in.set_defaults(act=_import)
-    diff = commands.add_parser("diff", help="what an import would change")
-    diff.set_defaults(act=_import, dry_run=True, prune=False)
-    for command in (take_in, diff):
-        command.add_argument("place", metavar="FILE|URL", nargs="?", help=PLACE)
-        kinds = command.add_mutually_exclusive_group()
-        kinds.add_argument("--endpoints", dest="kind", action="store_const", const=ENDPOINTS, default=QUEUES,
-                           help="storage endpoints: ddmendpoint JSON of CRIC")
-        kinds.add_argument("--links", dest="kind", action="store_const", const=LINKS,
-                           help='distances: {from: {to: {"distance": n}}}, JSON or TOML')
-        command.add_argument("--skip-bad", action="store_true", help="leave what is wrong in it as it is here")
-    known = commands.add_parser("sources", help="where the daemon takes them from, and how that goes")
-    known.set_defaults(act=_sources)
-    for command in (take_in, diff, known):
-        add_json(command)
-        add_config(command)
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked; 0 only on success."""
+    return _sources(args) if args.command == "sources" else _import(args)
 
 
 def _import(args: argparse.Namespace) -> int:

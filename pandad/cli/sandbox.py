@@ -23,18 +23,6 @@ class NotRunning(PandadError):
     """There is no sandbox to stop."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line of this verb."""
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where everything lies; it may exist already")
-    parser.add_argument("--stop", action="store_true", help="stop the sandbox that runs on DIR")
-    parser.add_argument("--rucio", action="store_true",
-                        help="with a Rucio that moves the files; the first time it is installed, which takes minutes")
-    parser.add_argument("--cache", type=Path, metavar="DIR", default=Path.home() / ".cache" / "pandad",
-                        help="where Rucio is installed")
-    parser.add_argument("--tls-port", type=int, default=USUAL_PORTS[0], help="wished; if it is taken, another is used")
-    parser.add_argument("--http-port", type=int, default=USUAL_PORTS[1], help="likewise")
-
-
 def run(args: argparse.Namespace) -> int:
     """Run or stop a sandbox; returns when it is stopped."""
     pid_file = args.directory / "sandbox.pid"
@@ -45,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(reactor: Any, stopped: Deferred[None], args: argparse.Namespace, pid_file: Path) -> int:
     wanted = args.rucio or (args.directory / "rucio").exists()  # once with a Rucio, always with it: its files are there
-    sandbox = Sandbox(reactor, args.directory, (args.tls_port, args.http_port), args.cache if wanted else None)
+    sandbox = Sandbox(reactor, args.directory, _ports(args), args.cache if wanted else None)
     await sandbox.start()
     pid_file.write_text(f"{os.getpid()}\n", "utf-8")
     try:
@@ -55,6 +43,12 @@ async def _serve(reactor: Any, stopped: Deferred[None], args: argparse.Namespace
         await sandbox.stop()
         pid_file.unlink(missing_ok=True)
     return 0
+
+
+def _ports(args: argparse.Namespace) -> tuple[int, int]:
+    wished = zip((args.tls_port, args.http_port), USUAL_PORTS, strict=True)
+    tls, plain = (usual if port is None else port for port, usual in wished)
+    return tls, plain
 
 
 def _welcome(sandbox: Sandbox) -> str:

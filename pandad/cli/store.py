@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
-import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,30 +14,24 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from pandad.cli.failures import Unusable
+from pandad.cli.options import add_config as add_config
 from pandad.config import DatabaseConfig, load
 from pandad.spec.act import Doer, operator_on
-from pandad.spec.errors import PandadError
 from pandad.taskbuffer import migrate
+from pandad.taskbuffer.migrate import Standing
 from pandad.taskbuffer.store import Store
 
 T = TypeVar("T")
-USUAL_CONFIG = "/etc/pandad/pandad.toml"
 
 
-class WrongSchema(PandadError):
+class WrongSchema(Unusable):
     """The database's schema is not the one this command works with."""
 
-    def __init__(self, applied: int, known: int) -> None:
-        advice = "start the daemon once" if applied < known else "install a newer pandad"
-        super().__init__(f"the database has schema {applied}, this pandad wants {known}: {advice}")
-        self.applied, self.known = applied, known
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """The ``--config`` option."""
-    usual = os.environ.get("PANDAD_CONFIG") or USUAL_CONFIG
-    text = "configuration of the daemon; else $PANDAD_CONFIG, else " + USUAL_CONFIG
-    parser.add_argument("--config", type=Path, default=Path(usual), metavar="FILE", help=text)
+    def __init__(self, found: Standing) -> None:
+        advice = "run `pandad upgrade`, or start the daemon" if found.applied < found.known else "install a newer pandad"
+        super().__init__(f"the database has schema {found.applied}, this pandad wants {found.known}: {advice}")
+        self.found = found
 
 
 def operator() -> str:
@@ -71,9 +63,9 @@ def on_store_and_net(database: DatabaseConfig, work: Callable[[Store, Any], Awai
     """
 
     async def checked(store: Store, reactor: Any) -> T:
-        applied, known = await store.transact("cli_versions", migrate.versions)
-        if applied != known:
-            raise WrongSchema(applied, known)
+        found = await store.transact("cli_standing", migrate.standing)
+        if not found.serves:
+            raise WrongSchema(found)
         return await work(store, reactor)
 
     return _in_reactor(database, checked)

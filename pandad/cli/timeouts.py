@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config
+from pandad.cli.output import show, table
 from pandad.config import DAY_S, HOUR_S, TimeoutsConfig, load
 from pandad.spec.jobstatus import TRANSITIONS, Event, JobStatus
 from pandad.spec.timeouts import TIMEOUTS, Since, Timeout
@@ -20,13 +18,6 @@ END = "<!-- end of what is made -->\n"
 _SINCE = {Since.CHANGED: "change of state", Since.HEARD: "last word of the pilot"}
 
 _UNITS = ((DAY_S, "d"), (HOUR_S, "h"), (60, "min"), (1, "s"))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add_config(parser)
-    add_json(parser)
-    parser.add_argument("--renew", type=Path, metavar="FILE", help="write the defaults into that page of the documentation")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pandad.api.tokens.jose import Claims, opened
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, on_store
 from pandad.spec.errors import BadRequest
-from pandad.spec.token import Denial, DenialKind
+from pandad.spec.token import BadToken, Denial, DenialKind
 from pandad.taskbuffer import denials
 from pandad.taskbuffer.denials import Denied
 from pandad.taskbuffer.store import Store
@@ -22,38 +21,9 @@ SHOWN = ("iss", "sub", "jti", "aud", "name", "preferred_username", "groups", "wl
 TIMES = frozenset({"iat", "nbf", "exp"})
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    deny = commands.add_parser("deny", help="refuse tokens from now on, in all daemons within seconds")
-    _add_what(deny)
-    deny.add_argument("--reason", required=True, metavar="TEXT", help="their bearers are told")
-    deny.set_defaults(act=_deny)
-    allow = commands.add_parser("allow", help="take a denial back")
-    _add_what(allow)
-    allow.set_defaults(act=_allow)
-    ls = commands.add_parser("ls", help="list what is denied")
-    ls.set_defaults(act=_ls)
-    for command in (deny, allow, ls):
-        add_config(command)
-        add_json(command)
-    look = commands.add_parser("show", help="what a token says, without verifying it; never its signature")
-    look.add_argument("file", type=Path, metavar="FILE", help="a file with nothing else in it")
-    add_json(look)
-    look.set_defaults(act=_show)
-
-
-def _add_what(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("issuer", metavar="ISSUER", help="as in the claim iss; alone: all of its tokens")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--subject", metavar="SUB", help="all tokens of this subject")
-    what.add_argument("--jti", metavar="ID", help="the one token with this id")
-
-
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0 only on success."""
-    code: int = args.act(args)
-    return code
+    return _ACTS[args.command](args)
 
 
 def denial_of(issuer: str, subject: str | None, jti: str | None) -> Denial:
@@ -103,6 +73,8 @@ def _show(args: argparse.Namespace) -> int:
         claims = opened(args.file.read_bytes().strip()).claims
     except OSError as error:
         raise BadRequest(str(args.file), f"cannot be read ({error.strerror})") from None
+    except BadToken as error:
+        raise BadRequest(str(args.file), str(error)) from None
     found = {name: claims[name] for name in SHOWN if name in claims}
     show(args, found, table(("claim", "value"), [(name, _shown(name, found)) for name in found]))
     return 0
@@ -117,3 +89,6 @@ def _print(args: argparse.Namespace, found: list[Denied]) -> None:
     rows = [(*each.denial, each.reason, each.denied_by, each.denied_at) for each in found]
     shown = [{**asdict(each), "denial": each.denial._asdict()} for each in found]
     show(args, shown, table(("issuer", "what", "value", "reason", "by", "at"), rows) if found else "nothing is denied")
+
+
+_ACTS = {"deny": _deny, "allow": _allow, "ls": _ls, "show": _show}

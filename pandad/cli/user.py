@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from pandad.cli.output import add_json, show, table
-from pandad.cli.store import add_config, as_operator, on_store
+from pandad.cli.output import show, table
+from pandad.cli.store import as_operator, on_store
 from pandad.config import load
 from pandad.spec.account import Account, Ban
 from pandad.spec.caller import Role
@@ -17,48 +16,11 @@ from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface import administration
 from pandad.userinterface.administration import Whom
 
-WHO = '"account NUMBER", "SUBJECT from ANCHOR", or a SUBJECT, whoever vouches for it'
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands."""
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    each = {name: _command(commands, name, text, act) for name, (text, act) in COMMANDS.items()}
-    for name in ("show", "ban", "unban", "unlink", "grant", "revoke"):
-        each[name].add_argument("who", type=Whom, metavar="WHO", nargs="?" if name == "show" else None, help=WHO)
-    each["link"].add_argument("who", type=Whom, nargs=2, metavar="IDENTITY", help='"SUBJECT from ANCHOR"')
-    for name in ("grant", "revoke"):
-        each[name].add_argument("role", choices=[str(role) for role in Role])
-    for name in ("ban", "unban", "link", "unlink", "grant", "revoke"):
-        each[name].add_argument("--reason", default="", required=name == "ban", help="for the audit; who is banned is told")
-    each["ban"].add_argument("--until", type=moment, metavar="DATE", help="2026-12-31, or with T18:00; in UTC; else for ever")
-    each["ban"].add_argument("--identity-only", action="store_true", help="not the others of the same account")
-
-
-def _command(commands: Any, name: str, text: str, act: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(act=act)
-    add_json(parser)
-    add_config(parser)
-    return parser
-
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; 0 only on success."""
-    code: int = args.act(args)
-    return code
-
-
-def moment(text: str) -> datetime:
-    """A date or a time, in UTC unless it says otherwise.
-
-    :raise ArgumentTypeError: it is neither.
-    """
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write 2026-12-31 or 2026-12-31T18:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    args.who = [Whom(word) for word in args.who] if isinstance(args.who, list) else args.who and Whom(args.who)
+    return _ACTS[args.command](args)
 
 
 def _change(args: argparse.Namespace, name: str, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -141,14 +103,4 @@ def ban_row(ban: Ban) -> dict[str, Any]:
     return {"ban": ban.id, "who": who, "since": ban.since, "until": ban.until, "by": ban.by, "reason": ban.reason}
 
 
-COMMANDS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
-    "show": ("show accounts and bans: all, or those of somebody", _show),
-    "ban": ("keep somebody out", _ban),
-    "unban": ("lift all bans on somebody", _unban),
-    "link": ("make two identities one account, on your word", _link),
-    "unlink": ("take an identity out of its account", _unlink),
-    "grant": ("give an account a role", _grant),
-    "revoke": ("take a role from an account; what [identity] gives stays", _grant),
-}
-
-
+_ACTS = {"show": _show, "ban": _ban, "unban": _unban, "link": _link, "unlink": _unlink, "grant": _grant, "revoke": _grant}

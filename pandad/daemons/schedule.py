@@ -30,9 +30,11 @@ class Bodies:
     ageing: Body
     historian: Body
     queues: Body
+    cache: Body
     alive: Body
     rights: Body
     audit: Body
+    tasks: Body
     tally: Body
     traffic: Body
 
@@ -55,9 +57,11 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("ageing", bodies.ageing, config.ageing_s, True),
         ("historian", bodies.historian, config.historian_s, True),
         ("queues", bodies.queues, config.queues_s, True),
+        ("cache", bodies.cache, config.cache_s, True),
         ("alive", bodies.alive, config.alive_s, False),
         ("rights", bodies.rights, config.rights_s, False),
         ("audit", bodies.audit, config.audit_s, True),
+        ("tasks", bodies.tasks, config.tasks_s, True),
         ("tally", bodies.tally, config.tally_s, True),
         ("traffic", bodies.traffic, config.traffic_s, False),
     )

@@ -1,8 +1,8 @@
-"""What statements counted as they ran is added up, and what is too old goes."""
+"""What statements counted as they ran is added up, now and then noted for pictures over time, and what is too old goes."""
 
 from __future__ import annotations
 
-from pandad.taskbuffer import tallies
+from pandad.taskbuffer import past, tallies
 from pandad.taskbuffer.store import Store
 
 BATCH = 10_000  # rows in one round: it lasts some tens of milliseconds
@@ -18,4 +18,5 @@ class Tally:
         """Add up what has come; True if there may be more."""
         folded = await self._store.once("tally_fold", tallies.fold, BATCH)
         await self._store.once("tally_drop", tallies.drop)
+        await self._store.once("tally_sample", past.sample)
         return folded == BATCH

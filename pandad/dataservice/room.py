@@ -10,6 +10,7 @@ from pandad.dataservice import upkeep
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
 from pandad.dataservice.arrivals import Arrivals
+from pandad.dataservice.catalogue import Catalogue
 from pandad.dataservice.closer import Closer, Making
 from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM, Refreshed
@@ -46,8 +47,8 @@ BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
 
 
 class DataService:
-    """``ddm``: where files are, for the other rooms. ``bulletin``: what the data management system tells by itself. The others
-    have the bodies of the loops of their names.
+    """``ddm``: where files are, ``catalogue``: what is in datasets, for the other rooms. ``bulletin``: what the data management
+    system tells by itself. The others have the bodies of the loops of their names.
 
     :param now: the wall clock, for tokens in files.
     :raise CredentialUnusable: what the backend is to prove itself with cannot be used.
@@ -60,6 +61,7 @@ class DataService:
             registrar = Registrar(datasets, config)
             handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
                         Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+        self.catalogue = Catalogue(store, datasets)
         self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import socket
 import time
 from collections.abc import Mapping
@@ -17,10 +16,11 @@ from urllib.parse import urlsplit
 from twisted.internet.threads import deferToThreadPool
 
 from pandad.config import Config, load
+from pandad.embedded import clientenv, payload
 from pandad.embedded.containment import contained_account
 from pandad.embedded.daemon import DaemonProcess
 from pandad.embedded.issuer import Issuer
-from pandad.embedded.pilotsettings import queue_description
+from pandad.embedded.pilotsettings import PAYLOAD_BASE_URL, queue_description
 from pandad.embedded.pki import SANDBOX_USERS, SANDBOX_VO, SandboxPki, make_sandbox_pki
 from pandad.embedded.postgres import EmbeddedPostgres
 from pandad.embedded.rucio.surroundings import Surroundings
@@ -104,7 +104,7 @@ class Sandbox:
         await self.daemon.start()
         if self.rucio is not None:
             self.rucio.follow(f"https://{HOST}:{self.config.server.tls_port}/ddm/callback", self.pki.ca_file)
-        (self.directory / "env.sh").write_text(_exports(self.environment()), "utf-8")
+        clientenv.write(self.directory, self.environment())
         self.ready_file.touch()
 
     async def stop(self) -> None:
@@ -147,9 +147,11 @@ class Sandbox:
         account = contained_account()
         if account.drop:  # pilots write there, and as root they are another account
             os.chown(self.directory / "storage", account.uid, account.gid)
-        payload = self.directory / "trf" / "user" / "hello.sh"
-        payload.write_text(HELLO, "utf-8")
-        payload.chmod(0o755)
+        wrapper = Path(payload.__file__).read_text("utf-8")
+        for name, text in (("hello.sh", HELLO), ("runGen-00-00-02", wrapper), ("buildGen-00-00-01", wrapper)):
+            script = self.directory / "trf" / "user" / name
+            script.write_text(text, "utf-8")
+            script.chmod(0o755)
 
     def _start_issuer(self) -> None:
         """On the port it had before, which is in the names of its tokens; unless that is taken."""
@@ -169,7 +171,8 @@ class Sandbox:
         users = {name: f'"{dn}"' for name, dn in SANDBOX_USERS.items()}
         draft = CONFIG.format(
             interface=INTERFACE, tls_port=tls_port, http_port=http_port, dsn=_toml(self.postgres.dsn), directory=self.directory,
-            console=_short(self.directory / "console"), pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO,
+            scripts=PAYLOAD_BASE_URL.removesuffix("/trf/user/"), console=_short(self.directory / "console"),
+            pilot=users["pilot"], production=users["prod"], vo=SANDBOX_VO,
             backend="local" if self.rucio is None else "rucio", endpoint=ENDPOINT)
         if self.rucio is not None:
             draft += self.rucio.config()
@@ -215,7 +218,12 @@ socket = "{console}"
 
 [files]
 trf_directory = "{directory}/trf"
-cache_directory = "{directory}/cache"
+
+[cache]
+folder = "{directory}/cache"
+
+[jedi]
+wn_script_base_url = "{scripts}"
 
 [dataservice]
 backend = "{backend}"
@@ -263,10 +271,6 @@ async def ensure_queue(txn: Transaction) -> None:
         await sites.find(txn, QUEUE)
     except NotFound:
         await sites.put(txn, queue_from_description(queue_description(QUEUE, SITE, ENDPOINT)), "sandbox")
-
-
-def _exports(environment: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
 
 
 def _toml(text: str) -> str:

@@ -21,5 +21,8 @@ OWN = frozenset({Ground.OWNER, Ground.GROUP, Ground.ADMIN})
 KILL = OWN | {Ground.PRODUCTION}
 """Production ends its own kind of work, and users' jobs with the kill codes for that."""
 
+STEER = KILL
+"""Of tasks: production steers its own kind of work."""
+
 DEBUG = KILL | {Ground.HOLDER}
 """The pilot that has a job may have a limited proxy; everybody else must not."""

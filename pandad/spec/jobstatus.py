@@ -27,8 +27,8 @@ class JobStatus(StrEnum):
     HOLDING = "holding"            # the payload is over; outputs are being checked and registered
     MERGING = "merging"            # outputs wait for their merge job
     TRANSFERRING = "transferring"  # outputs are on their way to their destination
-    FINISHED = "finished"
-    FAILED = "failed"
+    FINISHED = "finished"          # ended well: its outputs are registered
+    FAILED = "failed"              # ended badly, with an error code
     CANCELLED = "cancelled"        # ended by a person
     CLOSED = "closed"              # ended by the system before it ran
 

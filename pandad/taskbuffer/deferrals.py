@@ -40,6 +40,8 @@ _AFTER = sql("deferrals.after", f"""
         ORDER BY d.nextcheck, d.pandaid LIMIT %(limit)s) j
     ORDER BY j.nextcheck, j.pandaid""", planned_each_time=True)
 
+_AGAIN = sql("deferrals.again", f"SELECT nextcheck FROM job WHERE pandaid = %(panda_id)s::bigint AND {_PUT_OFF}")
+
 _CHANGED = sql("deferrals.changed", """
     INSERT INTO queue_change AS c (times) VALUES (1) ON CONFLICT (one) DO UPDATE SET times = c.times + 1""")
 
@@ -74,6 +76,12 @@ async def after(txn: Transaction, place: Place, before: datetime, limit: int) ->
     jobs = [(at, is_old, brokered(row)) for at, is_old, *row in rows]
     last = Place(jobs[-1][0], jobs[-1][2].PandaID or 0) if len(jobs) == limit else None
     return [job for _, is_old, job in jobs if is_old], last
+
+
+async def again_at(txn: Transaction, panda_id: int) -> datetime | None:
+    """When this job is looked at again, at the latest; None if it is not one of them."""
+    row = await txn.maybe(_AGAIN, panda_id=panda_id)
+    return row[0] if row else None
 
 
 async def changed(txn: Transaction) -> None:

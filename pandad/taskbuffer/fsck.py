@@ -15,6 +15,7 @@ from pandad.spec.act import Doer
 from pandad.spec.errors import StoreUnavailable
 from pandad.taskbuffer import audit, migrate
 from pandad.taskbuffer.fsck_archive import ARCHIVE
+from pandad.taskbuffer.fsck_cache import CACHE
 from pandad.taskbuffer.fsck_data import DATA
 from pandad.taskbuffer.fsck_events import EVENTS
 from pandad.taskbuffer.fsck_jobs import JOBS
@@ -23,13 +24,15 @@ from pandad.taskbuffer.fsck_rights import RIGHTS
 from pandad.taskbuffer.fsck_rows import ROWS
 from pandad.taskbuffer.fsck_schema import BEHIND, JUMP, RAISE_SERIALS, SCHEMA
 from pandad.taskbuffer.fsck_tallies import TALLIES
+from pandad.taskbuffer.fsck_tasks import TASKS
 from pandad.taskbuffer.invariant import Invariant
 from pandad.taskbuffer.statement import ddl, sql
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.tallies import RECOUNT
 
 # The schema first: where it is broken, the looks at what is in it may fail.
-INVARIANTS: Sequence[Invariant] = (*SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS, *TALLIES, *PLACEMENTS, *DATA)
+INVARIANTS: Sequence[Invariant] = (
+    *SCHEMA, *JOBS, *ROWS, *EVENTS, *ARCHIVE, *RIGHTS, *CACHE, *TALLIES, *PLACEMENTS, *DATA, *TASKS)
 
 # Where one of these is broken nothing else can be looked at: the statements name states and columns that may not be there.
 BASIS = frozenset({"schema-version", "schema-states"})

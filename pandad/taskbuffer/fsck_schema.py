@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.site import QueueStatus
+from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.fsck_jobs import SLACK
 from pandad.taskbuffer.invariant import Severity, invariant
 from pandad.taskbuffer.sources import KINDS
@@ -32,21 +33,29 @@ _SEQUENCES = """SELECT name, next, coalesce(highest, 0) AS highest FROM (
            greatest((SELECT max(row_id) FROM file),
                     (SELECT max(row_id) FROM file_archive WHERE endedon >= current_date - %(days)s::integer))
     UNION ALL
+    SELECT 'task_jeditaskid', (SELECT last_value + is_called::integer FROM task_jeditaskid), (SELECT max(jeditaskid) FROM task)
+    UNION ALL
     SELECT 'line_id_seq', (SELECT last_value + is_called::integer FROM line_id_seq), (SELECT max(id) FROM line)) AS s"""
 
 SCHEMA = (
     invariant(
-        "schema-version", "the migrations that were applied are the files that pandad brings, unchanged", E, """
+        "schema-version",
+        "the migrations that were applied are the files that pandad brings, unchanged, or newer ones that it can work with",
+        E, """
         SELECT number, CASE WHEN v.number IS NULL THEN 'this migration was not applied'
                             WHEN f.number IS NULL THEN 'this pandad does not know the migration'
                             ELSE concat(v.name, ' was changed after it had been applied') END
         FROM schema_version v FULL JOIN unnest(%(numbers)s::integer[], %(digests)s::text[]) AS f(number, digest) USING (number)
-        WHERE v.digest IS DISTINCT FROM f.digest""",
+        WHERE v.digest IS DISTINCT FROM f.digest
+          AND NOT (f.number IS NULL AND coalesce((to_jsonb(v) ->> 'tolerated')::boolean, false))""",
         "install the pandad that this database was made by, or a newer one"),
     invariant(
         "schema-states", "the database knows the states of the specification, in their order", E, f"""
         SELECT 'job_status', concat('it has ', array_to_string(enum_range(NULL::job_status), ', '))
-        WHERE enum_range(NULL::job_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in JobStatus)}]""",
+        WHERE enum_range(NULL::job_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in JobStatus)}]
+        UNION ALL
+        SELECT 'task_status', concat('it has ', array_to_string(enum_range(NULL::task_status), ', '))
+        WHERE enum_range(NULL::task_status)::text[] <> ARRAY[{", ".join(f"'{status}'" for status in TaskStatus)}]""",
         "install the pandad that this database was made by, or a newer one"),
     invariant(
         "schema-whole", "every index and constraint that the migrations name is there", E, f"""

@@ -19,9 +19,17 @@ TALLIES = (
             SELECT 'queue_end' AS name, max(bucket) AS latest FROM queue_end
             UNION ALL SELECT 'line_end', max(bucket) FROM line_end
             UNION ALL SELECT 'pilot_call', max(bucket) FROM pilot_call
-            UNION ALL SELECT 'pilot_last', max(greatest(asked, heard)) FROM pilot_last) t
+            UNION ALL SELECT 'pilot_last', max(greatest(asked, heard)) FROM pilot_last
+            UNION ALL SELECT 'state_past', max(bucket) FROM state_past) t
         WHERE latest > clock_timestamp() + interval '5 minutes'""",
         "look whether the database's clock was set back; what is counted by time is off by as much, until then"),
+    invariant(
+        "past-sums", "at no time there were more jobs at all queues together than in all", Severity.WARNING, """
+        SELECT to_char(bucket AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), concat(jobstatus, ': ', sum(jobs) FILTER (WHERE queue <> ''),
+               ' at the queues, ', coalesce(sum(jobs) FILTER (WHERE queue = ''), 0), ' in all')
+        FROM state_past GROUP BY bucket, jobstatus
+        HAVING sum(jobs) FILTER (WHERE queue <> '') > coalesce(sum(jobs) FILTER (WHERE queue = ''), 0)""",
+        "delete the rows of that time from state_past: pictures of it were wrong, and nothing else; look at tally-exact"),
     invariant(
         "task-scouts", "a scout is a job of the task whose other jobs wait for it", Severity.WARNING, """
         SELECT s.jeditaskid, concat('job ', j.pandaid, ' is of ', coalesce(j.jeditaskid::text, 'no task'))

@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 import psycopg2
-import psycopg2.extensions
 import psycopg2.extras
 from psycopg2 import errorcodes, errors
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -27,6 +26,7 @@ from txpostgres import txpostgres
 from pandad import metrics, tracing
 from pandad.config import DatabaseConfig
 from pandad.spec.errors import StoreBusy, StoreUnavailable
+from pandad.taskbuffer.dsn import for_writing
 from pandad.taskbuffer.statement import Statement
 
 psycopg2.extras.register_default_jsonb(loads=orjson.loads, globally=True)
@@ -207,7 +207,7 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
     connection = _QuietConnection(reactor=clock)
     alarm = clock.callLater(config.connect_timeout_s, connection.abandon)
     try:
-        await connection.connect(_primary(config.dsn), application_name=application, options=session_options(config) + options,
+        await connection.connect(for_writing(config.dsn), application_name=application, options=session_options(config) + options,
                                  keepalives_idle=30, keepalives_interval=10, keepalives_count=3)
     except ConnectionClosed as error:
         raise StoreUnavailable(f"no connection to the database within {config.connect_timeout_s:g} s") from error
@@ -218,18 +218,6 @@ async def connect(clock: IReactorTime, config: DatabaseConfig, application: str,
         if alarm.active():
             alarm.cancel()
     return Link(clock, connection, config.statement_timeout_s + ANSWER_GRACE_S)
-
-
-def _primary(dsn: str) -> str:
-    """For a choice of hosts: libpq takes a session that begins read-only, as those of readers do, for a standby's, so that
-    ``read-write`` would refuse them every host; ``primary`` asks the server.
-
-    :raise psycopg2.Error: this is no DSN.
-    """
-    words = psycopg2.extensions.parse_dsn(dsn)
-    if words.get("target_session_attrs") == "read-write":
-        words["target_session_attrs"] = "primary"
-    return str(psycopg2.extensions.make_dsn(**words))
 
 
 def session_options(config: DatabaseConfig) -> str:

@@ -25,7 +25,7 @@ PAUSE_MAX_S = 0.5  # between two attempts
 HINT_GAP_S = 0.05  # between two notices, each of which costs a commit; the first is sent at once
 READ_ONLY = " -c default_transaction_read_only=on"
 CHANNELS = (  # what a hint may wake, in any process on this database
-    "brokerage", "activator", "adder", "outbox", "finisher", "placements", "rights", "audit")
+    "brokerage", "activator", "adder", "outbox", "finisher", "placements", "rights", "audit", "tasks")
 
 
 class Transaction:

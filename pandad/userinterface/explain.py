@@ -19,7 +19,7 @@ from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS
 from pandad.spec.share import CAP_RELEASE, caps_by
 from pandad.spec.timeouts import TIMEOUTS, Since
-from pandad.taskbuffer import carriage, decisions, facts, jobs, lines, loops, outbox, places, queuenotes, shipments
+from pandad.taskbuffer import carriage, decisions, deferrals, facts, jobs, lines, loops, outbox, places, queuenotes, shipments
 from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.outbox import Pending
 from pandad.taskbuffer.queuenotes import Noted
@@ -67,6 +67,7 @@ class _Read:
 
     known: Known
     decided_at: datetime | None
+    again_at: datetime | None
     events: Sequence[JobEvent]
     queue: Noted | None
 
@@ -87,12 +88,20 @@ class Explain:
         :raise NotFound: there is no such job.
         """
         identity_of(caller)
+        return await self.told(caller, panda_id, now)
+
+    async def told(self, caller: Caller, panda_id: int, now: bool = False) -> dict[str, Any]:
+        """The same, also of nobody's asking: the page sees to what of it strangers are shown.
+
+        :raise NotFound: there is no such job.
+        """
         read = await self._store.read("why", self._read, panda_id)
         known = await self._ask(read.known, now)
         cause = cause_of(known)
         return {
             **_head(known.job, cause, read.events),
             "decided_at": known.now if known.fresh else read.decided_at, "fresh": known.fresh,
+            "again_at": read.again_at,
             "queues": list(known.verdicts), "funnel": funnel(known.verdicts), "nearest": nearest_of(known.verdicts)[:ASKED_MOST],
             "never": known.never, "order": _order(known), "caps": [_cap(use) for use in known.caps],
             "pilots": lastpilots.rows(known.pilots or (), caller), "asked_at": known.asked_at,
@@ -112,7 +121,8 @@ class Explain:
                       stalled_s=self._stalled_s)
         queue = await queuenotes.maybe(txn, job.computingSite)
         known = await self._standing(txn, await _moving(txn, known))
-        return _Read(known, decision.at if decision else None, await jobs.events(txn, panda_id), queue)
+        again_at = await deferrals.again_at(txn, panda_id)
+        return _Read(known, decision.at if decision else None, again_at, await jobs.events(txn, panda_id), queue)
 
     async def _standing(self, txn: Transaction, known: Known) -> Known:
         """Its place, its caps and its queue's pilots, as far as the state has such."""

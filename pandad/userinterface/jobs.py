@@ -17,14 +17,15 @@ from pandad.spec.pilotcommand import told
 from pandad.spec.resourcetype import resource_type_of
 from pandad.spec.share import PRODUCTION_LABELS, share_name
 from pandad.spec.specialhandling import DEBUG_MODE, has_tag
-from pandad.taskbuffer import jobs
+from pandad.taskbuffer import jobs, ownjobs
 from pandad.taskbuffer.batch import Batcher
+from pandad.taskbuffer.ownjobs import Page, Wish
 from pandad.taskbuffer.store import Store
 from pandad.userinterface import explain, kill, submission
 from pandad.userinterface.identity import identity_of
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.standing import ISuitability
-from pandad.userinterface.submission import Receipt, Wish
+from pandad.userinterface.submission import Receipt
 
 DEFAULTS = UserInterfaceConfig()
 MAX_JOBS = 5000  # in one call, as PanDA
@@ -43,7 +44,7 @@ class Jobs:
 
     def __init__(self, store: Store, config: UserInterfaceConfig = DEFAULTS, suitability: ISuitability | None = None) -> None:
         self._store, self._config, self._suitability = store, config, suitability
-        self._submissions: Batcher[None, Wish, Receipt] = Batcher("submit", self._submit, row=lambda wish: wish.row)
+        self._submissions: Batcher[None, submission.Wish, Receipt] = Batcher("submit", self._submit, row=lambda wish: wish.row)
 
     async def submit(self, caller: Caller, specs: Sequence[JobSpec], request_id: str | None = None) -> Receipt:
         """Store new jobs, all or none; they come back with PandaID, jobDefinitionID and jobsetID. (Repeats: see submission.py)
@@ -58,7 +59,7 @@ class Jobs:
         mark = submission.mark_of(specs, request_id, self._config.submit_repeat_window_s)
         for place, job in enumerate(specs):
             prepare(job, place, caller)
-        return await self._flagged(await self._submissions.ask(None, Wish(specs, owner, mark)))
+        return await self._flagged(await self._submissions.ask(None, submission.Wish(specs, owner, mark)))
 
     async def _flagged(self, receipt: Receipt) -> Receipt:
         """With those jobs named that no queue can ever take. The jobs are stored: that cannot fail any more."""
@@ -72,7 +73,7 @@ class Jobs:
         told = {job.PandaID or 0: no for job, no in zip(receipt.jobs, never, strict=True) if no is not None}
         return replace(receipt, never=told, unmatched=unmatched)
 
-    async def _submit(self, _: None, wishes: Sequence[Wish]) -> list[Receipt]:
+    async def _submit(self, _: None, wishes: Sequence[submission.Wish]) -> list[Receipt]:
         return await self._store.transact("submit", submission.store, wishes)
 
     async def describe(self, caller: Caller, ids: Sequence[int]) -> list[JobSpec | None]:
@@ -95,6 +96,11 @@ class Jobs:
         """
         identity_of(caller)
         return await self._store.transact("kill", kill.kill, caller, list(ids), code)
+
+    async def listed(self, caller: Caller, wish: Wish) -> Page:
+        """The caller's own jobs, under any of his identities, the newest first; see ownjobs."""
+        identity_of(caller)
+        return await self._store.read("own_jobs", ownjobs.page, sorted(caller.identities, key=str), wish)
 
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, object]]:
         """The history of the job, oldest first.

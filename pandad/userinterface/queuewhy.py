@@ -51,6 +51,13 @@ class QueueWhy:
         :raise NotFound: there is no such queue.
         """
         identity_of(caller)
+        return await self.told(caller, name)
+
+    async def told(self, caller: Caller, name: str) -> dict[str, Any]:
+        """The same, also of nobody's asking: the page sees to what of it strangers are shown.
+
+        :raise NotFound: there is no such queue.
+        """
         read = await self._store.read("queue_why", _read, name)
         advice = await self._advisor.consider(read.defined) if read.defined else []
         queue, whole = read.noted.queue, lastpilots.may_see_nodes(caller)

@@ -125,15 +125,17 @@ class Wish:
         return (self.owner, self.mark.key) if self.mark is not None else self
 
 
-async def store(txn: Transaction, wishes: Sequence[Wish]) -> list[Receipt]:
+async def store(txn: Transaction, wishes: Sequence[Wish], actor: Actor = Actor.USER) -> list[Receipt]:
     """Store the jobs of these wishes, or find what became of them the first time. All of it or nothing.
+
+    :param actor: who submits them in the name of their owners.
 
     :raise Conflict: a request_id was used for other jobs.
     """
     receipts = {wish: receipt for wish in sorted(wishes, key=_lock_order) if (receipt := await _repeated(txn, wish)) is not None}
     new = [wish for wish in wishes if wish not in receipts]
     if new:
-        receipts |= await _stored(txn, new)
+        receipts |= await _stored(txn, new, actor)
     return [receipts[wish] for wish in wishes]
 
 
@@ -154,7 +156,7 @@ async def _repeated(txn: Transaction, wish: Wish) -> Receipt | None:
     return Receipt([_numbered(job, i, earlier.serial, job.jobsetID or earlier.jobset) for job, i in pairs], earlier.at)
 
 
-async def _stored(txn: Transaction, wishes: Sequence[Wish]) -> dict[Wish, Receipt]:
+async def _stored(txn: Transaction, wishes: Sequence[Wish], actor: Actor) -> dict[Wish, Receipt]:
     serials = await users.next_serials(txn, [wish.owner for wish in wishes])
     ids = iter(await jobs.new_ids(txn, sum(len(wish.specs) for wish in wishes)))
     receipts: dict[Wish, Receipt] = {}
@@ -165,7 +167,7 @@ async def _stored(txn: Transaction, wishes: Sequence[Wish]) -> dict[Wish, Receip
         if wish.mark is not None:
             kept = [job.PandaID or 0 for job in numbered]
             await submissions.keep(txn, wish.owner, wish.mark.key, wish.mark.digest, kept, serial, jobset)
-    await jobs.insert_all(txn, [(job, wish.owner) for wish in wishes for job in receipts[wish].jobs], Actor.USER)
+    await jobs.insert_all(txn, [(job, wish.owner) for wish in wishes for job in receipts[wish].jobs], actor)
     return receipts
 
 

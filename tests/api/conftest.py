@@ -33,12 +33,16 @@ from pandad.api.site import PandaSite, build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
+from pandad.api.v1.task import Task
+from pandad.api.v1.taskviews import TaskViews
 from pandad.api.v1.workflow import Workflow
+from pandad.config import CacheConfig
 from pandad.spec.caller import Caller, Credential, Identity, Role
 from pandad.spec.confidential import Confidential
 from pandad.spec.criterion import Never
@@ -46,13 +50,21 @@ from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.file import FileSpec
 from pandad.spec.job import ClaimedJob, JobSpec
 from pandad.spec.jobstatus import JobStatus
+from pandad.spec.task import Task as StoredTask
+from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.census import Census
+from pandad.taskbuffer.ownjobs import Listed, Page, Wish
+from pandad.taskbuffer.taskviews import TaskView
 from pandad.userinterface.accounts import LinkCode
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder, Incoming
 from pandad.userinterface.demand import Demanded, Published
 from pandad.userinterface.kill import KillAnswer
 from pandad.userinterface.submission import Receipt
+from pandad.userinterface.tasksubmission import Code, TaskReceipt
 
 ALICE = "/DC=org/DC=test/CN=alice"
+KNOWN_UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 ACTIVE_URL = "https://panda.test:25443"
 
 
@@ -156,9 +168,82 @@ class JobsStandIn(Room):
         await self.note(caller, ids, code)
         return [KillAnswer(i, i < 100, "is cancelled now" if i < 100 else "there is no such job") for i in ids]
 
+    async def listed(self, caller: Caller, wish: Wish) -> Page:
+        await self.note(caller, wish)
+        moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        return Page([Listed(7, "n", JobStatus.RUNNING, "Q", 1, moment, None, 1000)], 7)
+
     async def timeline(self, caller: Caller, panda_id: int) -> list[dict[str, Any]]:
         await self.note(caller, panda_id)
         return [{"event": "submitted"}]
+
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+TASK = StoredTask(
+    id=10_000_001, name="user.alice.x/", unique=True, status=TaskStatus.RUNNING, owner=Identity("/CN=Test CA", ALICE),
+    user_name="alice", vo="wlcg", label="user", group=None, processing_type="panda-client-2.2.0-jedi-run", priority=1000,
+    production=False, host="", parameters={"taskName": "user.alice.x/", "cliParams": "prun x", "site": None}, digest="x",
+    submitted_s=1.0, parent=None, round_nr=1, more_attempts=0, serial=3, dialog=None, created=MOMENT, modified=MOMENT,
+    changed=MOMENT, started=MOMENT, ended=None)
+
+
+class TasksStandIn(Room):
+    """Has one task, and does with it as it is told."""
+
+    receipt = TaskReceipt(Code.NEW, TASK.id, f"succeeded. new jediTaskID={TASK.id}")
+
+    async def submit(self, caller: Caller, parameters: Any, parent: int | None) -> TaskReceipt:
+        await self.note("submit", caller, parameters, parent)
+        return self.receipt
+
+    async def retry(self, caller: Caller, task_id: int, new: Any) -> tuple[int, str]:
+        await self.note("retry", caller, task_id, new)
+        return 3 if new else 0, "retried"
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        async def said(caller: Caller, task_id: int, *more: Any) -> str:
+            await self.note(verb, caller, task_id, *more)
+            return f"{verb} is registered"
+
+        return said
+
+
+class TaskViewsStandIn(Room):
+    """Shows it."""
+
+    shown = TaskView(TASK, 4, 3, 1)
+
+    async def view(self, caller: Caller, task_id: int) -> TaskView:
+        await self.note("view", caller, task_id)
+        return self.shown
+
+    async def detailed(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        await self.note("detailed", caller, task_id)
+        return {"jediTaskID": task_id}
+
+    async def parent(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        raise NotFound("parent of task", task_id)
+
+    async def mine(self, caller: Caller, filters: Any, since: Any, limit: int) -> list[TaskView]:
+        await self.note("mine", caller, filters, since, limit)
+        return [self.shown]
+
+    async def job_ids(self, caller: Caller, task_id: int) -> list[int]:
+        return [1, 2]
+
+    async def descriptions(self, caller: Caller, task_id: int, unsuccessful: bool) -> list[JobSpec]:
+        await self.note("descriptions", unsuccessful)
+        return [JobSpec(PandaID=1)]
+
+    async def datasets(self, caller: Caller, task_id: int, types: Sequence[str], only: bool) -> list[dict[str, Any]]:
+        await self.note("datasets", types, only)
+        return [{"dataset": {"name": "a", "id": 1}, "files": []}]
+
+    async def details(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        return {"inDS": "a", "PandaID": [1, 2]}
+
+    async def history(self, caller: Caller, task_id: int) -> list[dict[str, Any]]:
+        return [{"event": "submitted", "at": MOMENT}]
 
 
 class WhyStandIn(Room):
@@ -249,6 +334,36 @@ class AccountsStandIn(Room):
 
     async def banned(self) -> Sequence[str]:
         return ["eve"]
+
+
+class CacheStandIn(Cache):
+    """Keeps files in a folder, and knows one more."""
+
+    def __init__(self, folder: Path) -> None:
+        config = CacheConfig(sources_mib=2, other_mib=1, free_mib=0, uploads=8)
+        super().__init__(None, CacheFolder(folder, lambda: 0.0), config, None)  # type: ignore[arg-type]  # a store: see keep
+        self.asked: list[Any] = []
+        self.gate: Deferred[None] | None = None
+
+    async def keep(self, caller: Caller, file: Incoming, name: str) -> None:
+        """Without a row."""
+        self.asked.append((caller.identity, name, file.size_bytes, file.crc))
+        if self.gate is not None:
+            await self.gate
+        file.seal()
+        self._opened().place(file, name)
+
+    async def look(self, caller: Caller, size: int, crc: int) -> str | None:
+        """The one."""
+        self.asked.append((caller.identity, size, crc))
+        return KNOWN_UPLOAD if (size, crc) == (20, 5) else None
+
+    async def touch(self, caller: Caller, given_name: str) -> None:
+        """The one."""
+        if given_name != KNOWN_UPLOAD:
+            raise NotFound("file", given_name)
+
+    delete = touch
 
 
 class JobSecretsStandIn:
@@ -379,10 +494,13 @@ class Api:
     accounts: AccountsStandIn
     why: WhyStandIn
     demand: DemandStandIn
+    tasks: TasksStandIn
+    task_views: TaskViewsStandIn
     handlers: list[object]
     trf: Path
     cache: Path
     notes: list[str]
+    uploads: CacheStandIn
 
 
 class DescriptionsStandIn:
@@ -429,13 +547,17 @@ def standing(directory: Path) -> Api:
     accounts: Any = AccountsStandIn()
     why: Any = WhyStandIn()
     demand: Any = DemandStandIn()
+    tasks: Any = TasksStandIn()
+    task_views: Any = TaskViewsStandIn()
     (trf := directory / "trf").mkdir()
     (cache := directory / "cache").mkdir()
+    uploads = CacheStandIn(cache)
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
         Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
-        Files(DescriptionsStandIn(), cache, trf),
+        Files(DescriptionsStandIn(), CacheFolder(cache, lambda: 0.0), trf), FileServer(uploads),
+        Task(tasks), TaskViews(task_views),
         Health(lambda: {f"check {n}": check for n, check in enumerate(checks)}, lambda: {"schema": lambda: None}, lambda: notes),
         Numbers(census, Clock()),
     ]
@@ -443,7 +565,8 @@ def standing(directory: Path) -> Api:
     sites = build_sites(handlers, Authenticators([HeaderAuthenticator()], granted).identify, lambda: ACTIVE_URL, Clock())
     return Api(
         Port(sites.active, "https"), Port(sites.passive, "http"), *rooms, jobs, debug, secrets, job_secrets, checks,
-        census, lending, accounts, why, demand, handlers, trf, cache, notes)
+        census, lending, accounts, why, demand, tasks, task_views, handlers, trf, cache, notes,
+        uploads)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from pandad.api.files import inside
 from pandad.spec.errors import NotFound
 
-from .conftest import DescriptionsStandIn
+from .conftest import KNOWN_UPLOAD, DescriptionsStandIn
 
 
 @pytest.fixture(params=["active", "passive"])
@@ -45,9 +45,9 @@ def test_endpoints(port: Any) -> None:
 @ensureDeferred
 async def test_files(api: Any, port: Any) -> None:
     """Scripts and sandboxes come as they are: an archive is not announced as compressed, or clients would unpack it."""
-    (api.cache / "sources.abc.tar.gz").write_bytes(b"\x1f\x8b...")
+    (api.cache / KNOWN_UPLOAD).write_bytes(b"\x1f\x8b...")
     (api.trf / "page.html").write_bytes(b"<script>")
-    got = await port.fetch("/cache/sources.abc.tar.gz")
+    got = await port.fetch(f"/cache/{KNOWN_UPLOAD}")
     assert (got.status, got.body) == (200, b"\x1f\x8b...")
     assert not got.headers.get("content-encoding")
     assert (await port.fetch("/trf/page.html")).headers["content-type"] == "application/octet-stream"
@@ -57,9 +57,9 @@ async def test_files(api: Any, port: Any) -> None:
 async def test_large_file(api: Any, port: Any) -> None:
     """A file larger than any buffer arrives whole, and a part of it can be asked for."""
     content = bytes(range(256)) * 10_000
-    (api.cache / "big").write_bytes(content)
-    assert (await port.fetch("/cache/big")).body == content
-    part = await port.fetch("/cache/big", headers={"range": "bytes=256-511"})
+    (api.cache / KNOWN_UPLOAD).write_bytes(content)
+    assert (await port.fetch(f"/cache/{KNOWN_UPLOAD}")).body == content
+    part = await port.fetch(f"/cache/{KNOWN_UPLOAD}", headers={"range": "bytes=256-511"})
     assert (part.status, part.body) == (206, content[:256])
 
 

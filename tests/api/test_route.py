@@ -11,7 +11,7 @@ from pandad.api.access import IDENTIFIED, PUBLIC, Access
 from pandad.api.route import Route, declared
 
 PASSIVE = {
-    "/api/v1/openapi.json",
+    "/api/v1/openapi.json", "/docs",
     "/api/v1/system/is_alive", "/api/v1/pilot/get_job_status", "/api/v1/job/get_status", "/api/v1/metaconfig/get_resource_types",
     "/server/panda/isAlive", "/server/panda/getStatus", "/server/panda/getResourceTypes",
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pandad.cli.client import submission
+from pandad.cli.submission import submission
 from pandad.embedded.sandbox import QUEUE
 from pandad.spec.job import JobSpec
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pandad.api.jobstates import job_specs
-from pandad.cli.client import NotSetUp, Refused, Unreachable, connect, credential, submission, unwrap
+from pandad.cli.client import NotSetUp, Refused, Unreachable, connect, credential, unwrap
 from pandad.cli.description import jobs_of
+from pandad.cli.submission import submission
 from pandad.embedded.pki import SandboxPki
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec

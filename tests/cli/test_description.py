@@ -135,7 +135,7 @@ def test_json_says_the_same() -> None:
         ('transformation = "x"\n[[outputs]]\nlfn = "a"\nsize = 3', "j.toml:4: outputs[1].size: is not a known key"),
         ('transformation = "x"\nlabel = "' + "l" * 21 + '"', "j.toml:2: label: has 21 characters; write at most 20"),
         ('transformation = "x"\ncount = 0', f"j.toml:2: count: is 0; write a number 1 to {MOST_JOBS}"),
-        ('transformation = "x"\nlog = True', "j.toml:2: Invalid value; small letters: log = true"),
+        ('transformation = "x"\nlog = True', "j.toml:2: log: invalid value; small letters: log = true"),
         (
             'transformation = "x"\ncount = 2\n[[outputs]]\nlfn = "o"',
             "j.toml:4: outputs[1].lfn: o would be made twice; give it another name, or write {n} in it",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pandad.cli import job
+from pandad.cli import job, jobsubmit, jobwait
 from pandad.cli.client import Client, ClientError, Unreachable
 from pandad.cli.main import main
 from pandad.spec.job import JOB_ATTRIBUTES, JobSpec
@@ -50,7 +51,7 @@ def test_submit_sends_the_jobs_and_prints_their_ids(panda: Panda, hello: str, ca
 def test_many_jobs_go_in_several_calls(panda: Panda, hello: str, monkeypatch: pytest.MonkeyPatch,
                                        capsys: pytest.CaptureFixture[str]) -> None:
     """No call has more jobs than a PanDA server takes; when one fails, it is said which jobs are in and which are not."""
-    monkeypatch.setattr(job, "JOBS_PER_CALL", 2)
+    monkeypatch.setattr(jobsubmit, "JOBS_PER_CALL", 2)
     Path(hello).write_text('transformation = "hello.sh"\ncount = 5\n')
     panda.answers["job/submit"] = numbered
     assert main(["job", "submit", hello, "--json"]) == 0
@@ -71,7 +72,7 @@ def test_submit_fails_when_a_job_was_not_taken(panda: Panda, hello: str, capsys:
 def test_a_wrong_description_is_never_sent(panda: Panda, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistake is told with its line, and no call is made."""
     (tmp_path / "x.toml").write_text("count = 2\n")
-    assert main(["job", "submit", str(tmp_path / "x.toml")]) == 1
+    assert main(["job", "submit", str(tmp_path / "x.toml")]) == 2
     assert f"{tmp_path}/x.toml:1: transformation: is missing" in capsys.readouterr().err
     assert panda.asked == []
 
@@ -81,7 +82,7 @@ def test_wait_succeeds_only_if_all_finished(
     panda: Panda, hello: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: str, code: int
 ) -> None:
     """Waiting ends when every job has ended, asks no more about those that have, and tells each change once."""
-    monkeypatch.setattr(job, "POLL_S", 0)
+    monkeypatch.setattr(jobwait, "POLL_S", 0)
     rounds = iter([("defined", "running"), ("running", "finished"), (last,)])
 
     def describe(asked: dict[str, Any]) -> list[Any]:
@@ -112,11 +113,11 @@ class Broken(Client):
 def test_waiting_outlives_a_server_that_restarts(capsys: pytest.CaptureFixture[str]) -> None:
     """Calls without an answer are repeated, which is told once; only a long silence is an error."""
     pauses: list[float] = []
-    assert job.wait(Broken(3), [5], pauses.append)[0] == described(5, "finished")
+    assert jobwait.wait(Broken(3), [5], pauses.append)[0] == described(5, "finished")
     assert len(pauses) == 4
     assert capsys.readouterr().err.splitlines() == ["pandad: no answer; trying on", "job 5: finished"]
     with pytest.raises(Unreachable):
-        job.wait(Broken(job.PATIENCE_POLLS), [5], pauses.append)
+        jobwait.wait(Broken(jobwait.PATIENCE_POLLS), [5], pauses.append)
 
 
 class Deaf(Client):
@@ -135,15 +136,15 @@ class Deaf(Client):
 
 def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A submission without an answer is sent again as it was, under the same id, a few times; another call has another id."""
-    monkeypatch.setattr(job, "POLL_S", 0)
-    monkeypatch.setattr(job, "JOBS_PER_CALL", 1)
-    client = Deaf(job.RESENDS)
-    assert [row["PandaID"] for row in job.sent(client, [JobSpec(), JobSpec()])] == [11, 11]
+    monkeypatch.setattr(jobsubmit, "POLL_S", 0)
+    monkeypatch.setattr(jobsubmit, "JOBS_PER_CALL", 1)
+    client = Deaf(jobsubmit.RESENDS)
+    assert [row["PandaID"] for row in jobsubmit.sent(client, [JobSpec(), JobSpec()])] == [11, 11]
     first, *again, other = client.asked
-    assert again == [first] * job.RESENDS and other["request_id"] != first["request_id"]
-    assert capsys.readouterr().err == "pandad: no answer; sending again\n" * job.RESENDS
+    assert again == [first] * jobsubmit.RESENDS and other["request_id"] != first["request_id"]
+    assert capsys.readouterr().err == "pandad: no answer; sending again\n" * jobsubmit.RESENDS
     with pytest.raises(Unreachable):
-        job.sent(Deaf(job.RESENDS + 1), [JobSpec()])
+        jobsubmit.sent(Deaf(jobsubmit.RESENDS + 1), [JobSpec()])
 
 
 def test_show_one_job_with_its_files(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,4 +313,78 @@ def test_a_panda_id_is_a_whole_number_from_1(word: str) -> None:
 def test_an_answer_that_does_not_fit_is_an_error(answer: object) -> None:
     """Nothing is guessed about which job got which id."""
     with pytest.raises(ClientError):
-        job.accepted([JobSpec()], answer)
+        jobsubmit.accepted([JobSpec()], answer)
+
+
+def listing(asked: dict[str, Any]) -> dict[str, Any]:
+    """Ten jobs, 10 to 1, of which a page has the most that is asked for."""
+    before = asked.get("before", 11)
+    ids = list(range(before - 1, max(before - 1 - asked["most"], 0), -1))
+    jobs = [{"PandaID": i, "jobName": f"n{i}", "jobStatus": "running", "computingSite": "Q", "attemptNr": 1,
+             "stateChangeTime": AT, "jediTaskID": None, "currentPriority": 1000} for i in ids]
+    return {"jobs": jobs, "next": ids[-1] if ids and ids[-1] > 1 else None}
+
+
+def test_ls(panda: Panda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as are asked for, in as many calls as it takes; what is asked for goes along; --ids is for other commands."""
+    panda.answers["job/list"] = listing
+    assert main(["job", "ls", "--status", "running", "failed", "--queue", "Q", "--task", "5", "--most", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["PandaID", "name", "state", "queue", "attempt", "changed", "task"] and len(lines) == 3
+    assert panda.asked == [("POST", "job/list", {"most": 2, "states": ["running", "failed"], "queue": "Q", "task": 5})]
+    monkeypatch.setattr(job, "IDS_PER_CALL", 4)
+    assert main(["job", "ls", "--ids", "--most", "9"]) == 0
+    assert capsys.readouterr().out.split() == [str(i) for i in range(10, 1, -1)]
+    assert [(body["most"], body.get("before")) for _, _, body in panda.asked[1:]] == [(4, None), (4, 7), (1, 3)]
+    assert main(["job", "ls", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 10
+
+
+def test_ids_from_another_command(panda: Panda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`pandad job ls --ids | pandad job kill -`: each once, and no call has more than its share of them."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(str, range(1, 2502)))))
+    panda.answers["job/kill"] = lambda asked: [{"PandaID": i, "killed": True, "reason": ""} for i in asked["job_ids"]]
+    assert main(["job", "kill", "2", "-", "--json"]) == 0
+    assert [row["PandaID"] for row in json.loads(capsys.readouterr().out)] == [2, 1, *range(3, 2502)]
+    assert [len(body["job_ids"]) for _, _, body in panda.asked] == [1000, 1000, 501]
+
+
+def test_kill_can_be_tried(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """--dry-run ends nothing and says what there is to end."""
+    states = {5: "running", 6: "finished"}
+    panda.answers["job/get_description"] = lambda asked: [
+        described(i, states[i]) if i in states else None for i in asked["job_ids"]]
+    assert main(["job", "kill", "5", "6", "7", "--dry-run", "--json"]) == 1
+    assert [(row["PandaID"], row["live"]) for row in json.loads(capsys.readouterr().out)] == [(5, True), (6, False), (7, False)]
+    assert main(["job", "kill", "5", "--dry-run"]) == 0
+    assert {method for _, method, _ in panda.asked} == {"job/get_description"}
+
+
+FILES = [{"type": "input", "lfn": "in", "status": "ready", "fsize": 3, "checksum": None, "destinationSE": None},
+         {"type": "log", "lfn": "log.tgz", "status": "ready", "fsize": 5, "checksum": None, "destinationSE": "DISK"}]
+
+
+def test_files_and_log(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which files there are; where the log is, and how to look into a job that still runs. A job that is not there is told."""
+    panda.answers["job/get_description"] = lambda asked: [
+        described(i, "running", Files=FILES) if i < 9 else None for i in asked["job_ids"]]
+    assert main(["job", "files", "5"]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["file", "lfn"], ["input", "in"], ["log", "log.tgz"]]
+    assert main(["job", "files", "5", "6", "--json"]) == 0
+    assert [(row["PandaID"], row["lfn"]) for row in json.loads(capsys.readouterr().out)] == [
+        (5, "in"), (5, "log.tgz"), (6, "in"), (6, "log.tgz")]
+    assert main(["job", "log", "5", "9", "--json"]) == 1
+    out, err = capsys.readouterr()
+    (row,) = json.loads(out)
+    assert (row["lfn"], row["endpoint"], row["live"]) == ("log.tgz", "DISK", "pandad job debug 5 on")
+    assert err == "pandad: there is no job 9\n"
+
+
+def test_wait_for_jobs_that_are_there(panda: Panda, capsys: pytest.CaptureFixture[str]) -> None:
+    """Success is that all finished."""
+    panda.answers["job/get_description"] = lambda asked: [
+        described(i, "finished" if i < 6 else "failed") for i in asked["job_ids"]]
+    assert main(["job", "wait", "5"]) == 0
+    assert main(["job", "wait", "5", "6"]) == 1
+    assert capsys.readouterr().err.splitlines() == ["job 5: finished", "job 5: finished", "job 6: failed"]

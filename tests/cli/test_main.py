@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from types import ModuleType
@@ -9,7 +10,8 @@ from types import ModuleType
 import pytest
 
 from pandad.cli import main as cli
-from pandad.cli.main import INTERRUPTED, VERBS, main
+from pandad.cli.exitcodes import INTERRUPTED
+from pandad.cli.main import VERBS, main
 from pandad.spec.errors import NotFound
 
 
@@ -41,6 +43,40 @@ def test_help_lists_every_verb_and_loads_none() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert all(name in shown for name in VERBS)
+
+
+HEAVY = ("twisted", "OpenSSL", "cryptography", "psycopg2", "txpostgres", "klein", "treq", "jwt", "orjson", "pandad.taskbuffer",
+         "pandad.api", "pandad.config", "pandad.userinterface", "pandad.embedded", "shtab")
+CLIENTS = [
+    "job ls", "job show 1", "job wait 1", "job kill 1", "job files 1", "job log 1", "job why 1", "job timeline 1", "job debug 1",
+    "job submit none.toml", "job where none.toml", "queue why Q", "queue load", "secret ls", "whoami", "link"]
+NOT_YET_LIGHT = {"check"}
+
+
+def heavy_after(*lines: list[str]) -> set[str]:
+    """What a process has imported of HEAVY when these command lines have run in it."""
+    script = (
+        "import json, os, sys; from pandad.cli.main import main\n"
+        "os.environ.pop('PANDA_URL_SSL', None)\n"
+        "for line in json.loads(sys.argv[1]):\n"
+        "    try: code = main(line)\n"
+        "    except SystemExit as end: code = end.code\n"
+        "    assert code == (0 if '--help' in line else 2), (line, code)\n"
+        "print('\\n' + ' '.join(sys.modules))")
+    run = subprocess.run([sys.executable, "-c", script, json.dumps(lines)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    modules = run.stdout.splitlines()[-1].split()
+    return {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in modules)}
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """What a verb works with is imported when it works: not for its help, nor for that of its commands."""
+    assert heavy_after(*([verb, "--help"] for verb in VERBS if verb not in NOT_YET_LIGHT)) == set()
+
+
+def test_clients_need_nothing_heavy() -> None:
+    """Verbs that only ask the server come without Twisted, OpenSSL's bindings and a database, also when they work."""
+    assert heavy_after(*(words.split() for words in CLIENTS)) == set()
 
 
 def test_the_verb_decides_the_exit_code(verb: ModuleType) -> None:

@@ -128,6 +128,19 @@ def test_queues_are_added_listed_and_switched(config: Path, tmp_path: Path) -> N
     assert (missing.returncode, missing.stdout, missing.stderr) == (1, "", "pandad: there is no queue NONE\n")
 
 
+def test_many_queues_at_once(config: Path, tmp_path: Path) -> None:
+    """A verb of its own for each status that an operator gives; for all that are named, or for none if one is not there."""
+    (tmp_path / "q.toml").write_text(TOML)
+    pandad("queue", "add", tmp_path / "q.toml", "--config", config)
+    tried = pandad("queue", "drain", "SMALL", "--dry-run", "--config", config)
+    assert (tried.returncode, tried.stdout) == (0, "SMALL would be brokeroff; it was online\n")
+    assert pandad("queue", "offline", "SMALL", "NONE", "--config", config).returncode == 1
+    drained = pandad("queue", "drain", "SMALL", "--reason", "disk full", "--until", "2h", "--json", "--config", config)
+    assert json.loads(drained.stdout) == [{"queue": "SMALL", "was": "online", "status": "brokeroff"}]
+    again = pandad("queue", "undrain", "SMALL", "--config", config)
+    assert (again.returncode, again.stdout) == (0, "SMALL is online; it was brokeroff\n")
+
+
 def test_queues_are_imported_and_removed(config: Path, tmp_path: Path) -> None:
     """A dump of CRIC is taken whole; what changed is told, before and after; each step is in the audit."""
     file, dump = tmp_path / "dump.json", cric.queues(3)
@@ -190,7 +203,7 @@ def test_a_database_of_another_version_is_left_alone(config: Path, database: Dat
     """Without the schema that it knows, the command says so and changes nothing."""
     config.write_text(render(Config(database=DatabaseConfig(dsn=postgres.dsn))))  # type: ignore[attr-defined]
     refused = pandad("queue", "ls", "--config", config)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("pandad: the database has schema 0, this pandad wants")
 
 

@@ -78,7 +78,7 @@ def test_show_no_token(text: str | None, tmp_path: Path, capsys: pytest.CaptureF
     """What is no token is an error in one line."""
     if text is not None:
         (tmp_path / "t").write_text(text)
-    assert main(["token", "show", str(tmp_path / "t")]) == 1
+    assert main(["token", "show", str(tmp_path / "t")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 

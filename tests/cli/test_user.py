@@ -14,7 +14,7 @@ import pytest
 
 from pandad.cli.audit import overview
 from pandad.cli.main import main
-from pandad.cli.user import moment
+from pandad.cli.options import moment
 from pandad.config import Config, DatabaseConfig, SecretsConfig
 from pandad.settings import render
 from pandad.taskbuffer.audit import Verdict
@@ -71,10 +71,10 @@ def test_mistakes(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
             main(words)
         assert refused.value.code == 2
     capsys.readouterr()
-    assert main(["credential", "put", "token", "x", str(tmp_path / "none")]) == 1
+    assert main(["credential", "put", "token", "x", str(tmp_path / "none")]) == 2
     assert "none cannot be read (FileNotFoundError)" in capsys.readouterr().err
     config.write_text('[database]\ndsn = "dbname=x"\n')
-    assert main(["credential", "put", "token", "x", "-"]) == 1
+    assert main(["credential", "put", "token", "x", "-"]) == 2
     assert "[secrets] key_file is not set" in capsys.readouterr().err
 
 

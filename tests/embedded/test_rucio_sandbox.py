@@ -15,9 +15,10 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from pandad.cli.client import Client, connect, submission
+from pandad.cli.client import Client, connect
 from pandad.cli.description import jobs_of
-from pandad.cli.job import accepted
+from pandad.cli.jobsubmit import accepted
+from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import PAYLOAD_BASE_URL, PilotProcess, PilotSettings, missing_requirements, prepare_pilot

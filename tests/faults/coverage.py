@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import queues, rights, trouble
+from . import queues, rights, tasklives, trouble
 from . import scenarios as s
 from .limits import LIMITS
 from .scenarios import SCENARIOS
@@ -28,12 +28,25 @@ ROUTES: Covered = {
     "/api/v1/creds/get_key_pair": READS,
     "/api/v1/creds/get_access_token": READS,
     "/api/v1/creds/get_token_key": READS,
+    "/api/v1/file_server/upload_cache_file": (rights.uploaded,),
+    "/api/v1/file_server/validate_cache_file": "one statement, which is as good when it is done again",
+    "/api/v1/file_server/touch_cache_file": (rights.uploaded,),
+    "/api/v1/file_server/delete_cache_file": (rights.uploaded,),
     "/api/v1/account/get_link_code": (rights.linked, rights.asked_for_codes),
     "/api/v1/account/link": (rights.linked,),
     "/api/v1/account/unlink": (rights.unlinked,),
+    "/api/v1/task/submit": (tasklives.task_done,),
+    **dict.fromkeys([f"/api/v1/task/{verb}" for verb in (
+        "kill", "finish", "retry", "pause", "resume", "reactivate", "reload_input", "increase_attempts")],
+        (tasklives.task_steered,)),
+    **dict.fromkeys([f"/api/v1/task/{read}" for read in (
+        "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
+        "get_job_descriptions", "get_datasets_and_files", "get_history", "get_tasks_modified_since",
+        "get_tasks_detailed_info_since")], READS),
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
+    "/api/v1/job/list": READS,
     "/api/v1/job/kill": (s.killed_early, s.killed_in_slot),
     "/api/v1/job/set_debug_mode": (s.debugged,),
     "/api/v1/job/set_command": (s.debugged,),
@@ -65,6 +78,8 @@ ROUTES: Covered = {
     "/server/panda/send_command_to_job": (s.debugged,),
     "/server/panda/set_user_secret": (s.with_a_secret,),
     "/server/panda/get_user_secrets": READS,
+    "/users/": READS,
+    "/user/<path:name>/": READS,
 }
 """By path, all routes but the passive ones, which read. A route of the legacy dialect calls the same room as that of API v1."""
 
@@ -82,8 +97,10 @@ LOOPS: Covered = {
     "historian": (s.archived,),
     "queues": (queues.source_followed,),
     "alive": (s.after_an_outage,),
+    "cache": (rights.uploaded,),
     "rights": READS,
     "audit": (rights.sealed,),
+    "tasks": (tasklives.task_done,),
     "tally": (s.counted,),
     "traffic": (s.counted,),
 }
@@ -95,6 +112,8 @@ NOT_CUT: Mapping[str, str] = {
     "fsck_pause": "waits",
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
     "console_queue_set": "the same statements in one transaction as queue_set, which is cut",
+    "tasks_idle": "puts off the next look at tasks of which there is no news",
+    "task_trouble": "a task that no pandad could go on with is broken or put off: one statement, found again in the next round",
     "notify": "a hint that may get lost: no border",
     **dict.fromkeys(("outbox_put_off", "outbox_settle", "finisher_put_off", "finisher_write", "closer",
                      "placements_write"),

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from pandad.cli.client import submission
+from pandad.cli.submission import submission
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -24,7 +25,7 @@ from pandad.userinterface.administration import Whom
 from .errands import ROOT, expect
 from .lives import ANCHOR, DAYS, Life
 from .ways import Scenario, cut
-from .world import VAULT, World
+from .world import LATER_S, VAULT, World
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +41,8 @@ FORGOTTEN = "UPDATE submitter SET jobdefinitionid = 0 RETURNING 1"
 REPAIRS = "SELECT count(*) FROM audit WHERE act = 'fsck --repair'"
 REPAIRED = f"""SELECT (SELECT last_value FROM job_pandaid) > (SELECT max(pandaid) FROM job_ever),
                       (SELECT min(jobdefinitionid) FROM submitter) > 0, ({REPAIRS})"""
+UNWANTED = "UPDATE cache_file SET used = now() - interval '1 day' RETURNING 1"
+UPLOADS = "SELECT name FROM cache_file WHERE subject = %(subject)s"
 PLACES = "SELECT place FROM audit WHERE who = %(subject)s ORDER BY id"
 
 
@@ -175,6 +178,55 @@ async def asked_for_codes(life: Life) -> None:
     expect(count, 5, "open codes")
 
 
+def _uploading(identity: Identity, name: str, content: bytes) -> Callable[[World], Awaitable[None]]:
+    async def call(world: World) -> None:
+        upload = world.cache.begin(await world.known(identity), len(content))
+        try:
+            upload.called(name)
+            upload.write(content)
+            await upload.keep()
+        finally:
+            upload.end()
+
+    return call
+
+
+def _about(identity: Identity, name: str, act: str) -> Callable[[World], Awaitable[None]]:
+    async def call(world: World) -> None:
+        await getattr(world.cache, act)(await world.known(identity), name)
+
+    return call
+
+
+async def uploaded(life: Life) -> None:
+    """He uploads files, says that he still wants them, and deletes one; one was fetched lately and stays, one nobody wants."""
+    his, content = Marked(life), bytes(8) + b"x"
+    deleted, fetched, unwanted = names = [f"jobO.{uuid.uuid4()}.tar.gz" for _ in range(3)]
+
+    async def kept() -> list[bool]:
+        return [(life.place.storage / name).exists() for name in names]
+
+    async def look(world: World) -> str | None:
+        return await world.cache.look(await world.known(his.certificate), len(content), 0)
+
+    with cut(life):
+        await life.answered(_uploading(his.certificate, deleted, content))
+        await life.answered(_about(his.certificate, deleted, "touch"))
+        expect(await life.answered(look), deleted, "what is found again")
+        await once(life, _about(his.certificate, deleted, "delete"))
+    for name in (fetched, unwanted):
+        await life.answered(_uploading(his.certificate, name, content))
+    expect(await kept(), [False, True, True], "the files")
+    os.utime(life.place.storage / fetched, (LATER_S, LATER_S))
+    await life.place.observer.rows(UNWANTED)
+    with cut(life):
+        await life.loop("cache", kept)
+        await life.round("cache")
+    expect(await kept(), [False, True, False], "the files")
+    expect(await life.place.observer.rows(UPLOADS, subject=his.certificate.subject), [(fetched,)], "the rows")
+    expect(await his.acts(), ["upload", "delete upload", "upload", "upload"], "the audit")
+
+
 # --- by commands
 
 
@@ -281,4 +333,4 @@ async def sealed(life: Life) -> None:
 
 
 RIGHTS: Mapping[Scenario, JobStatus | None] = dict.fromkeys((
-    linked, unlinked, asked_for_codes, joined_by_an_operator, banned, lent, denied, repaired, sealed))
+    linked, unlinked, asked_for_codes, uploaded, joined_by_an_operator, banned, lent, denied, repaired, sealed))

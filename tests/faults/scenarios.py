@@ -15,6 +15,7 @@ from .limits import LIMITS
 from .lives import PILOT, Life
 from .queues import QUEUES
 from .rights import RIGHTS
+from .tasklives import TASKS
 from .trouble import TROUBLE
 from .ways import Scenario, activated, cut, running
 from .world import BAD_SITE, OUT_OF_MEMORY
@@ -268,5 +269,6 @@ SCENARIOS: Mapping[Scenario, JobStatus | None] = {
     **RIGHTS,
     **QUEUES,
     **TROUBLE,
+    **TASKS,
 }
 """Each with the state in which it must end, None where policy decides."""

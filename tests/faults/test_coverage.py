@@ -12,7 +12,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 import pandad
-from pandad import api
+from pandad import api, monitor
 from pandad.api.route import Route
 from pandad.daemons.schedule import Bodies
 from pandad.spec.timeouts import TIMEOUTS
@@ -24,8 +24,8 @@ from .scenarios import SCENARIOS, finished
 
 
 def routes() -> Iterator[Route]:
-    """All that is declared anywhere in the api."""
-    for found in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
+    """All that is declared anywhere at the edges."""
+    for found in [each for edge in (api, monitor) for each in pkgutil.walk_packages(edge.__path__, f"{edge.__name__}.")]:
         for handler in vars(importlib.import_module(found.name)).values():
             if isinstance(handler, type) and handler.__module__ == found.name:
                 for function in vars(handler).values():

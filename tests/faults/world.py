@@ -17,14 +17,17 @@ from pandad.brokerage.cycle import Cycle
 from pandad.brokerage.rebrokerage import Rebrokerage
 from pandad.config import (
     BrokerageConfig,
+    CacheConfig,
     DatabaseConfig,
     DataServiceConfig,
     HistoryConfig,
+    JediConfig,
     RetryConfig,
     RetryRuleConfig,
     SecretsConfig,
     SharesConfig,
     TimeoutsConfig,
+    UserInterfaceConfig,
 )
 from pandad.daemons.alive import Alive
 from pandad.daemons.historian import Historian
@@ -35,7 +38,10 @@ from pandad.daemons.sealer import Sealer
 from pandad.daemons.tally import Tally
 from pandad.dataservice.activator import Activator
 from pandad.dataservice.adder import Adder
+from pandad.dataservice.catalogue import Catalogue
 from pandad.dataservice.local import LocalDDM
+from pandad.jedi.cycle import Cycle as TaskCycle
+from pandad.jedi.drafts import Drafts
 from pandad.jobdispatcher.ageing import Ageing
 from pandad.jobdispatcher.caps import Caps
 from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -53,15 +59,22 @@ from pandad.spec.timeouts import TIMEOUTS
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import Store
 from pandad.taskbuffer.vault import KEY_BYTES, Vault
+from pandad.userinterface import taskjobs
 from pandad.userinterface.accounts import Accounts
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
+from pandad.userinterface.cachesweep import CacheSweep
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.tasks import Tasks
+from pandad.userinterface.taskviews import TaskViews
 
 from .scalpel import CutStore, Scalpel
 from .stand import ENDPOINT
 
 LEASE_S = 0.02
+LATER_S, KEEP_S = 4e9, 1000  # since 1970: every file is older than that
 VAULT = Vault([bytes(KEY_BYTES)])
 SOURCE = "queues.json"  # in the storage, where there is a source
 NEVER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -90,10 +103,14 @@ class World:
         self.store = store = CutStore(clock, database, scalpel)
         traffic = Traffic(store, clock, "faults")
         self.jobs, self.heartbeat, self.workers = Jobs(store), Heartbeat(store, traffic), Workers(store)
+        jedi = JediConfig(look_s=0.05)
+        self.tasks, self.task_views = Tasks(store, Drafts(jedi), jedi, UserInterfaceConfig()), TaskViews(store)
         self.debug, self.secrets = Debug(store), Secrets(store, VAULT)
         self._dispatcher = Dispatcher(store, clock, SharesConfig(), traffic)
         self._job_secrets = JobSecrets(store, VAULT, SecretsConfig(handed_out="asked"))
         self.pilot = Pilot(self._dispatcher, self.heartbeat, self.workers, self._job_secrets)
+        folder = CacheFolder(storage, lambda: LATER_S)
+        self.cache = Cache(store, folder, CacheConfig(free_mib=0), clock)
         self.account, self._grants = Account(Accounts(store, VAULT)), Grants({})
         self._rights = RightsReader(store, self._grants.learn)
         self.leases = leases = Leases(store, LEASE_S)
@@ -105,7 +122,9 @@ class World:
             "rebrokerage": Rebrokerage(store, brokerage, clock, ddm), "brake": Braking(store, brokerage),
             "activator": Activator(store, ddm, data, clock),
             "adder": Adder(store, ddm, data, policy), "watcher": Watching(store, policy, limit),
+            "tasks": TaskCycle(store, jedi, Catalogue(store, None), taskjobs.submit),
             "caps": Caps(store, SharesConfig(user_cap=1)), "ageing": Ageing(store),
+            "cache": CacheSweep(store, folder, KEEP_S, clock),
             "historian": Historian(store, HistoryConfig()), "audit": Sealer(store, VAULT.audit_keys), "tally": Tally(store),
             "queues": QueueRefresh(store, clock, QueuesConfig(source=str(storage / SOURCE), refresh_s=0))}
         self.loops: Mapping[str, Callable[[], Awaitable[bool]]] = {

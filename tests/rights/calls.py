@@ -17,6 +17,7 @@ class Call:
     """``about``: the parameters for a job: its PandaID and its queue.
 
     ``done``: from the HTTP status and the text of a reply, whether the call did what it is for.
+    ``at``: the path for a job and its queue, where that has variables.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Call:
     done: Callable[[int, str], bool]
     form: bool = False
     of_a_job: bool = True
+    at: Callable[[int, str], str] | None = None
 
 
 def _enveloped(status: int, text: str) -> bool:
@@ -65,12 +67,28 @@ def _post(about: Callable[[int, str], Mapping[str, Any]], done: Callable[[int, s
     return Call("POST", about, done, form, of_a_job)
 
 
+def _shown(status: int, text: str) -> bool:
+    return status == 200 and "error" not in json.loads(text)
+
+
+def _whole(status: int, text: str) -> bool:
+    return status == 200 and json.loads(text)["whole"] and "--in x" in text
+
+
+def _page(done: Callable[[int, str], bool] = _shown, at: Callable[[int, str], str] | None = None, of_a_job: bool = False) -> Call:
+    return Call("GET", _nothing, done, of_a_job=of_a_job, at=at)
+
+
 def _ids(job: int, queue: str) -> Mapping[str, Any]:
     return {"job_ids": [job]}
 
 
 def _nothing(job: int, queue: str) -> Mapping[str, Any]:
     return {}
+
+
+def _of_a_file(job: int, queue: str) -> Mapping[str, Any]:
+    return {"file_name": "jobO.00000000-0000-4000-8000-000000000000.tar.gz"}
 
 
 _WORKER = {"workerID": 1, "harvesterID": "h", "status": "started", "worker_id": 1, "harvester_id": "h", "site": "S"}
@@ -82,12 +100,41 @@ def submitting(**values: Any) -> Mapping[str, Any]:
     return {"jobs": [[*(values.get(a.name, "NULL") for a in JOB_ATTRIBUTES), []]]}
 
 
+FIRST_TASK = 20_000_000  # beyond those that are submitted here
+
+
+def _task(**values: Any) -> Callable[[int, str], Mapping[str, Any]]:
+    """The task of the job, which has the same owner, label and group."""
+    return lambda job, queue: {"task_id": FIRST_TASK + job, **values}
+
+
+def tasking(**values: Any) -> Mapping[str, Any]:
+    """A small task."""
+    item = {"type": "constant", "value": "-x"}
+    return {"task_parameters": {
+        "taskName": "user.x.y/", "noInput": True, "jobParameters": [item], "transPath": "run.sh", **values}}
+
+
 CALLS: Mapping[str, Call] = {
+    # tasks
+    "/api/v1/task/submit": _post(lambda job, queue: tasking(), of_a_job=False),
+    "/api/v1/task/submit of production": _post(lambda job, queue: tasking(prodSourceLabel="managed"), of_a_job=False),
+    "/api/v1/task/submit of production for phys": _post(
+        lambda job, queue: tasking(prodSourceLabel="managed", workingGroup="phys"), of_a_job=False),
+    **{f"/api/v1/task/{verb}": _post(_task()) for verb in (
+        "kill", "finish", "pause", "resume", "retry", "reactivate", "reload_input")},
+    "/api/v1/task/increase_attempts": _post(_task(increase=1)),
+    **{f"/api/v1/task/{read}": _get(task_id=FIRST_TASK + 1, of_a_job=False) for read in (
+        "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
+        "get_job_descriptions", "get_datasets_and_files", "get_history")},
+    "/api/v1/task/get_tasks_modified_since": _get(since="2026-01-01 00:00:00", of_a_job=False),
+    "/api/v1/task/get_tasks_detailed_info_since": _get(n_tasks=5, of_a_job=False),
     # jobs
     "/api/v1/job/get_description": _post(_ids, _first),
     "/api/v1/job/get_description_incl_archive": _post(_ids, _first),
     "/api/v1/job/get_status": Call("GET", _ids, _first),
     "/api/v1/job/get_timeline": _get(),
+    "/api/v1/job/list": _get(of_a_job=False),
     "/api/v1/job/why": _get(),
     "/api/v1/queue/why": Call("GET", lambda job, queue: {"queue": queue or "Q0"}, _enveloped, of_a_job=False),
     "/api/v1/job/try_brokerage": _post(lambda job, queue: submitting(), of_a_job=False),
@@ -128,6 +175,10 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/creds/get_user_secrets": _get(of_a_job=False),
     "/server/panda/set_user_secret": _post(lambda job, queue: {"key": "k", "value": MARK}, _plain, form=True, of_a_job=False),
     "/server/panda/get_user_secrets": _post(_nothing, _plain, form=True, of_a_job=False),
+    "/api/v1/file_server/validate_cache_file": _post(
+        lambda job, queue: {"file_size": 1, "checksum": 1}, _says("NOTFOUND"), of_a_job=False),
+    "/api/v1/file_server/touch_cache_file": _post(_of_a_file, _says("there is no file"), of_a_job=False),
+    "/api/v1/file_server/delete_cache_file": _post(_of_a_file, _says("there is no file"), of_a_job=False),
     "/api/v1/account/get_link_code": _post(_nothing, of_a_job=False),
     "/api/v1/account/link": _post(lambda job, queue: {"code": "x"}, _says("there is no code"), of_a_job=False),
     "/api/v1/account/unlink": _post(
@@ -149,13 +200,25 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/statistics/active_job_detailed_stats_by_site": _get(of_a_job=False),
     "/api/v1/statistics/demand": _get(of_a_job=False),
     "/server/panda/getResourceTypes": _post(_nothing, _plain, form=True, of_a_job=False),
+    # pages
+    "/": _page(),
+    "/sites/": _page(),
+    "/site/<name>/": _page(at=lambda job, queue: f"/site/{queue or 'Q0'}/"),
+    "/jobs/": _page(),
+    "/job/<panda_id>/": _page(at=lambda job, queue: f"/job/{job}/", of_a_job=True),
+    "/job/<panda_id>/ with parameters, files and logs": _page(_whole, lambda job, queue: f"/job/{job}/", of_a_job=True),
+    "/errors/": _page(),
+    "/loops/": _page(),
+    "/search/": _page(),
+    "/users/": _page(),
+    "/user/<path:name>/": _page(at=lambda job, queue: "/user/alice/"),
 }
 
 ELSEWHERE = frozenset({
     "/cache/schedconfig/<queue>.all.json", "/cache/schedconfig/pandaqueues.json", "/cache/ddmendpoints.json",
     "/cache/<path:name>", "/trf/<path:name>", "/healthz", "/startupz", "/readyz", "/metrics", "/metrics/demand", "/auth/<name>",
-    "/api/v1/openapi.json"})
-"""Public files, what the server says of itself, and its health: see tests/api."""
+    "/api/v1/openapi.json", "/docs", "/api/v1/file_server/upload_cache_file", "/monitor/style.css", "/monitor/icon.svg"})
+"""Public files, what the server says of itself, its health, and what takes no parameters but a file: see tests/api."""
 
 
 def path_of(name: str) -> str:

@@ -12,10 +12,10 @@ from pandad.api.grants import Banned
 from pandad.spec.errors import Forbidden
 
 from .calls import CALLS, ELSEWHERE, path_of
-from .oracle import ACCESS, Cell, allowed, cells
+from .oracle import ACCESS, WHOLE, Cell, allowed, cells
 from .page import page
 from .people import PEOPLE
-from .world import World, served
+from .world import FIT, World, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "rights-matrix.md"
 
@@ -54,9 +54,11 @@ async def problems(world: World, cell: Cell) -> list[str]:
     waiting = ACCESS[path_of(cell.call)].reach is Reach.CLAIM
     panda_id = world.job(cell.job, waiting) if cell.job else 0
     queue = f"Q{list(world.running).index(cell.job)}" if cell.job else ""
+    await world.fit(panda_id, path_of(cell.call))
     before, person = await world.signs(panda_id), PEOPLE[cell.person]
     values = dict(cell.how.about(panda_id, queue))
-    status, text = await world.call(person.proof, cell.how.method, path_of(cell.call), values, cell.how.form)
+    path = cell.how.at(panda_id, queue) if cell.how.at else path_of(cell.call)
+    status, text = await world.call(person.proof, cell.how.method, path, values, cell.how.form)
     done, found = cell.how.done(status, text), []
     if done != allowed(cell):
         found.append(f"{cell}: {'done' if done else 'refused'}: {status} {text[:300]}")
@@ -64,7 +66,7 @@ async def problems(world: World, cell: Cell) -> list[str]:
         found.append(f"{cell}: refused, and something changed")
     if not done and not says_who(cell, text):
         found.append(f"{cell}: the refusal does not say who: {text[:300]}")
-    if done and cell.job:
+    if (done or path_of(cell.call).rpartition("/")[2] in FIT) and cell.job:
         await world.reset(cell.job, waiting)
     return found
 
@@ -73,6 +75,8 @@ def says_who(cell: Cell, text: str) -> bool:
     """Nobody is told that no identity came; others, whom the server takes them for, in which roles, and which rule failed. Who
     has nothing to get is not refused."""
     person, access = PEOPLE[cell.person], ACCESS[path_of(cell.call)]
+    if cell.call.endswith(WHOLE) and not person.banned:
+        return '"whole": false' in text
     if person.proof is None:
         return "no identity came" in text and f"this call is for {access.says}" in text
     if access.reach is Reach.CLAIM and "no jobs in PanDA" in text:
@@ -87,7 +91,9 @@ def says_who(cell: Cell, text: str) -> bool:
 
 # What a room says of its rule where the call's own rule lets somebody in.
 RULES = {
-    "kill": "is killed by its owner", "kill with code 91": "kill code 91", "set_debug_mode": "is debugged by its owner",
+    **dict.fromkeys(("finish", "pause", "resume", "retry", "reactivate", "reload_input", "increase_attempts"),
+                    "is steered by its owner"),
+    "kill": "ed by its owner", "kill with code 91": "kill code 91", "set_debug_mode": "is debugged by its owner",
     "setDebugMode": "is debugged by its owner", "set_command": "is debugged by its owner",
     "send_command_to_job": "is debugged by its owner", "get_debug_output": "is debugged by its owner",
     "update_job": "a job is updated by pilots, and by who took it", "updateJob": "a job is updated by pilots, and by who took it",

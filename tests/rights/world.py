@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,20 +28,26 @@ from pandad.api.site import build_sites
 from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
+from pandad.api.v1.file_server import FileServer
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
 from pandad.api.v1.statistics import Statistics
 from pandad.api.v1.system import System
+from pandad.api.v1.task import Task
+from pandad.api.v1.taskviews import TaskViews
 from pandad.api.v1.workflow import Workflow
-from pandad.config import SecretsConfig, SharesConfig
+from pandad.config import CacheConfig, JediConfig, SecretsConfig, SharesConfig, UserInterfaceConfig
 from pandad.daemons.rights import RightsReader
 from pandad.dataservice.notices import Bulletin, hear_of_placements
+from pandad.jedi.drafts import Drafts
 from pandad.jobdispatcher import lending
 from pandad.jobdispatcher.dispatcher import Dispatcher
 from pandad.jobdispatcher.harvester import Workers
 from pandad.jobdispatcher.heartbeat import Heartbeat
 from pandad.jobdispatcher.jobsecrets import JobSecrets
+from pandad.monitor.house import pages
+from pandad.monitorconfig import MonitorConfig
 from pandad.spec.act import operator_on
 from pandad.spec.caller import Credential, Identity, Role
 from pandad.spec.confidential import Confidential
@@ -51,12 +58,17 @@ from pandad.taskbuffer.vault import Vault
 from pandad.userinterface import administration
 from pandad.userinterface.accounts import Accounts
 from pandad.userinterface.administration import Whom
+from pandad.userinterface.cache import Cache
+from pandad.userinterface.cachefolder import CacheFolder
 from pandad.userinterface.debug import Debug
 from pandad.userinterface.demand import Demand
 from pandad.userinterface.jobs import Jobs
 from pandad.userinterface.secrets import Secrets
+from pandad.userinterface.tasks import Tasks
+from pandad.userinterface.taskviews import TaskViews as Views
 
 from . import people
+from .calls import FIRST_TASK
 from .oracle import JOBS
 
 CLOCK: Any = reactor
@@ -69,8 +81,17 @@ RESET = """
         commandtopilot = NULL, specialhandling = NULL, holderanchor = CASE WHEN jobname <> 'waiting' THEN %(anchor)s END,
         holdersubject = CASE WHEN jobname <> 'waiting' THEN %(subject)s END, endtime = NULL
     WHERE pandaid = %(id)s RETURNING 1"""
+TASK = """
+    INSERT INTO task (jeditaskid, parent_tid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
+                      prodsourcelabel, workinggroup, currentpriority, production, creationhost, parameters, digest)
+    VALUES (%(task)s, %(task)s, %(task)s, true, 'running', %(anchor)s, %(subject)s, 'x', 'wlcg', %(label)s, %(group)s, 1000,
+            false, '', '{}', 'x') RETURNING 1"""
+RESET_TASK = "UPDATE task SET status = 'running' WHERE jeditaskid = %(task)s RETURNING 1"
+FIT = {"resume": "paused", "retry": "failed", "reactivate": "failed"}  # states in which a verb can happen
 SIGNS = """
-    SELECT (SELECT md5(string_agg(j::text, '')) FROM job j WHERE pandaid = %(id)s), (SELECT count(*) FROM job),
+    SELECT (SELECT md5(string_agg(t::text, '')) FROM task t WHERE jeditaskid = %(id)s + 20000000),
+        (SELECT count(*) FROM task),
+        (SELECT md5(string_agg(j::text, '')) FROM job j WHERE pandaid = %(id)s), (SELECT count(*) FROM job),
         (SELECT count(*) FROM audit), (SELECT count(*) FROM link_code), (SELECT md5(string_agg(s::text, '')) FROM user_secret s),
         (SELECT md5(string_agg(w::text, '')) FROM worker w), (SELECT count(*) FROM job_debug)"""
 
@@ -113,11 +134,21 @@ class World:
             two = [a_job(jobStatus=S.ACTIVATED, jobName=what, workingGroup=job.group, prodSourceLabel=job.label,
                          computingSite=f"Q{number}") for what in ("running", "waiting")]
             self.running[name], self.waiting[name] = await self.stage.jobs(*two, owner=IDENTITIES[job.owner])
+            await self.stage.sql(TASK, task=self.running[name] + FIRST_TASK, anchor=IDENTITIES[job.owner].anchor,
+                                 subject=IDENTITIES[job.owner].subject, label=job.label, group=job.group)
             await self.reset(name, waiting=False)
+
+    async def fit(self, panda_id: int, path: str) -> None:
+        """Have the task of that job in a state that the call is for."""
+        status = FIT.get(path.rpartition("/")[2]) if "/task/" in path else None
+        if status is not None:
+            await self.stage.sql("UPDATE task SET status = %(status)s WHERE jeditaskid = %(task)s RETURNING 1", status=status,
+                                 task=panda_id + FIRST_TASK)
 
     async def reset(self, name: str, waiting: bool) -> None:
         """The job as it was."""
         holder = IDENTITIES[JOBS[name].holder]
+        await self.stage.sql(RESET_TASK, task=self.running[name] + FIRST_TASK)
         await self.stage.sql(RESET, id=self.job(name, waiting), anchor=holder.anchor, subject=holder.subject)
 
     def job(self, name: str, waiting: bool) -> int:
@@ -158,9 +189,16 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
     debug, accounts, whys = Debug(store), Accounts(store, vault), Whys(store)
     return (
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
+        FileServer(Cache(store, CacheFolder(Path("none"), lambda: 0.0), CacheConfig(), reactor)),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
+        Task(Tasks(store, Drafts(JediConfig()), JediConfig(), UserInterfaceConfig())), TaskViews(Views(store)),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
-        System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])))
+        System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])),
+        *pages(store, CLOCK, MonitorConfig(), whys.explain, whys.queues, _no_complaints))
+
+
+async def _no_complaints() -> Sequence[str]:
+    return ()
 
 
 def served(world: World) -> set[str]:

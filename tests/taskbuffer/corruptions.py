@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pandad.taskbuffer.statement import Statement
 from pandad.taskbuffer.store import Transaction
 
-from .fscklife import Life
+from .fscklife import UPLOAD, Life
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def _sub_dataset(values: str, made: str = "false") -> str:
 
 
 _NEXT_PARTITION = "SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM'))"
+_TASK = "SELECT min(jeditaskid) FROM task"
 _FIRST_PARTITION = "SELECT concat('file_archive_', to_char(date_trunc('month', now()) - interval '1 month', 'YYYYMM'))"
 _SHIFT = """DO $$ DECLARE part text := (SELECT concat('job_archive_', to_char(now() + interval '1 month', 'YYYYMM')));
             first date := date_trunc('month', now() + interval '1 month'); BEGIN
@@ -107,6 +108,7 @@ CORRUPTIONS = (
     # the house
     _c("schema-version", "SELECT 1", "UPDATE schema_version SET digest = 'x' WHERE number = 1"),
     _c("schema-states", "SELECT 'job_status'", "ALTER TYPE job_status RENAME VALUE 'merging' TO 'melting'"),
+    _c("schema-states", "SELECT 'task_status'", "ALTER TYPE task_status RENAME VALUE 'broken' TO 'cracked'"),
     _c("schema-whole", "SELECT 'job_usage'", "DROP INDEX job_usage"),
     _c("schema-whole", "SELECT 'file_type_known'", "ALTER TABLE file DROP CONSTRAINT file_type_known"),
     _c("schema-indexes", "SELECT 'job_usage'", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'job_usage'::regclass"),
@@ -119,6 +121,7 @@ CORRUPTIONS = (
     _c("sequence-ahead", "SELECT 'job_pandaid'", "ALTER SEQUENCE job_pandaid RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'job_event_id_seq'", "ALTER TABLE job_event ALTER id RESTART WITH 1"),
     _c("sequence-ahead", "SELECT 'file_row_id_seq'", "ALTER TABLE file ALTER row_id RESTART WITH 1"),
+    _c("sequence-ahead", "SELECT 'task_jeditaskid'", "ALTER SEQUENCE task_jeditaskid RESTART WITH 10000000"),
     _c("sequence-ahead", "SELECT 'line_id_seq'", "ALTER TABLE line ALTER id RESTART WITH 1"),
     _c("queue-name", "SELECT 'TEST_QUEUE'", "UPDATE queue SET description = '{\"nickname\": \"B\"}' WHERE name = %(id)s"),
     _c(
@@ -293,12 +296,37 @@ CORRUPTIONS = (
     _c("credential-kind", "SELECT 'odd client'",
        "INSERT INTO pilot_credential (kind, name, role, sealed, putby) VALUES ('odd', 'client', '', '', 'root')",
        refused_by="pilot_credential_kind_known"),
+    _c("cache-name", "SELECT 'jobO.tar.gz'", "UPDATE cache_file SET name = %(id)s"),
+    _c("cache-owner", f"SELECT '{UPLOAD}'", "UPDATE cache_file SET anchor = '' WHERE name = %(id)s"),
     _c("audit-places", "SELECT max(place) FROM audit", "UPDATE audit_head SET place = place + 1"),
     _c("audit-sealed", "SELECT max(id) + 1 FROM audit", _OLD_ACT),
     # input on its way
     _c("placement-asked", "SELECT 7", _placement(status="'wanted', NULL")),
     _c("placement-files", "SELECT 7", _placement("")),
     _c("placement-endpoint", "SELECT 7", _placement("TAPE")),
+    # tasks
+    _c("task-id", "SELECT 7", """
+        INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
+             prodsourcelabel, currentpriority, production, creationhost, parameters, digest)
+        VALUES (7, 'x', false, 'running', 'ca', 'alice', 'alice', 'wlcg', 'user', 1, false, '', '{}', 'x')""", "task-event"),
+    _c("task-owner", _TASK, "UPDATE task SET ownersubject = ''"),
+    _c("task-event", _TASK, "UPDATE task SET status = 'ready'"),
+    _c("task-event", _TASK, "DELETE FROM task_event"),
+    _c("task-end", _TASK, """WITH said AS (
+            INSERT INTO task_event (jeditaskid, event, tostatus, actor, who)
+            SELECT jeditaskid, 'x', 'done', 'jedi', 'x' FROM task)
+        UPDATE task SET status = 'done', endtime = now()"""),
+    _c("task-job", "defined", """WITH said AS (UPDATE task_file SET pandaid = %(id)s WHERE status = 'running')
+        UPDATE task_job SET pandaid = %(id)s WHERE ended IS NULL"""),
+    _c("task-job-noted", "SELECT pandaid FROM task_job WHERE ended IS NOT NULL",
+       "UPDATE task_job SET ended = 'failed' WHERE ended IS NOT NULL", "task-file-end"),
+    _c("task-file-running", "SELECT id FROM task_file WHERE status = 'running'",
+       "UPDATE task_file SET pandaid = 1 WHERE status = 'running'"),
+    _c("task-file-running", "SELECT id FROM task_file WHERE status = 'running'", "DELETE FROM task_job WHERE ended IS NULL"),
+    _c("task-file-end", "SELECT id FROM task_file WHERE status = 'finished'",
+       "DELETE FROM task_job WHERE ended = 'finished'"),
+    _c("task-counts", _TASK, "UPDATE task_dataset SET nfiles = nfiles + 1"),
+    _c("task-counts", _TASK, "UPDATE task_file SET status = 'failed' WHERE status = 'running'"),
     # what is counted
     _c("task-scouts", "SELECT 7",
        "INSERT INTO task_scout (jeditaskid, jobs) SELECT 7, ARRAY(SELECT min(pandaid) FROM job)"),
@@ -307,6 +335,8 @@ CORRUPTIONS = (
     _c("tally-exact", "SELECT 'Q waiting user SCORE'", "INSERT INTO tally VALUES ('Q', 'waiting', 'user', 'SCORE', -1, -1)"),
     _c("tally-times", "SELECT 'queue_end'",
        "INSERT INTO queue_end (bucket, queue, started, finished, failed, fast) VALUES (now() + interval '1 h', 'Q', 1, 0, 0, 0)"),
+    _c("past-sums", "SELECT '2026-01-02 03:00'",
+       "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', '2026-01-02 03:00+00', 'running', 1)"),
     # outputs on their way
     _c("shipment-awaited", "transferring", "DELETE FROM shipment_file WHERE pandaid = %(id)s"),
     _c("shipment-file", "transferring", "UPDATE file SET status = 'ready' WHERE pandaid = %(id)s AND type = 'output'"),

@@ -8,12 +8,31 @@ from dataclasses import dataclass, field, replace
 from factories import ALICE, PILOT, QUEUE, a_decision, a_file, a_job
 from stages import Stage
 
+from pandad.config import JediConfig
+from pandad.jedi.refiner import refine
 from pandad.spec.act import operator_on
 from pandad.spec.caller import Identity
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
-from pandad.taskbuffer import audit, decisions, files, history, jobs, loops, moves, outbox, shipments, users, workers
+from pandad.spec.task import LOWEST_TASK_ID, PSEUDO_DATASET
+from pandad.spec.taskstatus import Kind, TaskEvent
+from pandad.taskbuffer import (
+    audit,
+    cachefiles,
+    decisions,
+    files,
+    history,
+    jobs,
+    loops,
+    moves,
+    outbox,
+    shipments,
+    taskfiles,
+    tasks,
+    users,
+    workers,
+)
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.store import Transaction
 from pandad.userinterface import administration
@@ -53,6 +72,8 @@ WAYS: dict[str, tuple[tuple[Event, Actor], ...]] = {
 }
 
 EACH = 3  # jobs of each way
+TASK = LOWEST_TASK_ID
+UPLOAD = "jobO.01234567-89ab-4def-8123-456789abcdef.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -78,6 +99,7 @@ async def live(stage: Stage) -> Life:
     for way, events in WAYS.items():
         life.jobs[way] = [await a_life(stage, way, events) for _ in range(EACH)]
     life.jobs["pending"] = await store.transact("pending", _pending)
+    life.jobs["of a task"] = await _task(stage)
     told = [Change(i, {"commandToPilot": "tobekilled"}) for i in life.where("sent")[:1]]
     await store.transact("told", moves.touch, "kill asked", told, IN_SLOT, actor=A.USER, who="alice")
     return life
@@ -144,6 +166,33 @@ async def _sent(txn: Transaction, job: JobSpec) -> None:
     await outbox.ask(txn, [outbox.Errand(shipments.SEND, name, name, outbox.Step.RULE, {"shipment": made.id})])
 
 
+async def _task(stage: Stage) -> list[int]:
+    """One of two jobs: the first has finished, and the task knows; the second has not."""
+    made: list[int] = await stage.store.transact("task", _two_jobs)
+    for event, actor in WAYS["finished"]:
+        await stage.store.transact("live", _live, made[0], event, actor)
+    await stage.store.transact("settle", taskfiles.settle, TASK, 10)
+    return made
+
+
+async def _two_jobs(txn: Transaction) -> list[int]:
+    parameters = {"taskName": "user.alice.two/", "noInput": True, "nEvents": 2, "transPath": "run.sh",
+                  "jobParameters": [{"type": "constant", "value": "-x"}]}
+    new = tasks.NewTask(spec=refine(parameters, JediConfig()), owner=ALICE, user_name="alice", production=False, host="",
+                        parameters=parameters, digest="x", parent=None)
+    assert await tasks.insert(txn, new) == TASK
+    await taskfiles.ensure(txn, TASK, [("pseudo_input", PSEUDO_DATASET, PSEUDO_DATASET)])
+    await taskfiles.add_pseudo(txn, TASK, 2)
+    await taskfiles.recount(txn, TASK)
+    ids = await _submitted(txn, [a_job(jediTaskID=TASK, Files=_files()) for _ in range(2)], ALICE, A.TASK)
+    read = await taskfiles.ready(txn, TASK, 2, 2)
+    both = [taskfiles.Made(panda_id, number, [file.id]) for number, (panda_id, file) in enumerate(zip(ids, read, strict=True), 1)]
+    await taskfiles.made(txn, TASK, 1, 2, both, Kind.RUN)
+    for event in (TaskEvent.INPUT_KNOWN, TaskEvent.JOBS_MADE):
+        assert await tasks.happened(txn, TASK, event, who="test")
+    return ids
+
+
 async def _look(txn: Transaction, panda_id: int) -> JobSpec:
     (job,) = await jobs.find(txn, [panda_id])
     assert job is not None
@@ -165,6 +214,8 @@ async def _beside(txn: Transaction) -> None:
         await loops.finished(txn, name, "host:1:abc", term, "no route" if name == "adder" else None)
     await workers.put(txn, "harvester", 1, "started", QUEUE, "node1")
     await workers.put(txn, "harvester", 1, "finished", QUEUE, "node1")
+    file = cachefiles.CacheFile(name=UPLOAD, owner=ALICE, size_bytes=5, crc=7, digest=bytes(32), host="host")
+    assert await cachefiles.put(txn, file, [ALICE], 5)
     root = operator_on("root", "host")
     both = [Whom(f"{each.subject} from {each.anchor}") for each in (ALICE, BOB)]
     await administration.link(txn, both[0], both[1], "", root)

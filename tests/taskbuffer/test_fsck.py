@@ -163,5 +163,6 @@ async def test_after_a_restore_sequences_have_a_gap_to_make(store: Store) -> Non
     """A database that is healthy as it stands gives out ids anew that were given out after its backup."""
     await live(Stage(store))
     assert broken(await looked(store, GAP)) == {
-        ("sequence-ahead", name) for name in ("job_pandaid", "job_jobsetid", "job_event_id_seq", "file_row_id_seq", "line_id_seq")
+        ("sequence-ahead", name) for name in (
+            "job_pandaid", "job_jobsetid", "job_event_id_seq", "file_row_id_seq", "line_id_seq", "task_jeditaskid")
     }

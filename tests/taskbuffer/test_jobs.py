@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from factories import ALICE, PILOT, a_file, a_job, claimed, happened, stored
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
@@ -74,7 +74,7 @@ async def test_what_goes_in_comes_out(store: Store) -> None:
     async def there_and_back(txn: Transaction, specs: list[JobSpec]) -> list[JobSpec | None]:
         return await jobs.find(txn, await stored(txn, specs))
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40)
     @given(specs=st.lists(JOBS, min_size=1, max_size=3))
     def holds(specs: list[JobSpec]) -> None:
         found = in_reactor(lambda: store.transact("round trip", there_and_back, specs))

@@ -22,12 +22,14 @@ from pandad.spec.file import FILE_ATTRIBUTES
 from pandad.spec.job import JOB_ATTRIBUTES
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import migrate
-from pandad.taskbuffer.migrate import Migration, SchemaError
+from pandad.taskbuffer.migrate import Migration, SchemaError, Standing
 from pandad.taskbuffer.store import Store
 
 from .observing import Observer, observe, rows, run
 
 _numbers = itertools.count()
+
+FIRST_RELEASE = 16  # there is no pandad before these migrations, and they say nothing of one
 
 ROWS = {
     1: """INSERT INTO job (pandaid, jobstatus, owneranchor, ownersubject) VALUES (1, 'defined', 'ca', 'alice');
@@ -83,7 +85,19 @@ ROWS = {
                VALUES ('panda', 'x_dis001', 'DISK', 'Express', 1, 5);
            INSERT INTO placement_file (endpoint, scope, lfn, placement) SELECT 'DISK', 'user.alice', 'in', id FROM placement;
            INSERT INTO placement_job (pandaid, placement) SELECT 1, id FROM placement""",
-    17: """INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting)
+    17: "INSERT INTO state_past (queue, bucket, jobstatus, jobs) VALUES ('Q', now(), 'running', 1)",
+    18: """INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,
+                             prodsourcelabel, currentpriority, production, creationhost, parameters, digest)
+               VALUES (nextval('task_jeditaskid'), 'user.alice.x/', true, 'running', 'ca', 'alice', 'alice', 'wlcg', 'user',
+                       1000, false, '', '{}', 'x');
+           INSERT INTO task_event (jeditaskid, event, tostatus, actor, who)
+               SELECT jeditaskid, 'submitted', 'registered', 'user', 'alice' FROM task;
+           INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'input', 'a', 'a' FROM task;
+           INSERT INTO task_file (dataset, scope, lfn, status) SELECT id, 'user.alice', 'in', 'ready' FROM task_dataset;
+           INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT 1, jeditaskid, 'run', 1 FROM task""",
+    19: """INSERT INTO cache_file (name, anchor, subject, bytes, crc, digest, host)
+               VALUES ('jobO.x.tar.gz', 'ca', 'alice', 5, 7, sha256('x'), 'h')""",
+    20: """INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting)
                SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
            UPDATE dataset SET kept = '{DISK}';
            UPDATE shipment SET lasting = true""",
@@ -126,9 +140,9 @@ def upgrade(store: Store, migrations: list[Migration] | None = None) -> Deferred
 async def test_from_empty_to_newest(blank: Store) -> None:
     """All migrations are applied once and recorded; a second run finds nothing to do."""
     known = migrate.known()
-    assert await blank.transact("versions", migrate.versions) == (0, len(known))
+    assert await blank.transact("standing", migrate.standing) == Standing(0, len(known))
     assert await upgrade(blank) == len(known)
-    assert await blank.transact("versions", migrate.versions) == (len(known), len(known))
+    assert await blank.transact("standing", migrate.standing) == Standing(len(known), len(known))
     assert await upgrade(blank) == 0
 
 
@@ -228,7 +242,54 @@ async def test_changed_file_is_refused(store: Store) -> None:
 async def test_newer_database_is_refused(store: Store) -> None:
     """An older pandad does not touch a database that a newer one has upgraded, and says what to do."""
     with pytest.raises(SchemaError, match="install a newer pandad"):
-        await upgrade(store, migrate.known()[:-1])
+        await upgrade(store, migrate.known()[:FIRST_RELEASE - 1])
+
+
+def later(count: int, word: str) -> list[Migration]:
+    """So many migrations of versions to come, which say this of older pandads."""
+    first = len(migrate.known()) + 1
+    text = f"-- What is new.\n-- Older pandads: {word}\nCREATE TABLE later"
+    return [Migration(number, f"{number:04}_later.sql", f"{text}{number} ();")
+            for number in range(first, first + count)]
+
+
+@ensureDeferred
+async def test_a_newer_database_that_an_older_pandad_can_work_with(store: Store) -> None:
+    """It finds nothing to do, and serves; when one of the migrations beyond says that it cannot, it does not."""
+    known = migrate.known()
+    tolerated = later(2, "work on")
+    assert await upgrade(store, [*known, *tolerated]) == 2
+    assert await store.transact("standing", migrate.standing) == Standing(len(known) + 2, len(known), 2, True)
+    assert await upgrade(store) == 0
+    refused = Migration(len(known) + 3, "stop.sql", "-- Older pandads: stop, they would lose jobs\nCREATE TABLE stop ();")
+    await upgrade(store, [*known, *tolerated, refused])
+    assert not (await store.transact("standing", migrate.standing)).serves
+    with pytest.raises(SchemaError, match=f"has schema {len(known) + 3}, this pandad knows {len(known)} and cannot work on it"):
+        await upgrade(store)
+
+
+@ensureDeferred
+async def test_a_ledger_without_words(blank: Store) -> None:
+    """One that an earlier pandad made is read as it is, and gets a place for them with the next upgrade."""
+    known = migrate.known()
+    await upgrade(blank, known[:2])
+    await blank.transact("forget", run, "ALTER TABLE schema_version DROP COLUMN tolerated")
+    assert await blank.transact("standing", migrate.standing, known[:1]) == Standing(2, 1, 1, False)
+    assert await upgrade(blank, [*known[:2], Migration(3, "0003_x.sql", "-- Older pandads: work on\nSELECT 1")]) == 1
+    assert await blank.transact("standing", migrate.standing, known[:2]) == Standing(3, 2, 1, True)
+
+
+def test_every_migration_says_whether_older_pandads_work_on() -> None:
+    """In its head, with a reason if they cannot; and what it is for."""
+    assert [m.name for m in migrate.known() if not m.says or (m.number > FIRST_RELEASE and not m.word)] == []
+
+
+def test_what_a_migration_says() -> None:
+    """The comment at its head, but for that word."""
+    text = "-- Tasks, and\n-- their files.\n-- Older pandads: stop, they know no tasks\n\n-- A table.\nCREATE TABLE t ();"
+    m = Migration(9, "x", text)
+    assert (m.says, m.word, m.tolerated) == ("Tasks, and their files.", "stop, they know no tasks", False)
+    assert Migration(9, "x", "CREATE TABLE t ();\n-- Older pandads: work on\n").tolerated is False
 
 
 @ensureDeferred

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from pandad.config import DatabaseConfig
 from pandad.embedded.postgres import EmbeddedPostgres
+from pandad.spec.caller import Identity
 from pandad.spec.file import FileName
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import (
@@ -28,6 +30,7 @@ from pandad.taskbuffer import (
     jobs,
     moves,
     outbox,
+    ownjobs,
     placements,
     places,
     shipments,
@@ -267,6 +270,15 @@ async def test_history_and_files_of_a_job(explain: Explain) -> None:
     """A job's decision and history come by its id."""
     assert (await explain(lambda txn: jobs.events(txn, 5))).whole_tables() == set()
     assert (await explain(lambda txn: decisions.find(txn, 5))).whole_tables() == set()
+
+
+@ensureDeferred
+async def test_jobs_of_one_person(explain: Explain) -> None:
+    """A page of somebody's jobs reads no more of them than it shows; one that is filtered no more than its window."""
+    owners = [Identity("ca", "user7"), Identity("ca", "user8")]
+    for wish, most in ((ownjobs.Wish(most=100), 200), (ownjobs.Wish(states=[S.MERGING], most=100), 2 * ownjobs.WINDOW)):
+        plan = await explain(partial(ownjobs.page, owners=owners, wish=wish))
+        assert "job_owner" in plan.indexes() and plan.whole_tables() == set() and plan.read("job_owner") <= most
 
 
 @pytest.mark.parametrize("read", [facts.counts, facts.demand, facts.unplaced], ids=["counts", "demand", "unplaced"])

@@ -20,7 +20,7 @@ from pandad.spec.errors import NotAuthenticated, NotFound
 from pandad.spec.jobstatus import FINAL, Actor, Event, JobStatus
 from pandad.spec.reason import REASONS, Reason
 from pandad.spec.retry import RetryPolicy
-from pandad.taskbuffer import decisions, history, retries
+from pandad.taskbuffer import decisions, deferrals, history, retries
 from pandad.taskbuffer.retries import Failed
 from pandad.userinterface.explain import SAYS, errors_of
 from pandad.userinterface.jobs import Jobs
@@ -244,6 +244,18 @@ async def test_verdicts(stage: Stage) -> None:
     said = await why(stage, panda_id)
     assert said["queues"] == verdicts
     assert said["decided_at"] is not None
+
+
+@ensureDeferred
+async def test_a_job_that_is_put_off(stage: Stage) -> None:
+    """A job that no queue took says when it is looked at again; one not yet looked at, or that has a queue, has no such time."""
+    panda_id, taken = await stage.job(), await stage.job(S.ACTIVATED)
+    assert (await why(stage, panda_id))["again_at"] is None
+    await stage.store.transact("test_put_off", deferrals.defer, [(panda_id, 60.0)], 60.0)
+    said = await why(stage, panda_id)
+    ((next_s,),) = await stage.sql("SELECT round(extract(epoch FROM %(at)s::timestamptz - now()))::int", at=said["again_at"])
+    assert 0 < next_s <= 60
+    assert (await why(stage, taken))["again_at"] is None
 
 
 @ensureDeferred

@@ -11,11 +11,15 @@ from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
 from pandad.api.route import ANY, GET, MIB, WATCHED_S, Route
 from pandad.api.v1.pilot import JobIds
+from pandad.settings import nearest
 from pandad.spec import pilotcommand
 from pandad.spec.caller import Caller
 from pandad.spec.criterion import Never
+from pandad.spec.errors import BadRequest
 from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
 from pandad.spec.reason import Reason
+from pandad.taskbuffer.ownjobs import NEWEST, Page, Wish
 
 if TYPE_CHECKING:
     from pandad.jobdispatcher.dispatcher import Dispatcher
@@ -29,6 +33,7 @@ JOBSET_LABELS = frozenset({"user", "panda", "ptest", "rc_test", "rc_test2", "rc_
 
 MANY_IDS_BYTES = 1 * MIB
 MOST_REASONS = 10  # in one message
+MOST_LISTED = 1000
 SUCCEEDED = "Succeeded"  # clients show it
 
 
@@ -75,6 +80,31 @@ class Command:
     command: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mine:
+    """Which of the caller's own jobs. ``states``: none: any. ``before``: the `next` of the page before."""
+
+    states: list[str] | None = None
+    queue: str | None = None
+    task: int | None = None
+    before: int | None = None
+    most: int = 100
+
+    def wish(self) -> Wish:
+        """The same, checked.
+
+        :raise BadRequest: there is no such state, or it is not a number of jobs that one call may give.
+        """
+        states = self.states or []
+        for state in states:
+            if state not in set(JobStatus):
+                raise BadRequest("states", f"{state!r} is no state of jobs; {nearest(state, JobStatus)}")
+        if not 1 <= self.most <= MOST_LISTED:
+            raise BadRequest("most", f"is {self.most}; write 1 to {MOST_LISTED}, and ask again for the next page")
+        return Wish(states=[JobStatus(state) for state in states], queue=self.queue, task=self.task,
+                    before=NEWEST if self.before is None else self.before, most=self.most)
+
+
 class Job:
     """One method per call."""
 
@@ -98,6 +128,11 @@ class Job:
     async def get_description(self, caller: Caller, asked: JobIds) -> list[JobSpec | None]:
         """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
         return await self._jobs.describe(caller, asked.job_ids)
+
+    @Route("/api/v1/job/list", ANY, access=OWN, takes=Mine)
+    async def list_own(self, caller: Caller, asked: Mine) -> Page:
+        """The caller's own jobs, the newest first: a line of each, and from where to ask for more. pandad's own."""
+        return await self._jobs.listed(caller, asked.wish())
 
     @Route("/api/v1/job/get_status", GET, access=PUBLIC, passive=True, takes=JobIds, answer_s=WATCHED_S)
     async def get_status(self, caller: Caller, asked: JobIds) -> list[dict[str, str]]:

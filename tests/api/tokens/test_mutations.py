@@ -35,7 +35,7 @@ def test_changed_tokens(here: Stand) -> None:
                 here.ask(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_any_bytes(text: bytes) -> None:
     """Whatever comes in the place of a token is refused, and nothing else happens."""
@@ -53,7 +53,7 @@ json_values = st.recursive(
 NAMES = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "groups", "scope", "name", "preferred_username")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from(NAMES), json_values, st.sampled_from(["atlas", "atlas:production", "atlas:pilot", None]))
 def test_any_claim(name: str, value: object, origin: str | None) -> None:
     """Whatever an issuer says is accepted or refused, and identity and VO are those of the token; it never gives a role that only

@@ -128,6 +128,23 @@ def test_hopeless_jobs(api: Any, alice: str) -> None:
         (number, "no-queue-ever", "SITE_A", "lowmemory", 4000, 6000) for number in (101, 102)]
 
 
+def test_list(api: Any, alice: str) -> None:
+    """One's own jobs, by POST and by GET; a state that there is not, and too large a page, are named."""
+    body = {"states": ["running", "failed"], "queue": "Q", "most": 5, "before": 9}
+    got = api.active.post("/api/v1/job/list", json=body, dn=alice).json["data"]
+    assert got["next"] == 7 and [job["PandaID"] for job in got["jobs"]] == [7]
+    assert set(got["jobs"][0]) == {
+        "PandaID", "jobName", "jobStatus", "computingSite", "attemptNr", "stateChangeTime", "jediTaskID", "currentPriority"}
+    (_, wish), = api.jobs.asked
+    assert (wish.states, wish.queue, wish.task, wish.before, wish.most) == (["running", "failed"], "Q", None, 9, 5)
+    assert api.active.get("/api/v1/job/list?states=running&states=failed", dn=alice).json["success"]
+    bad = ({"states": ["runing"]}, {"most": 0})
+    refused = [api.active.post("/api/v1/job/list", json=body, dn=alice).json["message"] for body in bad]
+    assert refused == ["states: 'runing' is no state of jobs; did you mean running?",
+                       "most: is 0; write 1 to 1000, and ask again for the next page"]
+    assert not api.active.post("/api/v1/job/list", json={}).json["success"]
+
+
 def test_timeline(api: Any, alice: str) -> None:
     """How a job got where it is."""
     assert api.active.get("/api/v1/job/get_timeline?job_id=5", dn=alice).json["data"] == [{"event": "submitted"}]

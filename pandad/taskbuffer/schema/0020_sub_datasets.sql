@@ -1,5 +1,6 @@
 -- `_sub` datasets that are registered before the jobs start whose outputs they will carry (taskbuffer/subdatasets.py). The row
 -- becomes a shipment when the first of these set out.
+-- Older pandads: work on
 CREATE TABLE sub_dataset (
     shipment bigint PRIMARY KEY,  -- the number that the shipment will have
     dataset  bigint NOT NULL REFERENCES dataset ON DELETE CASCADE,  -- that the files belong to

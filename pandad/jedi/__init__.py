@@ -1,0 +1,1 @@
+"""Tasks into jobs."""

@@ -1,0 +1,46 @@
+"""Tasks as they would be: for those who accept them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pandad.config import JediConfig
+from pandad.jedi import refiner
+from pandad.jedi.generator import Library, build_job, lib_dataset, run_job
+from pandad.spec.job import JobSpec
+from pandad.spec.task import LOWEST_TASK_ID, PSEUDO_DATASET, Chunk, TaskFile, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    id: int = LOWEST_TASK_ID
+    round_nr: int = 1
+    more_attempts: int = 0
+
+
+class Drafts:
+    """What parameters mean, and what jobs they make."""
+
+    def __init__(self, config: JediConfig) -> None:
+        self._config = config
+
+    def refine(self, parameters: Mapping[str, Any]) -> TaskSpec:
+        """See `refiner.refine`."""
+        return refiner.refine(parameters, self._config)
+
+    def refine_again(self, parameters: Mapping[str, Any], new: Mapping[str, Any], *,
+                     strict: bool) -> tuple[dict[str, Any], TaskSpec]:
+        """See `refiner.refine_again`."""
+        return refiner.refine_again(parameters, new, self._config, strict=strict)
+
+    def sample(self, spec: TaskSpec) -> list[JobSpec]:
+        """One job of each kind, as they would be submitted."""
+        numbers = _Numbers()
+        name = spec.input.datasets[0] if spec.input else PSEUDO_DATASET
+        chunk = Chunk([TaskFile(id=1, dataset=1, container=name, scope="", lfn="1")])
+        lib = TaskFile(id=2, dataset=2, container=lib_dataset(numbers.id), scope="", lfn="lib.tgz")
+        library = Library(lib, lib_dataset(numbers.id)) if spec.build else None
+        builds = [build_job(numbers, spec)] if spec.build else []
+        return [*builds, run_job(numbers, spec, chunk, 1, library)]

@@ -1,0 +1,121 @@
+"""A chunk of a task's files into a job. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pandad.jedi.macros import fill
+from pandad.spec.file import FileSpec
+from pandad.spec.job import JobSpec
+from pandad.spec.task import Chunk, Output, TaskFile, TaskSpec, dataset_name, scope_of
+
+LOCAL = "local"  # prodDBlockToken of a library: it is never read from afar
+LIB, LIB_SCOPE = "lib", "panda"
+WHO = "jedi"  # JobSpec.lockedby of a task's job
+
+
+class Numbers(Protocol):
+    """Of a task, all that its jobs depend on beside what it asks for."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def round_nr(self) -> int: ...
+    @property
+    def more_attempts(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the build job made: a file of this dataset."""
+
+    file: TaskFile
+    dataset: str
+
+
+def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: Library | None) -> JobSpec:
+    """The job for these files.
+
+    :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs apart stays the same when
+        the chunk is tried again.
+    """
+    number = number_of(spec, chunk, serial)
+    inputs = [_read(file, file.container, None) for file in chunk.files] if spec.input else []
+    values: dict[str, str | Sequence[str]] = {
+        "SN": f"{serial:06d}", "SEQNUMBER": str(spec.offset + number), "SURL": spec.source_url,
+        "IN": [file.lfn for file in chunk.files]}
+    if library is not None:
+        values["LIB"] = library.file.lfn
+        inputs.append(_read(library.file, library.dataset, LOCAL))
+    if not spec.input:
+        values |= {"MAXEVENTS": str(spec.events), "SKIPEVENTS": str((number - 1) * spec.events)}
+    outputs = [_output(output, task, values) for output in spec.outputs]
+    return _job(task, spec, [*inputs, *outputs], {
+        **spec.values, "jobName": f"{spec.container}.{serial:06d}", "prodSourceLabel": spec.label,
+        "jobParameters": _told(spec, values, task.id)})
+
+
+def number_of(spec: TaskSpec, chunk: Chunk, serial: int) -> int:
+    """What tells the jobs of a task apart, from 1; the same whenever a chunk is tried."""
+    if not spec.input:
+        return int(chunk.files[0].lfn)
+    return serial if chunk.number is None else chunk.number
+
+
+def build_job(task: Numbers, spec: TaskSpec) -> JobSpec:
+    """The job that makes the library. The name of that is new in each round."""
+    assert spec.build is not None
+    build, dataset = spec.build, lib_dataset(task.id)
+    lib = f"{dataset}.{task.round_nr:06d}.lib.tgz"
+    told = fill(build.parameters, {"IN": build.archive, "OUT": lib, "SURL": spec.source_url}, task.id)
+    log = f"{lib.removesuffix('.tgz')}.log.tgz"
+    files = [_written("output", LIB_SCOPE, lib, dataset), _written("log", LIB_SCOPE, log, dataset)]
+    return _job(task, spec, files, {
+        **spec.values, "jobName": lib, "prodSourceLabel": build.label, "transformation": build.transformation,
+        "jobParameters": told, "coreCount": 1})
+
+
+def lib_dataset(task_id: int) -> str:
+    """Where a task's libraries lie."""
+    return f"panda.{task_id}.lib"
+
+
+def datasets(task: Numbers, spec: TaskSpec) -> list[tuple[str, str, str]]:
+    """Type, name and container of what the jobs of this round write into."""
+    return [(output.type, dataset_name(output.dataset, task.round_nr), output.dataset.rstrip("/")) for output in spec.outputs]
+
+
+def _told(spec: TaskSpec, values: Mapping[str, str | Sequence[str]], task_id: int) -> str:
+    text = "".join(piece.text + " " * piece.padded for piece in spec.pieces)
+    return fill(text.rstrip(" "), values, task_id)
+
+
+def _job(task: Numbers, spec: TaskSpec, files: Iterable[FileSpec], values: Mapping[str, Any]) -> JobSpec:
+    attempts = values["maxAttempt"]
+    given = {**values, "maxAttempt": attempts + task.more_attempts if attempts > 0 else attempts, "avoided": [*values["avoided"]]}
+    job = JobSpec(
+        **given, jediTaskID=task.id, reqID=task.id, VO=spec.vo, workingGroup=spec.group, processingType=spec.processing_type,
+        assignedPriority=spec.priority, lockedby=WHO, Files=list(files))
+    job.prodDBlock = next((file.dataset for file in job.inputs), None)
+    job.destinationDBlock = next((file.dataset for file in job.outputs), None)
+    return job
+
+
+def _read(file: TaskFile, dataset: str, token: str | None) -> FileSpec:
+    return FileSpec(
+        type="input", scope=file.scope, lfn=file.lfn, GUID=file.guid, fsize=file.size, checksum=file.checksum, dataset=dataset,
+        prodDBlock=dataset, prodDBlockToken=token, fileID=file.id, datasetID=file.dataset)
+
+
+def _output(output: Output, task: Numbers, values: Mapping[str, str | Sequence[str]]) -> FileSpec:
+    file = _written(output.type, scope_of(output.dataset), fill(output.template, values, task.id),
+                    dataset_name(output.dataset, task.round_nr))
+    if output.destination is not None:
+        file.destinationDBlockToken = f"dst:{output.destination}"
+    return file
+
+
+def _written(kind: str, scope: str, lfn: str, dataset: str) -> FileSpec:
+    return FileSpec(type=kind, scope=scope, lfn=lfn, dataset=dataset, destinationDBlock=dataset)

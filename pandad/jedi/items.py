@@ -1,0 +1,137 @@
+"""The items of jobParameters, and the log: what each job is told, reads and writes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pandad.jedi.macros import INPUT_FORMS, JOB_ID, MACRO, SERIAL, SERIAL_FORMS, TASK_ID, macros_in
+from pandad.jedi.parameters import ITEM_MEANT, WHERE, Reader
+from pandad.spec.errors import BadRequest
+from pandad.spec.task import Input, Output, Piece
+
+CONSTANT, TEMPLATE = "constant", "template"
+INPUT, OUTPUT, LOG, PSEUDO, NUMBER = "input", "output", "log", "pseudo_input", "number"
+LONGEST = 10_000  # characters of one item
+LONGEST_PATTERN = 500
+MOST_ITEMS = 1000
+SEQUENCE = "SEQNUMBER"
+
+_ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL"})
+_WITHOUT_INPUT = frozenset({"MAXEVENTS", "SKIPEVENTS"})  # only there the server knows how many events there are
+FILE_NAME = re.compile(r"[A-Za-z0-9._@+=-]+")  # as a pilot and the data management take it
+_DATASET = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%-]+/?")
+_NO_PATTERN = re.compile(r"\(\?|\\[1-9a-ce-rt-vx-zA-CE-RT-VX-Z]|[*+?}]\+")  # what PostgreSQL reads otherwise than Python
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``files_per_job``: as the input's item says; 0: it does not. ``offset``: of SEQNUMBER."""
+
+    pieces: tuple[Piece, ...]
+    input: Input | None
+    outputs: tuple[Output, ...]
+    files_per_job: int
+    offset: int
+
+
+def read(task: Reader, has_lib: bool) -> Found:
+    """All items.
+
+    :raise BadRequest: names the item by its place, and the key.
+    """
+    found = task.objects("jobParameters")
+    if not found or len(found) > MOST_ITEMS:
+        raise task.wrong("jobParameters", f"has {len(found)} items; send 1 to {MOST_ITEMS}")
+    for item in found:
+        item.refuse_others(ITEM_MEANT)
+        if item.needed("type") not in (CONSTANT, TEMPLATE):
+            raise item.wrong("type", "is neither constant nor template")
+    inputs = [item for item in found if item.text("param_type") == INPUT]
+    given = _input(task, inputs) if inputs else None
+    known = _ALWAYS | ({"IN"} if given else _WITHOUT_INPUT) | ({"LIB"} if has_lib else set())
+    offset = max((i.whole("offset") for i in found if i.text("param_type") == PSEUDO), default=0)
+    return Found(_pieces(found, known), given, _outputs(task, found), max((i.whole("nFilesPerJob") for i in inputs), default=0),
+                 offset)
+
+
+def refuse_macros(text: str, known: Collection[str], key: str) -> None:
+    """:raise BadRequest: something in the text stands for nothing that the server could fill in."""
+    for name, form in macros_in(text):
+        forms = SERIAL_FORMS if name == SERIAL else INPUT_FORMS if name == "IN" else ("",)
+        if name not in known or form not in forms:
+            raise BadRequest(f"{WHERE}.{key}" if not key.startswith(WHERE) else key,
+                             f"${{{name}{'/' + form if form else ''}}} stands for nothing here")
+
+
+def _pieces(found: Sequence[Reader], known: Collection[str]) -> tuple[Piece, ...]:
+    """What jobs are told, item by item; hidden ones only say what is read and written."""
+    pieces = []
+    for place, item in enumerate(found):
+        kind = item.text("param_type")
+        if kind not in ("", INPUT, OUTPUT, LOG, PSEUDO, NUMBER):
+            raise item.wrong("param_type", f"{kind!r} is none of input, output, log, pseudo_input, number")
+        text = item.text("value", LONGEST)
+        refuse_macros(text, known, f"{WHERE}.jobParameters[{place}].value")
+        if not item.flag("hidden"):
+            pieces.append(Piece(text, not item.denies("padding")))
+    return tuple(pieces)
+
+
+def _input(task: Reader, found: Sequence[Reader]) -> Input:
+    """The one input; it may be named in several items."""
+    first = found[0]
+    for item in found[1:]:
+        if item.text("dataset", LONGEST) != first.text("dataset", LONGEST):
+            raise item.wrong("dataset", "is a second input; a task of this server reads one")
+    datasets = tuple(name.strip() for name in first.needed("dataset", LONGEST).split(",") if name.strip())
+    for name in datasets:
+        if not _DATASET.fullmatch(name):
+            raise first.wrong("dataset", f"{name!r} is no name of a dataset")
+    if not any(name == "IN" for item in task.objects("jobParameters") for name, _ in macros_in(item.text("value", LONGEST))):
+        raise first.wrong("value", "has no ${IN}: no job would be told what to read")
+    return Input(datasets, _patterns(first, "include"), _patterns(first, "exclude"), first.texts("files"),
+                 first.whole("offset") or task.whole("nSkipFiles"), task.whole("nFiles"))
+
+
+def _patterns(item: Reader, key: str) -> tuple[str, ...]:
+    for pattern in item.texts(key):
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as problem:
+            raise item.wrong(key, f"{pattern!r:.60} is no regular expression ({problem})") from None
+        if len(pattern) > LONGEST_PATTERN or _NO_PATTERN.search(pattern):
+            raise item.wrong(key, f"{pattern!r:.60} is more than a plain regular expression")
+    return item.texts(key)
+
+
+def _outputs(task: Reader, found: Sequence[Reader]) -> tuple[Output, ...]:
+    log = task.below("log")
+    written = [(item, OUTPUT) for item in found if item.text("param_type") == OUTPUT]
+    written += [(item, LOG) for item in found if item.text("param_type") == LOG]
+    if log is not None:
+        log.refuse_others(ITEM_MEANT)
+        written.append((log, LOG))
+    if sum(kind == LOG for _, kind in written) > 1:
+        raise task.wrong("log", "is there twice; a job has one log")
+    outputs = tuple(_output(item, kind) for item, kind in written)
+    doubled = {o.template for o in outputs if [p.template for p in outputs].count(o.template) > 1}
+    if doubled:
+        raise task.wrong("jobParameters", f"the output {doubled.pop()} stands there twice")
+    return outputs
+
+
+def _output(item: Reader, kind: str) -> Output:
+    """A file name with ${SN} or $PANDAID in it: without, each job would write over the last one's. What stands before it in the
+    value, an option as `--out=`, is for the payload."""
+    template = re.split(r"[\s=\"']", item.needed("value", 1000).strip("\"'"))[-1]
+    refuse_macros(template, {SERIAL}, "log.value" if kind == LOG else "jobParameters")
+    if SERIAL not in {name for name, _ in macros_in(template)} and JOB_ID not in template:
+        raise item.wrong("value", f"{template!r} has neither ${{SN}} nor {JOB_ID}: all jobs would write one file")
+    if not FILE_NAME.fullmatch(MACRO.sub("0", template).replace(TASK_ID, "0").replace(JOB_ID, "0")):
+        raise item.wrong("value", f"{template!r} is no name of a file")
+    dataset = item.text("container") or item.needed("dataset")
+    if not _DATASET.fullmatch(dataset):
+        raise item.wrong("dataset", f"{dataset!r} is no name of a dataset")
+    return Output(kind, dataset, template, item.text("destination") or None)

@@ -1,0 +1,158 @@
+"""task_parameters into a task: what prun, pathena's kin and scripts over panda-client's API send. Pure.
+
+Every mistake raises BadRequest with the key in the sender's own spelling. (PanDA: TaskRefinerBase, AtlasAnalTaskRefiner.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pandad.config import JediConfig
+from pandad.jedi import items
+from pandad.jedi.parameters import Reader, refuse_unknown
+from pandad.spec import sitewish
+from pandad.spec.errors import BadRequest
+from pandad.spec.job import NOT_WANTED, NOTHING_BUT
+from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
+from pandad.spec.task import Build, Splitting, TaskSpec
+
+USER_PRIORITY = 1000
+DEFAULT_VO = "wlcg"  # prun's own default
+DEFAULT_MEMORY_MB = 2000  # per core (PanDA: AtlasAnalTaskRefiner)
+MOST_JOBS = 1_000_000
+GB = 10**9
+RUN, ATHENA, BUILD = "runGen-00-00-02", "runAthena-00-00-12", "buildGen-00-00-01"
+ATHENA_BUILD = "buildJob-00-00-03"
+
+
+def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
+    """What the parameters ask for.
+
+    :raise BadRequest: names the key that cannot be meant.
+    """
+    refuse_unknown(parameters)
+    read = Reader(parameters)
+    source_url = _url(read, "sourceURL")
+    build = _build(read, config, source_url)
+    found = items.read(read, has_lib=build is not None)
+    if found.input is None and not read.flag("noInput"):
+        raise read.wrong("jobParameters", 'has no item of param_type "input"; say noInput if the task reads none')
+    events = max(read.whole("nEventsPerJob"), 1)
+    return TaskSpec(
+        name=read.needed("taskName"), unique=read.flag("uniqueTaskName"), vo=read.text("vo", 32) or DEFAULT_VO,
+        label=read.text("prodSourceLabel", 20) or "user", group=read.text("workingGroup", 20) or None,
+        processing_type=read.text("processingType", 64) or None,
+        priority=read.whole("currentPriority", -10_000) or read.whole("taskPriority", -10_000) or USER_PRIORITY,
+        pieces=found.pieces, input=found.input, outputs=found.outputs, offset=found.offset,
+        pseudo_files=0 if found.input else _jobs(read, events), events=0 if found.input else events,
+        splitting=_splitting(read, found.files_per_job, config), source_url=source_url, build=build,
+        waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
+
+
+def _jobs(read: Reader, events: int) -> int:
+    """Of a task without input: one for each portion of its events; of nFiles, one for each of those."""
+    jobs = -(-max(read.whole("nEvents"), 1) // events) if read.says("nEvents") else max(read.whole("nFiles"), 1)
+    if jobs > MOST_JOBS:
+        raise read.wrong("nEvents", f"makes {jobs} jobs; a task has at most {MOST_JOBS}")
+    return jobs
+
+
+def _splitting(read: Reader, files_per_job: int, config: JediConfig) -> Splitting:
+    files = read.whole("nFilesPerJob") or files_per_job
+    most = read.whole("nMaxFilesPerJob") or config.most_files_per_job
+    if files > config.most_files_per_job:
+        raise read.wrong("nFilesPerJob", f"{files} is more than this server puts into a job, {config.most_files_per_job}")
+    gigabytes = read.whole("nGBPerJob", -1)
+    if gigabytes < 0:
+        raise read.wrong("nGBPerJob", "must be a number of gigabytes on this server")
+    if files and not gigabytes:
+        return Splitting(files=files)
+    return Splitting(files=files, most_files=min(most, config.most_files_per_job),
+                     most_bytes=(gigabytes or config.gb_per_job) * GB)
+
+
+def _url(read: Reader, key: str) -> str:
+    url = read.text(key)
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc or set(url) & set(" \"'`$;|&<>\\")):
+        raise read.wrong(key, f"{url!r} is not an http or https address")
+    return url.rstrip("/")
+
+
+def _build(read: Reader, config: JediConfig, source_url: str) -> Build | None:
+    spec = read.below("buildSpec")
+    if spec is None:
+        return None
+    spec.refuse_others(frozenset({"prodSourceLabel", "archiveName", "jobParameters", "transPath"}))
+    parameters = spec.needed("jobParameters", 10_000)
+    items.refuse_macros(parameters, {"IN", "OUT", "SURL"}, "buildSpec.jobParameters")
+    athena = "athena" in read.text("processingType", 64)
+    return Build(
+        label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"), parameters=parameters,
+        transformation=spec.text("transPath") or _script(read, config, source_url, ATHENA_BUILD if athena else BUILD))
+
+
+def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str:
+    """The address of one of the scripts that payloads are wrapped in: where the operator keeps them, or where the client's files
+    are."""
+    site = config.wn_script_base_url or source_url
+    if not site:
+        raise read.wrong("sourceURL", "is missing, and so is transPath: there is no script to run the payload with")
+    return f"{site}/trf/user/{name}"
+
+
+def _values(read: Reader, config: JediConfig, source_url: str) -> dict[str, Any]:
+    """JobSpec attributes of all jobs."""
+    cores = max(read.whole("coreCount"), 1)
+    athena = "athena" in read.text("processingType", 64)
+    tags = [tag for key, tag in (("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE)) if read.flag(key)]
+    return {
+        "transformation": read.text("transPath") or _script(read, config, source_url, ATHENA if athena else RUN),
+        "cmtConfig": read.text("architecture") or None, "AtlasRelease": read.text("transUses", 64) or None,
+        "homepackage": read.text("transHome", 80) or None, "coreCount": cores, "minRamCount": _memory_mb(read, cores),
+        "maxWalltime": 3600 * read.whole("maxWalltime") or None, "maxAttempt": _attempts(read),
+        "specialHandling": ",".join(tags) or None, **_where(read)}
+
+
+def _memory_mb(read: Reader, cores: int) -> int:
+    unit = read.text("ramCountUnit") or read.text("ramUnit") or "MBPerCore"
+    if unit not in ("MB", "MBPerCore", "MBPerCoreFixed"):
+        raise read.wrong("ramCountUnit", f"{unit!r} is none of MB, MBPerCore, MBPerCoreFixed")
+    memory_mb = read.whole("ramCount") or DEFAULT_MEMORY_MB
+    return memory_mb if unit == "MB" else memory_mb * cores
+
+
+def _attempts(read: Reader) -> int:
+    """As a job has it: 0 is as many as the server gives, -1 is no second one."""
+    said = [number for number in (read.whole("maxAttempt"), read.whole("maxFailure")) if number]
+    return -1 if read.flag("disableAutoRetry") else min(said, default=0)
+
+
+def _where(read: Reader) -> dict[str, Any]:
+    """(PanDA: site, includedSite, excludedSite.)"""
+    avoided: list[str] = []
+    for key, mark in (("includedSite", NOTHING_BUT), ("excludedSite", NOT_WANTED)):
+        avoided += sitewish.named(list(read.texts(key)), mark)
+    return {"computingSite": ",".join(read.texts("site")) or None, "avoided": avoided}
+
+
+def refine_again(parameters: Mapping[str, Any], new: Mapping[str, Any], config: JediConfig, *,
+                 strict: bool) -> tuple[dict[str, Any], TaskSpec]:
+    """The parameters of a task that is set going once more, with what may change of them.
+
+    :param strict: whether it is a mistake to want something else changed; else that stays as it was.
+    :raise BadRequest: names the key that cannot be meant, or cannot change any more.
+    """
+    for key in new if strict else ():
+        if key not in CHANGEABLE and parameters.get(key) != new[key]:
+            raise BadRequest(f"new_parameters.{key}", f"cannot change; {', '.join(sorted(CHANGEABLE))} can")
+    changed = {**parameters, **{key: value for key, value in new.items() if key in CHANGEABLE}}
+    return changed, refine(changed, config)
+
+
+CHANGEABLE = frozenset({
+    "site", "excludedSite", "includedSite", "currentPriority", "nFiles", "nEvents", "nFilesPerJob", "nMaxFilesPerJob",
+    "nGBPerJob", "nEventsPerJob", "ramCount", "ramCountUnit", "coreCount", "maxWalltime", "maxAttempt", "disableAutoRetry",
+    "cliParams", "fixedSandbox", "useSecrets"})
+"""What another go of a task may change (PanDA: the subset for incexec)."""

@@ -1,0 +1,1 @@
+"""The monitor: pages about what runs here, to read only."""

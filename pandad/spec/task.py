@@ -1,0 +1,220 @@
+"""A task as its parameters mean it, and what is stored of it. Names of keys: PanDA's task_parameters.
+
+Sizes are bytes unless the name says otherwise. All times are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pandad.spec.caller import Identity
+from pandad.spec.taskstatus import FileStatus, TaskStatus
+
+PSEUDO_DATASET = "pseudo_dataset"  # of a task without input: a file for each job
+LOWEST_TASK_ID = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the parameters of each job. ``padded``: a space follows."""
+
+    text: str
+    padded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The datasets whose files are to be processed.
+
+    :param include, exclude: regular expressions for parts of names: one of those must be found if there are any, none of these.
+    :param files: nothing but these. :param skip: so many of what is left, by name. :param most: and no more than so many; 0: all.
+    """
+
+    datasets: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    skip: int = 0
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that each job writes. ``destination``: the endpoint that it is to be brought to."""
+
+    type: str
+    dataset: str
+    template: str
+    destination: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """How files go into jobs. 0 is no limit; ``files``: exactly so many, as far as there are."""
+
+    files: int = 0
+    most_files: int = 0
+    most_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The job that makes the library for the others."""
+
+    label: str
+    archive: str
+    parameters: str
+    transformation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """What is to be done. ``values``: JobSpec attributes that all of its jobs have, but for those of the build job.
+
+    :param unique: the name stands for one task of its owner, which is set going again under it.
+    :param pseudo_files: without input: so many jobs. :param events: of each of those.
+    :param offset: what SEQNUMBER begins after.
+    :param waits: for the end of its parent, if it has one.
+    """
+
+    name: str
+    unique: bool
+    vo: str
+    label: str
+    group: str | None
+    processing_type: str | None
+    priority: int
+    pieces: tuple[Piece, ...]
+    input: Input | None
+    pseudo_files: int
+    events: int
+    outputs: tuple[Output, ...]
+    splitting: Splitting
+    offset: int
+    source_url: str
+    build: Build | None
+    waits: bool
+    values: Mapping[str, Any]
+
+    @property
+    def container(self) -> str:
+        """The dataset that lib files lie in, and the log of the build job."""
+        return self.name.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A stored one."""
+
+    id: int
+    name: str
+    unique: bool
+    status: TaskStatus
+    owner: Identity
+    user_name: str
+    vo: str
+    label: str
+    group: str | None
+    processing_type: str | None
+    priority: int
+    production: bool
+    host: str
+    parameters: Mapping[str, Any]
+    digest: str
+    submitted_s: float  # ago, by the database's clock
+    parent: int | None
+    round_nr: int
+    more_attempts: int
+    serial: int
+    dialog: str | None
+    created: datetime
+    modified: datetime
+    changed: datetime
+    started: datetime | None
+    ended: datetime | None
+
+    @property
+    def holder(self) -> Identity | None:
+        """No pilot has a task."""
+        return None
+
+    @property
+    def working_group(self) -> str | None:
+        """Whose managers manage it."""
+        return self.group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFile:
+    """One file of a task's dataset. ``container``: the name of that, as the task has it."""
+
+    id: int
+    dataset: int
+    container: str
+    scope: str
+    lfn: str
+    guid: str | None = None
+    size: int | None = None
+    checksum: str | None = None
+    status: FileStatus = FileStatus.READY
+    chunk: int | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file of a dataset, as the data management knows it. ``checksum``: as in FileSpec."""
+
+    scope: str
+    lfn: str
+    guid: str | None = None
+    size: int | None = None
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a dataset. ``problem``: why that is not known; ``hopeless``: and will not be."""
+
+    files: Sequence[KnownFile] = ()
+    problem: str | None = None
+    hopeless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of a task's input: all files, and those that came to an end; ``ready``: in no job. ``open``: jobs that have not ended."""
+
+    files: int
+    finished: int
+    failed: int
+    ready: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Files of one job. ``number``: which one it was when it was made before; None: for the first time."""
+
+    files: Sequence[TaskFile]
+    number: int | None = None
+
+
+def scope_of(dataset: str) -> str:
+    """The scope of files in a dataset of that name (PanDA: extractScope): the part before a colon; the first two words of names
+    of users and groups, the first of others."""
+    scope, colon, _ = dataset.partition(":")
+    if colon:
+        return scope
+    words = dataset.rstrip("/").split(".")
+    return ".".join(words[:2]) if words[0] in ("user", "group") else words[0]
+
+
+def dataset_name(container: str, round_nr: int) -> str:
+    """What the jobs of that round write into: a dataset that was closed takes no more files."""
+    name = container.partition(":")[2] or container
+    name = name.rstrip("/")
+    return name if round_nr == 1 else f"{name}.{round_nr}"

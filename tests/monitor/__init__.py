@@ -1,0 +1,1 @@
+"""The monitor: its parts, its pages as they are sent, and as a real browser shows them."""
