@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from pandad.cli.client import Client, ClientError, connect, submission
+from pandad.cli.client import Client, ClientError, connect
+from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.rucio.admin import Admin, chunks
