@@ -30,8 +30,8 @@ class QuickSandbox(Sandbox):
 
     def _write_config(self) -> None:
         super()._write_config()
-        text = self.config_file.read_text("utf-8")
-        self.config_file.write_text(text.replace("\nmissing_retry_s = 5\n", f"\nmissing_retry_s = 5{QUICK}{self.more}", 1), "utf-8")
+        text, usual = self.config_file.read_text("utf-8"), "\nmissing_retry_s = 5\n"
+        self.config_file.write_text(text.replace(usual, usual.rstrip("\n") + QUICK + self.more, 1), "utf-8")
 
 
 @dataclass(frozen=True, slots=True)
