@@ -89,7 +89,7 @@ def _build(read: Reader, config: JediConfig, source_url: str) -> Build | None:
     items.refuse_macros(parameters, {"IN", "OUT", "SURL"}, "buildSpec.jobParameters")
     athena = "athena" in read.text("processingType", 64)
     return Build(
-        label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"), parameters=parameters,
+        scope=config.lib_scope, label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"), parameters=parameters,
         transformation=spec.text("transPath") or _script(read, config, source_url, ATHENA_BUILD if athena else BUILD))
 
 
