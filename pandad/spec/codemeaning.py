@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pandad.spec import errorcodes as e
 from pandad.spec.failure import EXIT_CODE, PILOT
 
-_PILOT: Mapping[int, str] = {
+PILOT_CODES: Mapping[int, str] = {
     0: "no error was reported", 1008: "general error of the pilot", 1098: "too little disk on the worker node",
     1099: "stage-in failed", 1100: "no copy of an input found", 1103: "an input is not there",
     1104: "work directory too large", 1106: "output on the terminal too large", 1110: "setup of the payload failed",
@@ -41,7 +41,8 @@ _PILOT: Mapping[int, str] = {
 _SERVER: Mapping[tuple[str, int], str] = {
     ("taskBuffer", e.TASKBUFFER_KILL): "killed",
     ("taskBuffer", e.TASKBUFFER_TRANSFER_TIMEOUT): "outputs did not arrive in time",
-    ("taskBuffer", e.TASKBUFFER_EXPIRED): "waited longer than it may", ("taskBuffer", e.TASKBUFFER_ABORTED): "aborted by its task",
+    ("taskBuffer", e.TASKBUFFER_EXPIRED): "waited longer than it may",
+    ("taskBuffer", e.TASKBUFFER_ABORTED): "aborted by its task",
     ("taskBuffer", e.TASKBUFFER_INPUT_EXPIRED): "input did not come in time",
     ("taskBuffer", e.TASKBUFFER_REASSIGNED): "reassigned", ("taskBuffer", e.TASKBUFFER_SERVER_RETRY): "retried by the server",
     ("taskBuffer", e.TASKBUFFER_PILOT_RETRY): "retried as its pilot asked", ("taskBuffer", e.TASKBUFFER_LOST_FILE): "lost file",
@@ -67,7 +68,7 @@ def meaning(component: str, code: int) -> str:
     :param component: as in failure.SOURCES.
     """
     if component == PILOT:
-        return _PILOT.get(code, "")
+        return PILOT_CODES.get(code, "")
     if component == EXIT_CODE:
         return f"payload ended with exit code {code}"
     return _SERVER.get((component, code), "")
