@@ -11,7 +11,7 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
-# Live jobs, of everybody, that one look goes through: there is no index of them by owner, for each change of a state would pay for it.
+# Live jobs, of everybody, that one look goes through: there is no index of them by owner, for each change of a state would pay.
 WALK = 20_000
 WINDOW = 5000  # ended jobs of one owner, by their index
 
