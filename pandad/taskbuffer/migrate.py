@@ -129,7 +129,7 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
 
 
 async def has_word(txn: Transaction) -> bool:
-    """Whether the database keeps what migrations say of older pandads. If not, a pandad was at work that does not know such words."""
+    """Whether the database keeps what migrations say of older pandads. One that does not was kept by pandads that heed no such word."""
     return bool((await txn.one(_HAS_WORD))[0])
 
 

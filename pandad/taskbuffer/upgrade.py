@@ -32,8 +32,8 @@ class Size:
 class Plan:
     """``touched``: tables that are there and that the migrations change or lock, the largest first.
 
-    ``daemons``: addresses of the pandads that are connected, "" for one on the database's host. ``heeded``: whether the pandads so
-    far heed what migrations say of them; those of before refuse every newer schema.
+    ``daemons``: addresses of the pandads that are connected, "" for one on the database's host. ``heeded``: whether the pandads
+    so far heed what migrations say of them; those of before refuse every newer schema.
     """
 
     standing: Standing

@@ -1,8 +1,8 @@
 """From an older pandad to this one and back, on a machine of its own: ``python -m tests.docs COMMIT``.
 
 The older one is installed with its own files and a configuration of few keys, with jobs under way; then docs/how-to/upgrade.md is
-gone through, and the way back that fits: the older pandad on the newer schema where it can work on it, else the dump that was made
-before. Prints what was done.
+gone through, and the way back that fits: the older pandad on the newer schema where it can work on it, else the dump that was
+made before. Prints what was done.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = {
     "takes long": "a campaign of minutes or hours, of which the suite runs a share",
     "needs a grid": "needs the authorities, the sites or the services of a real grid",
     "needs a real pilot": "tests/clients runs one, locked up",
+    "needs panda-client": "tests/clients has the real one, and types what stands there",
     "needs a package mirror": "takes packages from the network",
     "needs Rucio": "`make test-rucio` has one",
     "needs a browser": "tests/monitor has one",
