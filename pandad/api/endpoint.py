@@ -110,7 +110,10 @@ class Endpoint:
         metrics.CALL_SECONDS.took(late_s if took_s is None else took_s, self.route.path)
 
     def _query_says_json(self, request: Any) -> bool:
-        return self.route.dialect.json_by_query and b"json" in request.args
+        if not self.route.dialect.json_by_query:
+            return False
+        query = request.uri.partition(b"?")[2]  # in args there is no name without a value
+        return b"json" in {each.partition(b"=")[0] for each in query.split(b"&")}
 
     async def _act(self, request: Any, variables: dict[str, str], wants_json: bool) -> None:
         self._check_way(request)

@@ -10,6 +10,7 @@ from pandad.monitor.jobs import JobPages
 from pandad.monitor.overall import Looks, Overall
 from pandad.monitor.queues import Queues
 from pandad.monitor.search import Search
+from pandad.monitor.tasks import TaskPages
 from pandad.monitor.users import Users
 from pandad.monitorconfig import MonitorConfig
 from pandad.taskbuffer.store import Store
@@ -18,6 +19,7 @@ from pandad.userinterface.joblists import JobLists
 from pandad.userinterface.overview import Overviews
 from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.story import Stories
+from pandad.userinterface.tasklists import TaskLists
 
 
 def pages(store: Store, clock: IReactorTime, config: MonitorConfig, jobs: Explain, queues: QueueWhy,
@@ -28,8 +30,8 @@ def pages(store: Store, clock: IReactorTime, config: MonitorConfig, jobs: Explai
     """
     if not config.enabled:
         return ()
-    overviews, lists = Overviews(store, clock), JobLists(store, clock)
+    overviews, lists, tasks = Overviews(store, clock), JobLists(store, clock), TaskLists(store, clock)
     return (
         Overall(config, overviews, lists, complaints), Looks(), Queues(config, overviews, queues, clock),
         JobPages(config, overviews, lists, Stories(store, jobs, clock)), Users(config, overviews, lists),
-        Search(config, overviews))
+        TaskPages(config, overviews, tasks), Search(config, overviews, tasks))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from pandad.api import coerce
 from pandad.api.access import COUNTS, STORY
 from pandad.api.route import GET, Route
 from pandad.monitor import look, sight, words
@@ -104,7 +105,7 @@ class JobPages(Room):
         story = await self._stories.of(caller, asked.panda_id)
         now = await self._overviews.now()
         told = {"at": now.at, **sight.of_story(story, caller)}
-        told["errors"] = [{**each, "meaning": named(f"{each['component']}:{each['code']}")["meaning"]} for each in told["errors"]]
+        told["errors"] = [{**named(f"{each['component']}:{each['code']}"), **each} for each in told["errors"]]
         return Page("job.html", f"Job {asked.panda_id}", told, caller, {
             "spans": spans(story.events, now.at), "named": told.get("named"), "private": told.get("private"),
             "files": told.get("files", ()), "stdout": told.get("stdout"), "log_url": told.get("log_url"),
@@ -154,9 +155,8 @@ def _place(text: str | None) -> Place | None:
         return None
     at, _, panda_id = text.rpartition(" ")
     try:
-        moment = datetime.fromisoformat(at)
-        return Place(moment if moment.tzinfo else moment.replace(tzinfo=UTC), int(panda_id))
-    except (ValueError, OverflowError):
+        return Place(coerce.moment(at), coerce.integer(panda_id))
+    except coerce.Unfit:
         raise BadRequest("after", f"{text!r} is no place in a list; begin without it") from None
 
 

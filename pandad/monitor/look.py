@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pandad.monitor.drawing import Series
 from pandad.spec.jobstatus import AFTER_PILOT, BEFORE_PILOT, FINAL, JobStatus
 from pandad.spec.site import QueueStatus
+from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.past import Ended, Sample
 
 S = JobStatus
@@ -48,6 +49,16 @@ def kind_of(status: JobStatus | str | None) -> str:
 def kind_of_queue(status: QueueStatus | str | None) -> str:
     """The class of a queue's status."""
     return _OPEN.get(QueueStatus(status), "k-bad") if status else "k-gone"
+
+
+_OVER = {TaskStatus.DONE: "k-good", TaskStatus.FINISHED: "k-start", TaskStatus.FAILED: "k-bad", TaskStatus.BROKEN: "k-bad",
+         TaskStatus.ABORTED: "k-gone"}
+_BEGUN = {TaskStatus.RUNNING: "k-run", TaskStatus.FINISHING: "k-end", TaskStatus.ABORTING: "k-end"}
+
+
+def kind_of_task(status: TaskStatus | str) -> str:
+    """The class of a task's state."""
+    return {**_OVER, **_BEGUN}.get(TaskStatus(status), "k-wait")
 
 
 def is_over(status: JobStatus) -> bool:

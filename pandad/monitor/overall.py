@@ -16,9 +16,11 @@ from pandad.monitor.page import PAGE, SAFE, Page
 from pandad.monitor.room import Room
 from pandad.monitorconfig import MonitorConfig
 from pandad.spec.caller import Caller
-from pandad.spec.codemeaning import meaning
+from pandad.spec.erroradvice import ADVICE
 from pandad.spec.errors import BadRequest
 from pandad.spec.facts import BUCKET_S, Ends
+from pandad.spec.failure import EXIT_CODE, PILOT
+from pandad.spec.piloterrors import PILOT_ERRORS
 from pandad.taskbuffer.joblist import Wish
 from pandad.taskbuffer.loops import LoopState
 from pandad.userinterface.joblists import JobLists
@@ -145,9 +147,13 @@ def causes(now: Overview, window_s: int) -> list[dict[str, Any]]:
 
 
 def named(cause: str) -> dict[str, Any]:
-    """A cause "component:code" with what it means."""
-    component, _, code = cause.partition(":")
-    return {"cause": cause, "component": component, "code": int(code or 0), "meaning": meaning(component, int(code or 0))}
+    """A cause "component:code" with what it means, "" where nobody knows, and what helps, "" where that is all."""
+    component, _, text = cause.partition(":")
+    code = int(text or 0)
+    advice = ADVICE.get((component, code))
+    meanings = {PILOT: PILOT_ERRORS.get(code, ""), EXIT_CODE: f"payload ended with exit code {code}"}
+    return {"cause": cause, "component": component, "code": code, "remedy": advice.remedy if advice else "",
+            "meaning": advice.meaning if advice else meanings.get(component, "")}
 
 
 def _of(row: QueueRow, window_s: int) -> Ends:

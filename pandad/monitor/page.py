@@ -16,7 +16,7 @@ from pandad import __version__
 from pandad.api.encode import JSON, Reply
 from pandad.api.errors import RESPONSES, answer_to
 from pandad.api.route import Dialect
-from pandad.monitor import drawing, look, words
+from pandad.monitor import drawing, look, sight, words
 from pandad.spec.caller import ANONYMOUS, Caller
 from pandad.spec.errors import NotAuthenticated, PandadError
 
@@ -99,7 +99,7 @@ def _rendered(page: Page) -> str:
 
 
 def _me(caller: Caller) -> Mapping[str, Any]:
-    known = caller.identity is not None
+    known = sight.sees_names(caller)
     return {"known": known, "name": caller.name if known else None, "roles": sorted(caller.roles)}
 
 

@@ -14,6 +14,7 @@ from pandad.spec.caller import Caller, Role
 from pandad.spec.file import FileSpec
 from pandad.spec.reason import REASONS, Reason
 from pandad.userinterface.story import Story
+from pandad.userinterface.tasklists import TaskStory
 
 # Of a job's reasons, what says nothing of files, nodes and people. A new key is private until it is entered here.
 OPEN_REASONS = ("PandaID", "jobStatus", "reason", "next_step", "since", "waits_for", "computingSite", "attemptNr", "maxAttempt",
@@ -32,7 +33,7 @@ OPEN_ATTRIBUTES = {
 NAMED = ("prodUserName", "workingGroup", "jobName", "transformation")
 PRIVATE = ("prodUserID", "jobParameters", "modificationHost", "computingElement", "schedulerID", "pilotID", "batchID",
            "pilotTiming", "destinationSE", "creationHost", "jobMetrics")
-_FILE = ("lfn", "scope", "type", "status", "fsize", "dataset", "destinationSE", "guid", "checksum")
+_FILE = ("lfn", "scope", "type", "status", "fsize", "dataset", "destinationSE", "GUID", "checksum")
 
 
 def sees_names(caller: Caller) -> bool:
@@ -72,6 +73,29 @@ def _open_reasons(why: Mapping[str, Any]) -> dict[str, Any]:
         "attempts": [{key: each[key] for key in ("attemptNr", "at", "event")} for each in why.get("attempts", ())],
         "order": {key: order[key] for key in OPEN_ORDER if key in order} if order else None,
         "loop": {key: getattr(loop, key) for key in OPEN_LOOP} if loop is not None else None}
+
+
+def of_task_row(row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    """A task in a list."""
+    hidden = () if sees_names(caller) else ("taskname", "username", "workinggroup")
+    return {key: value for key, value in row.items() if key not in hidden}
+
+
+def of_task(story: TaskStory, caller: Caller) -> dict[str, Any]:
+    """A task, for its page."""
+    whole, task = story.is_whole_for(caller), story.view.task
+    told: dict[str, Any] = {
+        "jediTaskID": task.id, "status": task.status, "whole": whole, "label": task.label,
+        "processing_type": task.processing_type, "priority": task.priority, "vo": task.vo, "created": task.created,
+        "changed": task.changed, "started": task.started, "ended": task.ended, "round": task.round_nr, "jobs": story.jobs,
+        "files": {"all": story.view.files, "good": story.view.finished, "bad": story.view.failed},
+        "events": [{key: value for key, value in each.items() if whole or key not in ("who", "why")} for each in story.events]}
+    if sees_names(caller):
+        told["named"] = {"taskName": task.name, "userName": task.user_name, "workingGroup": task.group}
+    if whole:
+        told["private"] = {"errorDialog": task.dialog, "owner": task.owner.subject, "parent": task.parent}
+        told["datasets"] = [{"type": each.type, "name": each.name} for each in story.datasets]
+    return told
 
 
 def _file(file: FileSpec) -> dict[str, Any]:

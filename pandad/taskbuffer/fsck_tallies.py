@@ -25,8 +25,9 @@ TALLIES = (
         "look whether the database's clock was set back; what is counted by time is off by as much, until then"),
     invariant(
         "past-sums", "at no time there were more jobs at all queues together than in all", Severity.WARNING, """
-        SELECT to_char(bucket AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), concat(jobstatus, ': ', sum(jobs) FILTER (WHERE queue <> ''),
-               ' at the queues, ', coalesce(sum(jobs) FILTER (WHERE queue = ''), 0), ' in all')
+        SELECT to_char(bucket AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+               concat(jobstatus, ': ', sum(jobs) FILTER (WHERE queue <> ''), ' at the queues, ',
+                      coalesce(sum(jobs) FILTER (WHERE queue = ''), 0), ' in all')
         FROM state_past GROUP BY bucket, jobstatus
         HAVING sum(jobs) FILTER (WHERE queue <> '') > coalesce(sum(jobs) FILTER (WHERE queue = ''), 0)""",
         "delete the rows of that time from state_past: pictures of it were wrong, and nothing else; look at tally-exact"),

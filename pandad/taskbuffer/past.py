@@ -14,8 +14,8 @@ SAMPLE_S = 600
 KEPT_DAYS = 3
 LIVE = tuple(state for state in JobStatus if state not in FINAL)
 
-# The first of several processes, and of several rounds in the same ten minutes, takes the sample. A counter that is wrong and below
-# 0 (fsck: tally-exact) must not keep the counting from going on.
+# The first of several processes, and of several rounds in the same ten minutes, takes the sample. A counter that is wrong and
+# below 0 (fsck: tally-exact) must not keep the counting from going on.
 _SAMPLE = sql("past.sample", f"""
     WITH gone AS (DELETE FROM state_past WHERE bucket < now() - interval '{KEPT_DAYS} days'),
     due AS (
@@ -32,13 +32,11 @@ _SAMPLE = sql("past.sample", f"""
     INSERT INTO state_past (queue, bucket, jobstatus, jobs)
     SELECT s.queue, d.bucket, s.jobstatus, s.jobs FROM due d CROSS JOIN sampled s ON CONFLICT DO NOTHING""")
 
-# Of a queue without jobs there is no row: when samples were taken say those of all jobs.
+# As a row, so that the primary key leads there: by state_past_age those of all queues would be read.
 _STATES = sql("past.states", """
-    SELECT a.bucket, p.jobstatus, p.jobs
-    FROM (SELECT DISTINCT bucket FROM state_past
-          WHERE queue = '' AND bucket > now() - make_interval(secs => %(window_s)s::float)) AS a
-    LEFT JOIN state_past p ON p.queue = %(queue)s::text AND p.bucket = a.bucket
-    ORDER BY a.bucket""")
+    SELECT bucket, jobstatus, jobs FROM state_past
+    WHERE queue = %(queue)s::text AND (queue, bucket) > (%(queue)s::text, now() - make_interval(secs => %(window_s)s::float))
+    ORDER BY bucket""")
 
 _ENDS = sql("past.ends", """
     SELECT bucket, sum(finished::float)::bigint, sum(failed::float)::bigint FROM queue_end
@@ -72,12 +70,18 @@ async def sample(txn: Transaction) -> int:
 
 async def states(txn: Transaction, window_s: float, queue: str = "") -> list[Sample]:
     """The samples of a window, the oldest first; of one queue, or of all jobs."""
+    found = await _states(txn, window_s, "")
+    if queue:  # of one without jobs there is no row: when samples were taken say those of all
+        there = await _states(txn, window_s, queue)
+        found = {at: there.get(at, {}) for at in found}
+    return [Sample(at, jobs) for at, jobs in found.items()]
+
+
+async def _states(txn: Transaction, window_s: float, queue: str) -> dict[datetime, dict[JobStatus, int]]:
     found: dict[datetime, dict[JobStatus, int]] = defaultdict(dict)
     for at, status, jobs in await txn.many(_STATES, window_s=window_s, queue=queue):
-        by_state = found[at]
-        if status is not None:
-            by_state[JobStatus(status)] = jobs
-    return [Sample(at, jobs) for at, jobs in found.items()]
+        found[at][JobStatus(status)] = jobs
+    return found
 
 
 async def ends(txn: Transaction, window_s: float, queue: str = "") -> list[Ended]:

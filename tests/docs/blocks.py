@@ -28,7 +28,7 @@ REASONS: Mapping[str, str] = {
 COMMANDS = ("sh", "console")
 OF_PAGE = ("tried on", "tried with")
 MEANT = ("not run", "file", "stays", "exits", "tried")  # a comment that begins so says something of this kind, or is a slip
-LANGUAGES = (*COMMANDS, "toml", "json", "yaml", "ini", "text", "sql")
+LANGUAGES = (*COMMANDS, "toml", "json", "yaml", "ini", "text", "sql", "mermaid")
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>```+)(?P<language>[\w-]*) *$")
 _NOTE = re.compile(r"<!-- *(?P<word>not run|file|stays until|exits|tried on|tried with): *(?P<said>.*?) *-->$")

@@ -25,8 +25,9 @@ PAST = f"""
     ON CONFLICT DO NOTHING;
     INSERT INTO queue_cause (bucket, queue, cause, jobs)
     SELECT date_bin('5 min', now(), 'epoch') - n * interval '5 min', c.queue, c.cause, c.jobs FROM generate_series(0, 287) AS n,
-        (VALUES ('{GOOD}', 'transExitCode:1', 1), ('{GOOD}', 'pilot:1150', 1), ('{BAD}', 'pilot:1099', 9), ('{BAD}', 'pilot:1137', 3),
-                ('{BAD}', 'jobDispatcher:100', 2), ('{SMALL}', 'pilot:1235', 1)) AS c(queue, cause, jobs)
+        (VALUES ('{GOOD}', 'transExitCode:1', 1), ('{GOOD}', 'pilot:1150', 1), ('{BAD}', 'pilot:1099', 9),
+                ('{BAD}', 'pilot:1137', 3), ('{BAD}', 'jobDispatcher:100', 2), ('{SMALL}', 'pilot:1235', 1))
+            AS c(queue, cause, jobs)
     ON CONFLICT DO NOTHING;
     INSERT INTO state_past (queue, bucket, jobstatus, jobs)
     SELECT q.name, date_bin('10 min', now(), 'epoch') - n * interval '10 min', s.state::job_status,
@@ -56,6 +57,19 @@ FOUND = f"""
     SELECT max(pandaid) FILTER (WHERE computingsite = '{BAD}' AND jobstatus = 'failed'),
            max(pandaid) FILTER (WHERE computingsite = '{GOOD}' AND jobstatus = 'running'),
            max(pandaid) FILTER (WHERE ownersubject = '{BOB.subject}' AND jobstatus = 'failed') FROM job"""
+TASK = 10_000_007
+TASKS = f"""
+    INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo, prodsourcelabel,
+                      currentpriority, production, creationhost, parameters, digest, errordialog)
+    SELECT {TASK} + n, 'user.alice.{SECRET}.' || n, true, (ARRAY['running', 'done', 'failed', 'broken'])[1 + n]::task_status,
+           %(anchor)s, %(subject)s, 'alice', 'test', 'user', 1000, false, 'h', '{{}}', '', '{SECRET}'
+    FROM generate_series(0, 3) AS n;
+    INSERT INTO task_event (jeditaskid, event, tostatus, actor, who, why)
+    SELECT jeditaskid, 'submitted', 'registered', 'user', %(subject)s, '{SECRET}' FROM task;
+    INSERT INTO task_dataset (jeditaskid, type, name, container, nfiles, nfilesfinished, nfilesfailed)
+    SELECT jeditaskid, 'input', 'user.alice.{SECRET}', 'user.alice.{SECRET}', 100, 63, 9 FROM task;
+    UPDATE job SET jeditaskid = {TASK} WHERE computingsite = '{GOOD}';
+    INSERT INTO task_job (pandaid, jeditaskid, kind, round) SELECT pandaid, {TASK}, 'run', 1 FROM job WHERE jeditaskid = {TASK}"""
 SPREAD = """
     UPDATE job SET statechangetime = statechangetime - make_interval(secs => pandaid * 7 % 7200),
                    creationtime = creationtime - make_interval(secs => 7200 + pandaid * 7 % 7200)
@@ -81,17 +95,20 @@ async def fill(stage: Stage, alice: Identity = ALICE, jobs: int = 12) -> dict[st
         for state in (S.RUNNING, S.STARTING, S.HOLDING, S.FINISHED, S.FAILED):
             for number in range(jobs if state is S.RUNNING else max(jobs // 3, 1)):
                 await _reached(stage, queue, state, (BOB, "bob") if number % 3 == 0 else (alice, "alice"))
-        waiting = [_job("alice", jobStatus=S.ACTIVATED, computingSite=queue, minRamCount=2000, workingGroup="phys" if n % 2 else None)
-                   for n in range(jobs)]
+        waiting = [job("alice", jobStatus=S.ACTIVATED, computingSite=queue, minRamCount=2000,
+                        workingGroup="phys" if n % 2 else None) for n in range(jobs)]
         found["waiting"] = (await stage.jobs(*waiting, owner=alice))[0]
-    found["never"], *_ = await stage.jobs(*[_job("bob", minRamCount=64000) for _ in range(3)], owner=BOB)
+    found["never"], *_ = await stage.jobs(*[job("bob", minRamCount=64000) for _ in range(3)], owner=BOB)
     for statement in (FAILED, SPREAD, EVENTS, *PAST.split(";\n")):
         await stage.sql(statement + " RETURNING 1")
+    for statement in TASKS.split(";\n"):
+        await stage.sql(statement + " RETURNING 1", anchor=alice.anchor, subject=alice.subject)
     ((found["failed"], found["running"], found["bobs"]),) = await stage.sql(FOUND)
     return found
 
 
-def _job(name: str, **but: Any) -> JobSpec:
+def job(name: str, **but: Any) -> JobSpec:
+    """Somebody's, with much in it that is nobody else's business."""
     return a_job(**{
         "jobName": f"{name}'s analysis", "prodUserName": name, "jobParameters": f"--{SECRET} parameter", "Files": [
             a_file(lfn=f"{SECRET}_input.root", type="input", dataset=f"user.{name}.in", fsize=2_500_000_000),
@@ -101,8 +118,8 @@ def _job(name: str, **but: Any) -> JobSpec:
 async def _reached(stage: Stage, queue: str, state: JobStatus, whose: tuple[Identity, str]) -> None:
     owner, name = whose
     log = f"https://logs.example.org/{SECRET}.log|PR|3.7"
-    job = _job(name, jobStatus=S.ACTIVATED, computingSite=queue, prodUserID=owner.subject, pilotID=log)
-    (panda_id,) = await stage.jobs(job, owner=owner)
+    made = job(name, jobStatus=S.ACTIVATED, computingSite=queue, prodUserID=owner.subject, pilotID=log)
+    (panda_id,) = await stage.jobs(made, owner=owner)
     await stage.claim(queue=queue)
     for event, actor in PATHS[state]:
         await stage.event(event, panda_id, actor=actor)

@@ -75,6 +75,10 @@ def _whole(status: int, text: str) -> bool:
     return status == 200 and json.loads(text)["whole"] and "--in x" in text
 
 
+def _whole_task(status: int, text: str) -> bool:
+    return status == 200 and json.loads(text)["whole"] and "datasets" in json.loads(text)
+
+
 def _page(done: Callable[[int, str], bool] = _shown, at: Callable[[int, str], str] | None = None, of_a_job: bool = False) -> Call:
     return Call("GET", _nothing, done, of_a_job=of_a_job, at=at)
 
@@ -207,6 +211,10 @@ CALLS: Mapping[str, Call] = {
     "/jobs/": _page(),
     "/job/<panda_id>/": _page(at=lambda job, queue: f"/job/{job}/", of_a_job=True),
     "/job/<panda_id>/ with parameters, files and logs": _page(_whole, lambda job, queue: f"/job/{job}/", of_a_job=True),
+    "/tasks/": _page(),
+    "/task/<task_id>/": _page(at=lambda job, queue: f"/task/{FIRST_TASK + job}/", of_a_job=True),
+    "/task/<task_id>/ with parameters, files and logs": _page(
+        _whole_task, lambda job, queue: f"/task/{FIRST_TASK + job}/", of_a_job=True),
     "/errors/": _page(),
     "/loops/": _page(),
     "/search/": _page(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,20 +27,27 @@ from pandad.taskbuffer import (
     deferrals,
     demand,
     facts,
+    joblist,
     jobs,
     moves,
     outbox,
     ownjobs,
+    past,
+    people,
     placements,
     places,
     shipments,
+    subdatasets,
+    tasklist,
     worklists,
 )
 from pandad.taskbuffer.claims import Wanted
+from pandad.taskbuffer.joblist import Place, Wish
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import Statement, ddl
 from pandad.taskbuffer.store import Store, Transaction
+from pandad.taskbuffer.tasklist import TaskWish
 
 from .observing import Observer, observe
 
@@ -58,12 +65,12 @@ LOAD = f"""
     FROM generate_series(0, 49) AS u, generate_series(0, 7) AS m;
     INSERT INTO job (pandaid, line, jobstatus, computingsite, currentpriority, minramcount, corecount, prodsourcelabel,
                      holdersubject, holderanchor, endtime, reportedstatus, owneranchor, ownersubject, nextcheck, jobname,
-                     transformation, resource_type, brokerageerrorcode)
+                     transformation, resource_type, statechangetime, brokerageerrorcode)
     SELECT n, (SELECT id FROM line l WHERE l.digest = md5(n % 50 || ' ' || n / 400 % 8)::uuid), s,
            CASE WHEN s <> 'defined' THEN 'Q' || n % {QUEUES} END, n % 1000 * 7919 % 1000, 1000 + n / 400 % 8 * 500, 1, 'user',
            'pilot', 'ca', CASE WHEN s = 'finished' THEN now() END,
            CASE WHEN s = 'holding' AND n % 3 <> 0 THEN 'finished'::job_status END, 'ca', 'user' || n % 50,
-           now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE',
+           now() - make_interval(secs => n % 1000), 'job ' || n, 'run.sh', 'SCORE', now() - make_interval(secs => n / 100),
            CASE WHEN s = 'defined' AND n / 50 % 2 = 0 THEN 102 ELSE 0 END
     FROM generate_series(1, {JOBS}) AS n,
          LATERAL (SELECT (ARRAY[{", ".join(f"'{s}'" for s in STATES)}])[1 + n / {QUEUES} % {len(STATES)}]::job_status AS s) AS l;
@@ -79,6 +86,8 @@ LOAD = f"""
     INSERT INTO shipment (scope, name, endpoint, activity, comment, rule, nextcheck)
         SELECT 'user', 's' || n, 'DISK', 'Express', '', md5(n::text), now() - make_interval(secs => n)
         FROM generate_series(1, 2000) n;
+    INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting, made)
+        SELECT 10000 + n, n, 'd' || n || '_sub0', 'DISK', false, true FROM generate_series(1, 2000) n;
     INSERT INTO shipment_file (shipment, row_id, pandaid)
         SELECT 1 + n % 2000, f.row_id, n FROM generate_series(1, 20000) n JOIN file f ON f.pandaid = n;
     INSERT INTO errand (kind, key, subject, step, payload, due)
@@ -89,7 +98,22 @@ LOAD = f"""
         FROM generate_series(1, 2000) n;
     INSERT INTO placement_file (endpoint, scope, lfn, placement)
         SELECT 'D' || n % 20, 'user', 'f' || n, 1 + (n + 1999) % 2000 FROM generate_series(1, 40000) n;
-    INSERT INTO placement_job (pandaid, placement) SELECT n, 1 + n % 2000 FROM generate_series(1, 100000) n"""
+    INSERT INTO placement_job (pandaid, placement) SELECT n, 1 + n % 2000 FROM generate_series(1, 100000) n;
+    INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo, prodsourcelabel,
+                      currentpriority, production, creationhost, parameters, digest)
+        SELECT 10000000 + n, 't' || n, true, 'running', 'ca', 'user' || n % 50, 'user', 'vo', 'user', 1000, false, 'h', '{{}}', ''
+        FROM generate_series(1, 20000) n;
+    INSERT INTO task_dataset (jeditaskid, type, name, container)
+        SELECT 10000000 + n, 'input', 'd', 'd' FROM generate_series(1, 20000) n;
+    INSERT INTO task_job (pandaid, jeditaskid, kind, round)
+        SELECT n, 10000001 + n % 4, 'run', 1 FROM generate_series(1, 200000) n;
+    INSERT INTO state_past (queue, bucket, jobstatus, jobs)
+        SELECT CASE WHEN q = 0 THEN '' ELSE 'Q' || q END, date_bin('10 min', now(), 'epoch') - n * interval '10 min', s, 5
+        FROM generate_series(0, {QUEUES}) q, generate_series(0, 400) n,
+             unnest(ARRAY['running', 'activated', 'defined']::job_status[]) s;
+    INSERT INTO queue_end (queue, bucket, started, finished, failed, fast)
+        SELECT 'Q' || q, date_bin('5 min', now(), 'epoch') - n * interval '5 min', 5, 4, 1, 0
+        FROM generate_series(1, {QUEUES}) q, generate_series(0, 800) n"""
 
 
 async def _load(postgres: EmbeddedPostgres, template: str) -> Observer:
@@ -301,6 +325,7 @@ async def test_places(explain: Explain) -> None:
         assert plan.read(index) <= 2 * places.COUNT_MOST
 
 
+BOUND = [subdatasets.Bound("user", "d7", "DISK", False)]
 FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
 
 
@@ -336,6 +361,12 @@ async def test_inputs_on_their_way(explain: Explain, body: Callable[[Transaction
         (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_due", 20),
         (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_job_pkey", 3000),
         (lambda txn: datasets.made(txn, [("user", "d7")]), "dataset_job_pkey", 100),
+        (lambda txn: subdatasets.expect(txn, BOUND, 250), "dataset_once", 10),
+        (lambda txn: subdatasets.made(txn, [10007]), "sub_dataset_pkey", 100),
+        (lambda txn: subdatasets.take(txn, BOUND), "sub_dataset_once", 10),
+        (lambda txn: subdatasets.to_come(txn, BOUND), "dataset_job_pkey", 100),
+        (lambda txn: subdatasets.leave(txn, [("user", "d7")]), "sub_dataset_once", 10),
+        (lambda txn: datasets.keep(txn, [("user", "d7", "DISK")]), "dataset_once", 10),
         (lambda txn: shipments.due(txn, 50), "shipment_due", 50),
         (lambda txn: shipments.find(txn, [7]), "shipment_file_pkey", 50),
         (lambda txn: txn.many(shipments._LOCK, ids=[7]), "job_pkey", 20),
@@ -389,3 +420,56 @@ async def test_waiting_lines_are_counted_so_far(explain: Explain) -> None:
     plan = await explain(lambda txn: demand.counts(txn, heads))
     assert (plan.indexes(), plan.whole_tables()) == ({"job_activated"}, set())
     assert plan.read("job_activated") <= demand.COUNT_MOST
+
+
+LATER = Place(datetime.now(UTC) - timedelta(minutes=30), 5000)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(), Wish(states=[S.RUNNING, S.DEFINED], queue="Q3", after=LATER), Wish(states=[S.FAILED], error=("pilot", 1137)),
+        Wish(user="nobody", window_s=3600),
+    ],
+    ids=["all", "rare", "ended", "none"],
+)
+@ensureDeferred
+async def test_lists_of_jobs(explain: Explain, wish: Wish) -> None:
+    """Of each state that is asked for no more is read than one call may look at, wherever the list goes on, and however few of
+    them are what is asked for."""
+    plan = await explain(lambda txn: joblist.find(txn, wish))
+    assert plan.indexes() <= {"job_since", "job_ended"} and plan.whole_tables() == set()
+    assert plan.read("job_since") <= len(wish.states or S) * (joblist.READ_MOST + 200)
+    assert plan.read("job_ended") <= joblist.READ_MOST
+
+
+@ensureDeferred
+async def test_lists_of_tasks(explain: Explain) -> None:
+    """So many of the newest are read, and of a task's jobs so many that are counted."""
+    plan = await explain(lambda txn: tasklist.find(txn, TaskWish(user="nobody", below=10_015_000)))
+    assert plan.indexes() == {"task_pkey", "task_dataset_once"} and plan.whole_tables() == set()
+    assert plan.read("task_pkey") <= tasklist.READ_MOST
+    plan = await explain(lambda txn: tasklist.jobs(txn, 10_000_001))
+    assert plan.indexes() == {"task_job_of", "job_pkey"} and plan.whole_tables() == set()
+    assert plan.read("task_job_of") <= tasklist.JOBS_MOST
+
+
+@ensureDeferred
+async def test_people(explain: Explain) -> None:
+    """What runs is counted from an index; what has no queue, as far as one looks."""
+    running, unplaced, held = people._RUNNING, people._UNPLACED, people._HELD
+    assert (await explain(lambda txn: txn.many(running))).indexes() == {"job_usage"}
+    plan = await explain(lambda txn: txn.many(unplaced))
+    assert plan.indexes() == {"job_defined"} and plan.read("job_defined") <= people.UNPLACED_MOST
+    assert (await explain(lambda txn: txn.many(held))).indexes() == {"job_throttled"}
+
+
+@ensureDeferred
+async def test_the_past(explain: Explain) -> None:
+    """A day of one queue is read by its key; a sample that is not due reads no counters."""
+    plan = await explain(lambda txn: past._states(txn, 86400, "Q3"))
+    assert plan.indexes() == {"state_past_pkey"} and plan.read("state_past_pkey") <= 3 * 145
+    plan = await explain(lambda txn: past.ends(txn, 86400, "Q3"))
+    assert plan.indexes() == {"queue_end_pkey"} and plan.read("queue_end_pkey") <= QUEUES * 290
+    plan = await explain(past.sample)
+    assert "tally_delta" not in {n.get("Relation Name") for n in plan.nodes if n["Actual Loops"]}

@@ -1,16 +1,14 @@
-"""What error codes mean, in a few words, where the message of the job itself is not for everybody's eyes.
+"""What the pilot's error codes mean, in a few words: the message on a job is not for everybody's eyes.
 
-The numbers of the pilot are those of panda-pilot 3.7 (pilot/common/errorcodes.py); a code that is not here has no words.
+The numbers are those of panda-pilot 3.7 (pilot/common/errorcodes.py); one that is not here has no words. The server's own codes
+stand in erroradvice.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pandad.spec import errorcodes as e
-from pandad.spec.failure import EXIT_CODE, PILOT
-
-PILOT_CODES: Mapping[int, str] = {
+PILOT_ERRORS: Mapping[int, str] = {
     0: "no error was reported", 1008: "general error of the pilot", 1098: "too little disk on the worker node",
     1099: "stage-in failed", 1100: "no copy of an input found", 1103: "an input is not there",
     1104: "work directory too large", 1106: "output on the terminal too large", 1110: "setup of the payload failed",
@@ -37,38 +35,3 @@ PILOT_CODES: Mapping[int, str] = {
     1367: "a command took too long", 1371: "bad name of an output", 1373: "certificate has expired",
     1375: "the time of the slot was over",
 }
-
-_SERVER: Mapping[tuple[str, int], str] = {
-    ("taskBuffer", e.TASKBUFFER_KILL): "killed",
-    ("taskBuffer", e.TASKBUFFER_TRANSFER_TIMEOUT): "outputs did not arrive in time",
-    ("taskBuffer", e.TASKBUFFER_EXPIRED): "waited longer than it may",
-    ("taskBuffer", e.TASKBUFFER_ABORTED): "aborted by its task",
-    ("taskBuffer", e.TASKBUFFER_INPUT_EXPIRED): "input did not come in time",
-    ("taskBuffer", e.TASKBUFFER_REASSIGNED): "reassigned", ("taskBuffer", e.TASKBUFFER_SERVER_RETRY): "retried by the server",
-    ("taskBuffer", e.TASKBUFFER_PILOT_RETRY): "retried as its pilot asked", ("taskBuffer", e.TASKBUFFER_LOST_FILE): "lost file",
-    ("taskBuffer", e.TASKBUFFER_WORKER_DONE): "its worker ended without work",
-    ("jobDispatcher", e.DISPATCHER_LOST_HEARTBEAT): "lost heartbeat: its pilot fell silent",
-    ("jobDispatcher", e.DISPATCHER_RECOVERY_FAILED): "its pilot did not come back with the outputs",
-    ("jobDispatcher", e.DISPATCHER_SENT_WITHOUT_REPLY): "handed to pilots that never spoke",
-    ("jobDispatcher", e.DISPATCHER_HOLDING_TIMEOUT): "its outputs were not delivered in time",
-    ("jobDispatcher", e.DISPATCHER_TRANSFERRING_TIMEOUT): "its outputs did not arrive in time",
-    ("jobDispatcher", e.DISPATCHER_TIMEOUT): "it took longer than it may",
-    ("brokerage", e.BROKERAGE_RELEASE): "software not found", ("brokerage", e.BROKERAGE_NO_QUEUE): "no queue takes it",
-    ("ddm", e.DDM_SETUPPER): "a dataset could not be made", ("ddm", e.DDM_GUID): "GUID not found",
-    ("ddm", e.DDM_ADDER): "outputs could not be registered", ("ddm", e.DDM_SUBSCRIPTION): "outputs could not be sent off",
-    ("ddm", e.DDM_LOCATION): "an output is not where it should be", ("ddm", e.DDM_INCONSISTENT_GUID): "GUIDs do not agree",
-    ("ddm", e.DDM_RSE): "the storage does not answer",
-    ("sup", e.SUP_INVALID_BATCH_ID): "batch id not valid", ("sup", e.SUP_WORKER_ALREADY_DONE): "its worker ended before it",
-}
-
-
-def meaning(component: str, code: int) -> str:
-    """In a few words; "" where nothing is known of the code.
-
-    :param component: as in failure.SOURCES.
-    """
-    if component == PILOT:
-        return PILOT_CODES.get(code, "")
-    if component == EXIT_CODE:
-        return f"payload ended with exit code {code}"
-    return _SERVER.get((component, code), "")
