@@ -86,7 +86,8 @@ EDITS = st.lists(EDIT, min_size=1, max_size=4)
 THOROUGH = "PANDAD_DOCTOR_THOROUGH"  # in the environment, by python -m tests.doctor
 
 
-@settings(max_examples=500 if THOROUGH in os.environ else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500 if THOROUGH in os.environ else 25, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS)
 def test_whatever_is_done_to_a_configuration(good: Path, edits: list[tuple[int, int, int, str]]) -> None:
     """Each finding has a line that is there, and something to do; nothing is raised."""
