@@ -211,7 +211,6 @@ class RealRucioWorld(RucioWorld):
         self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
         self._admin.ensure("POST", f"/accounts/{POOR}/identities", {
             "identity": POOR, "authtype": "USERPASS", "email": "nobody@example.org", "password": self.stand.password()})
-        self._admin.ensure("POST", f"/scopes/{POOR}/user.{POOR}")
         config = RucioConfig(url=self.stand.url, account=POOR, username=POOR, password_file=self.stand.password_file)
         self._poor = Session(REACTOR, config, lambda: NOW_S, HastyClock())
         return RucioDatasets(self._poor, self.ddm)

@@ -119,6 +119,17 @@ def test_the_units_and_the_configuration_agree() -> None:
     assert f"/run/{said['RuntimeDirectory']}/console" == str(ConsoleConfig().socket)
 
 
+MOST_EXPOSED = 20  # tenths: 2.0 is what is asked for, and 0 a service that can do nothing
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_what_a_taken_daemon_could_do() -> None:
+    """Little: systemd rates what the unit leaves open."""
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", UNITS / "pandad.service"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units() -> None:
     """It complains of nothing but that pandad is not installed where the unit says."""

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 TLS_SERVER = "https://HOST:25443"
 PLAIN_SERVER = "http://HOST:25080"
 
-CERTIFICATE = '--cert "$X509_USER_PROXY" --key "$X509_USER_PROXY" --capath "$X509_CERT_DIR"'
-TOKEN = '-H "Authorization: Bearer $TOKEN" -H "Origin: $VO"'
+TRUST = '--capath "$X509_CERT_DIR"'
+CERTIFICATE = f'{TRUST} --cert "$X509_USER_PROXY" --key "$X509_USER_PROXY"'
+TOKEN = f'{TRUST} -H "Authorization: Bearer $TOKEN" -H "Origin: $VO"'
 
 _VALUES: Mapping[str, Any] = {"integer": 1234, "number": 1.5, "boolean": True, "string": "TEXT", "object": {}}
 
@@ -27,7 +28,7 @@ def examples(path: str, verb: str, wanted: Schemas, anonymous: bool, plain: bool
     """
     values = {name: value_of(schema) for name, schema in wanted.items()}
     if anonymous:
-        yield "anybody", _line("", PLAIN_SERVER if plain else TLS_SERVER, path, verb, values)
+        yield "anybody", _line("" if plain else TRUST, PLAIN_SERVER if plain else TLS_SERVER, path, verb, values)
     else:
         yield "with a proxy", _line(CERTIFICATE, TLS_SERVER, path, verb, values)
         yield "with a token", _line(TOKEN, TLS_SERVER, path, verb, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,7 +15,7 @@ from pandad.cli.foreground import in_foreground
 from pandad.cli.output import show
 from pandad.doctor.examination import DEADLINE_S, EVERYTHING, examine
 from pandad.doctor.finding import FAULTS, Finding, ordered
-from pandad.doctor.installation import installation
+from pandad.doctor.installation import Installation, installation
 from pandad.doctor.page import page
 from pandad.tables import table
 
@@ -27,16 +28,17 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     seen, findings = installation(args.config, datetime.now(UTC))
 
-    async def work(reactor: Any, stopped: Deferred[None]) -> int:
-        if seen is not None:
-            findings.extend(await examine(reactor, seen))
-        return 0
-
-    in_foreground(work)
+    if seen is not None:
+        in_foreground(partial(_look, seen, findings))
     found: list[Finding] = ordered(findings)
     took_s = time.monotonic() - began
     tell(args, found, f"{len(EVERYTHING) if seen is not None else 0} looks in {took_s:.1f} s")
     return exit_code(args, found)
+
+
+async def _look(seen: Installation, findings: list[Finding], reactor: Any, stopped: Deferred[None]) -> int:
+    findings += await examine(reactor, seen)
+    return 0
 
 
 def _listed() -> list[dict[str, str]]:

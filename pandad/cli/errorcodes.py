@@ -8,7 +8,10 @@ from pandad.cli.options import add_json, number
 from pandad.cli.output import show, table
 from pandad.spec.erroradvice import ADVICE, ELSEWHERE, SOURCES, codes
 from pandad.spec.errors import NotFound
+from pandad.spec.failure import PILOT
+from pandad.spec.piloterrors import PILOT_ERRORS
 
+OF_PILOTS = "read pilotErrorDiag (pandad job show ID) and the job's log (pandad job log ID)"
 KEYS = ("source", "code", "name", "meaning", "remedy")
 
 
@@ -37,6 +40,7 @@ def _elsewhere(source: str) -> str:
 
 
 def rows() -> list[tuple[str, int, str, str, str]]:
-    """Each code, under KEYS."""
+    """Each code, under KEYS; those of pilots that have words here have no name."""
     known = ((code, ADVICE[code.source, code.number]) for code in codes())
-    return [(code.source, code.number, code.name, advice.meaning, advice.remedy) for code, advice in known]
+    of_pilots = [(PILOT, number, "", meaning, OF_PILOTS) for number, meaning in sorted(PILOT_ERRORS.items()) if number]
+    return [*((code.source, code.number, code.name, advice.meaning, advice.remedy) for code, advice in known), *of_pilots]

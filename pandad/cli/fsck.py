@@ -118,7 +118,8 @@ reads, in a transaction for each invariant, and may run beside daemons at work: 
 later, before it is reported. Jobs in the history are looked at {DAYS} days back (`--days N`), live ones all.
 
 Exit code 0: all is well. 1: something was found; each finding is a line with the invariant, the id (a PandaID wherever there is
-one) and what is wrong. 2: it could not look, or not at all of it. Of each invariant at most {fsck.MOST} findings are listed.
+one) and what is wrong. 2 and 3: it could not look, or not at all of it; 3 is a database that gave no answer. Of each
+invariant at most {fsck.MOST} findings are listed.
 
 An **error** means that something was lost, doubled or is wrong; a **warning** that something will not go on, or was done past
 pandad.

@@ -107,5 +107,5 @@ def _end(command: Command, whole: Command) -> Iterator[str]:
     yield roff.section("ENVIRONMENT")
     yield from (roff.item(name, meaning) for name, meaning in ENVIRONMENT)
     yield roff.section("SEE ALSO")
-    others = [f"pandad-{verb.path[-1]}({SECTION})" for verb in whole.commands if verb is not command]
-    yield roff.paragraph(", ".join(others if command is whole else [f"pandad({SECTION})", *others]))
+    pages = [f"pandad-{verb.path[-1]}({SECTION})" for verb in whole.commands] if command is whole else [f"pandad({SECTION})"]
+    yield roff.paragraph(", ".join(pages))

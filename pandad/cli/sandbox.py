@@ -58,7 +58,10 @@ In another terminal:
   . {sandbox.directory}/env.sh
   pandad queue ls
   pandad job submit JOB.toml
-With a token: export PANDA_AUTH=oidc PANDA_AUTH_ID_TOKEN="$(cat $PANDAD_PKI/alice.token)"
+With panda-client (docs/how-to/prun.md):
+  . {sandbox.directory}/env-oidc.sh
+  prun --exec 'echo hi > out.txt' --outputs out.txt --noBuild --outDS user.alice.first
+  pbook show
 Its log: {sandbox.log_file}{_of_rucio(sandbox)}
 Stop it with Ctrl-C, or: pandad sandbox {sandbox.directory} --stop"""
 

@@ -40,8 +40,9 @@ class Activator:
         """Look at the jobs that are due; True if there may be more."""
         due, queues = await self._store.read("activator_read", _read, self._config.batch)
         if due:
-            copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
             pace, outcomes = Pace(self._clock), []
+            copies = await locate(self._ddm, [(_endpoint_in(job, queues), f) for job in due for f in job.inputs])
+            await pace.rest()
             for job in due:
                 outcomes.append(self._with_outputs(inspect(job, queues.get(job.computingSite or ""), copies), queues))
                 await pace.rest()

@@ -15,7 +15,7 @@ from pandad.spec.site import Queue
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """All inputs are there: what became known of the job's files."""
+    """All inputs are there: what became known of the job's files; of inputs what names them, and that."""
 
     job: JobSpec
     files: Sequence[FileSpec]
@@ -50,16 +50,18 @@ def inspect(job: JobSpec, queue: Queue | None, copies: Mapping[str, Copies | Exc
     here = copies.get(queue.endpoint_in or "", {})
     if isinstance(here, Exception):
         return Missing(job, str(here), errorcodes.DDM_RSE, away=isinstance(here, DDMUnavailable))
-    absent = [f for f in job.inputs if name_of(f) not in here]
-    wrong = [difference for f in job.inputs if name_of(f) in here and (difference := differs(f, here[name_of(f)]))]
+    found = [(f, here.get(name_of(f))) for f in job.inputs]
+    absent = [f for f, copy in found if copy is None]
+    wrong = [difference for f, copy in found if copy is not None and (difference := differs(f, copy))]
     if wrong and not absent:
         return Missing(job, "; ".join(wrong), errorcodes.DDM_SETUPPER)
     if absent:
         why = f"not at {queue.endpoint_in}: {listed(absent)}"
         return Missing(job, why, errorcodes.DDM_SETUPPER, queue.endpoint_in or "", () if wrong else absent)
-    return Ready(job, [_known(f, here[name_of(f)]) for f in job.inputs] + outputs)
+    return Ready(job, [_known(f, copy) for f, copy in found if copy is not None] + outputs)
 
 
 def _known(file: FileSpec, copy: Replica) -> FileSpec:
-    return replace(file, status="ready", dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes,
-                   checksum=file.checksum or f"ad:{copy.adler32}")
+    """Not `replace`, which takes three times as long: a job may have ten thousand."""
+    return FileSpec(row_ID=file.row_ID, PandaID=file.PandaID, type=file.type, scope=file.scope, lfn=file.lfn, status="ready",
+                    dispatchDBlockToken=copy.endpoint, fsize=copy.size_bytes, checksum=file.checksum or f"ad:{copy.adler32}")

@@ -25,7 +25,7 @@ LOOKS: Sequence[Look] = (
     Look("host certificate", "the host certificate", ("tls", "server.interface"), host_certificate),
     Look("host key", "the host key", ("tls.host_key", "tls.host_certificate"), host_key),
     Look("authorities", "authorities, revocation lists, signing policies", ("tls.ca_directory", "tls.warn_days"), authorities),
-    Look("vos", "VOMS servers", ("tls.vomsdir", "identity.vos", "tokens"), vos),
+    Look("vos", "VOMS servers", ("tls.vomsdir",), vos),
     Look("issuers", "token issuers", ("tokens", "server.interface"), issuers),
     Look("secrets", "the key of users' secrets", ("secrets.key_file",), secrets),
     Look("queue files", "sources of queues", ("queues",), queue_files),

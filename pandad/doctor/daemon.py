@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -16,7 +17,7 @@ from pandad import __version__
 from pandad.doctor.finding import Finding, error, warning
 from pandad.doctor.hostcertificate import content_of
 from pandad.doctor.installation import Installation
-from pandad.doctor.ports import LOOK_S, address_of
+from pandad.doctor.ports import address_of
 from pandad.doctor.processes import listener, most_files
 
 RUNBOOKS = "how-to/runbooks.md#"
@@ -45,14 +46,36 @@ MOST_BYTES = 4 << 20
 OWN_FILES = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The port where anybody may ask how it goes."""
+
+    host: str
+    port: int
+    answer_s: float
+
+    def get(self, path: str) -> Mapping[str, Any]:
+        """A JSON object; nothing, if it answers with something else.
+
+        :raise OSError, HTTPException: it does not answer.
+        """
+        with closing(http.client.HTTPConnection(self.host, self.port, timeout=self.answer_s)) as connection:
+            connection.request("GET", path, headers={"Accept": "application/json"})
+            try:
+                found = json.loads(connection.getresponse().read(MOST_BYTES))
+            except ValueError:
+                return {}
+        return found if isinstance(found, dict) else {}
+
+
 def daemon(seen: Installation) -> Iterator[Finding]:
     """What it says, and what it shows."""
     server = seen.config.server
     if not server.http_port:
         return  # the system chose, and nobody here knows what
-    host = address_of(server.interface)
+    door = Door(address_of(server.interface), server.http_port, seen.limits.answer_s)
     try:
-        ready = _asked(host, server.http_port, "/readyz")
+        ready = door.get("/readyz")
     except ConnectionRefusedError:
         yield NOT_RUNNING.found(f"port {server.http_port} is closed", **seen.place("server", "http_port"))
         return
@@ -65,25 +88,15 @@ def daemon(seen: Installation) -> Iterator[Finding]:
         if not check.get("ok"):
             yield NOT_READY.found(f"{name}: {check.get('problem')}")
     yield from (NOTE.found(str(note)) for note in ready.get("notes", ()))
-    yield from _version(host, server.http_port)
+    yield from _version(door)
     yield from _files(seen, server.http_port)
     if server.tls_port:
-        yield from _certificate(seen, host, server.tls_port)
+        yield from _certificate(seen, door.host, server.tls_port)
 
 
-def _asked(host: str, port: int, path: str) -> Mapping[str, Any]:
-    with closing(http.client.HTTPConnection(host, port, timeout=LOOK_S)) as connection:
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        try:
-            found = json.loads(connection.getresponse().read(MOST_BYTES))
-        except ValueError:
-            return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _version(host: str, port: int) -> Iterator[Finding]:
+def _version(door: Door) -> Iterator[Finding]:
     try:
-        version = _asked(host, port, "/api/v1/openapi.json").get("info", {}).get("version")
+        version = door.get("/api/v1/openapi.json").get("info", {}).get("version")
     except (OSError, http.client.HTTPException):
         return
     if version and version != __version__:
@@ -102,7 +115,7 @@ def _certificate(seen: Installation, host: str, port: int) -> Iterator[Finding]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((host, port), LOOK_S) as raw, context.wrap_socket(raw) as secured:
+        with socket.create_connection((host, port), seen.limits.answer_s) as raw, context.wrap_socket(raw) as secured:
             shown = secured.getpeercert(binary_form=True)
     except OSError as refused:
         yield NO_TLS.found(f"port {port}: {refused}", **seen.place("server", "tls_port"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pandad.config import DatabaseConfig
 from pandad.doctor.finding import Fault, Finding, error, warning
 from pandad.doctor.installation import Installation
 from pandad.spec.errors import StoreUnavailable
@@ -105,6 +106,7 @@ AHEAD = error(
     "how-to/upgrade.md#go-back")
 CHANGED = error("schema-changed", "the schema was changed by hand", "{do}", "reference/fsck.md")
 
+USER = "the account in database.dsn"
 FREEZE_AGE = 1_500_000_000  # PostgreSQL refuses writes at 2**31 less 3 million
 POOLS = 2  # connections that a daemon has beside those of its pools: one listens, one is for whoever looks
 
@@ -138,21 +140,21 @@ async def database(seen: Installation, reactor: Any) -> Sequence[Finding]:
         link = await diagnosis.reached(reactor, config)
     except StoreUnavailable as refused:
         return [unreachable(str(refused), where)]
+    found: list[Finding] = []
     try:
-        server = await diagnosis.server(Transaction(link))
-        found = [*of_server(seen, server, where), *_disk(seen, server, where)]
-        schema = await _schema(Transaction(link))
+        server = await diagnosis.asked(link, diagnosis.server)
+        found += [*of_server(seen, server, where), *_disk(seen, server, where)]
+        if await _is_lent(reactor, config):
+            return [*found, TRANSACTION_POOLER.found("one session is answered by several servers in turn", **where)]
+        return [*found, *of_schema(await diagnosis.asked(link, _schema), where)] if server.can_write is not False else found
     except (StoreUnavailable, ConnectionLost) as refused:
-        return [UNREACHABLE.found(str(refused), **where)]
+        fault = NO_RIGHT if "permission denied" in str(refused) else UNREACHABLE
+        return [*found, fault.found(str(refused), **where, user=USER)]
     finally:
         link.close()
-    found += of_schema(schema, where)
-    if await _is_lent(reactor, config):
-        found.append(TRANSACTION_POOLER.found("one session is answered by several servers in turn", **where))
-    return found
 
 
-async def _is_lent(reactor: Any, config: Any) -> bool:
+async def _is_lent(reactor: Any, config: DatabaseConfig) -> bool:
     try:
         return await diagnosis.changes_servers(reactor, config)
     except (StoreUnavailable, ConnectionLost):
@@ -207,7 +209,7 @@ def _sessions(seen: Installation, server: Server, where: Mapping[str, str]) -> I
 
 
 def _rights(server: Server, where: Mapping[str, str]) -> Iterator[Finding]:
-    user = "the account in database.dsn"
+    user = USER
     if server.can_create is None:
         yield NO_SCHEMA.found("none of search_path is there", **where, user=user)
     elif not server.can_create:

@@ -25,7 +25,7 @@ UNITS = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on a figure is a finding. A test lowers them."""
+    """From where on a figure is a finding; and how long one answer may take. A test lowers them."""
 
     long_transaction_s: float = 3600.0
     clock_skew_s: float = 10.0
@@ -34,6 +34,7 @@ class Limits:
     proxy_left_s: float = 6 * 3600.0
     loop_silent_periods: int = 3
     loop_silent_least_s: float = 120.0
+    answer_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +83,14 @@ def installation(path: Path, now: datetime) -> tuple[Installation | None, list[F
         problems, source = list(refused.problems), refused.rest
     if source is None:
         return None, [_finding(problem) for problem in problems]
-    _, found = configured(source, path.parent, on_this_host=True, in_part=bool(problems))
+    config, found = configured(source, path.parent, on_this_host=True, in_part=bool(problems))
     broken = {problem.path for problem in problems}
     problems = sorted((*problems, *found), key=lambda problem: problem.line)
-    made = _without_mistakes(source, path.parent)
+    made = (config, set()) if config is not None else _without_mistakes(source, path.parent)
     findings = [_finding(problem) for problem in problems]
     if made is None:
         return None, findings
-    config, left_out = made
-    return Installation(config=config, source=source, now=now, left_out=frozenset(left_out | broken)), findings
+    return Installation(config=made[0], source=source, now=now, left_out=frozenset(made[1] | broken)), findings
 
 
 def _finding(problem: Problem) -> Finding:

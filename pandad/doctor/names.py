@@ -24,15 +24,29 @@ REVERSE = warning(
     "name-reverse", "the address of this host has another name, or none", "register {host} as the name of {address} (PTR)", PAGE)
 
 
+def _is_ours(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address.partition("%")[0], 0))
+        except OSError as refused:
+            return refused.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """How names are looked up: the host's own way, unless a test has another."""
+    """How names are looked up, and addresses known for this host's: in the host's own way, unless a test has another."""
 
     addresses: Callable[[str], list[str]] = lambda host: sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
     name: Callable[[str], str] = lambda address: socket.gethostbyaddr(address)[0]
+    is_ours: Callable[[str], bool] = _is_ours
 
 
-def names(seen: Installation, resolver: Resolver = Resolver()) -> Iterator[Finding]:
+THIS_HOST = Resolver()
+
+
+def names(seen: Installation, resolver: Resolver = THIS_HOST) -> Iterator[Finding]:
     """Forth and back; a server that only this host reaches needs no name."""
     host = seen.host
     if seen.is_local:
@@ -42,7 +56,7 @@ def names(seen: Installation, resolver: Resolver = Resolver()) -> Iterator[Findi
     except OSError as refused:
         yield UNKNOWN.found(f"{host}: {refused.strerror or refused}")
         return
-    foreign = [address for address in addresses if not _is_ours(address)]
+    foreign = [address for address in addresses if not resolver.is_ours(address)]
     if foreign:
         yield ELSEWHERE.found(f"{host} is {', '.join(foreign)}, which is none of this host's")
         return
@@ -60,13 +74,3 @@ def _reverse(host: str, address: str, resolver: Resolver) -> Iterator[Finding]:
         name = "nobody"
     if name.lower().rstrip(".") != host.lower():
         yield REVERSE.found(f"{host} is {address}, and that is {name}", host=host, address=address)
-
-
-def _is_ours(address: str) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address.partition("%")[0], 0))
-        except OSError as refused:
-            return refused.errno != errno.EADDRNOTAVAIL
-    return True

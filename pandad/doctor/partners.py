@@ -30,6 +30,8 @@ RUCIO_AWAY = error(
 RUCIO_REFUSES = error(
     "rucio-refuses", "Rucio refuses pandad", "renew the credential, or have {account} added to it in Rucio", "reference/rucio.md")
 
+_SAID = (("of another issuer", ANOTHER), ("publishes no key", NO_KEYS))  # in the words of discovery.py and keys.py
+
 
 async def issuers(seen: Installation, reactor: Any) -> Sequence[Finding]:
     """Each, for its keys."""
@@ -41,12 +43,9 @@ async def issuers(seen: Installation, reactor: Any) -> Sequence[Finding]:
     for each, where in accepted(seen):
         source = KeySource(reactor, fetch, each.discovery, each.issuers, seen.config.tokens)
         await source.run_once()
-        published = source.published()
         if source.problem:
-            fault = ANOTHER if "of another issuer" in source.problem else AWAY
+            fault = next((fault for words, fault in _SAID if words in source.problem), AWAY)
             found.append(fault.found(f"{each.name}: {source.problem}", **where, address=each.discovery))
-        elif published is not None and not published.keys:
-            found.append(NO_KEYS.found(f"{each.name}: {each.discovery}", **where))
     return found
 
 

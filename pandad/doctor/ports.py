@@ -21,8 +21,6 @@ DENIED = error(
 NO_ADDRESS = error(
     "address-unknown", "this host has no such address", 'write interface = "", or an address that `ip address` lists', PAGE)
 
-LOOK_S = 2.0
-
 
 def ports(seen: Installation) -> Iterator[Finding]:
     """Each that is set."""
@@ -33,14 +31,16 @@ def ports(seen: Installation) -> Iterator[Finding]:
         ("console", "telnet_port", console.telnet_interface, console.telnet_port),
     ):
         if port:
-            yield from _port(interface, port, seen.place(section, name), section == "console")
+            yield from _port(seen, interface, port, seen.place(section, name))
 
 
-def _port(interface: str, port: int, where: dict[str, str], is_console: bool) -> Iterator[Finding]:
+def _port(seen: Installation, interface: str, port: int, where: dict[str, str]) -> Iterator[Finding]:
     number = _refusal(interface, port)
     if number == errno.EADDRINUSE:
+        if _is_pandad(interface, port, seen.limits.answer_s):
+            return
         who = listener(port)
-        if not (is_pandad(interface, port) or (who is not None and (who.is_systemd or (is_console and who.is_pandad)))):
+        if who is None or not (who.is_systemd or (where["key"].startswith("console") and who.is_pandad)):
             yield TAKEN.found(f"{port} belongs to {who or 'another program'}", **where)
     elif number == errno.EACCES:
         yield DENIED.found(f"{port} is refused to this user", **where)
@@ -67,13 +67,13 @@ def address_of(interface: str) -> str:
     return interface if interface not in ("", "0.0.0.0", "::") else "127.0.0.1"
 
 
-def is_pandad(interface: str, port: int) -> bool:
+def _is_pandad(interface: str, port: int, answer_s: float) -> bool:
     """Whether a pandad answers there, over TLS or without. It proves nothing to us, and gets nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     host = address_of(interface)
-    for connection in (http.client.HTTPConnection(host, port, timeout=LOOK_S),
-                       http.client.HTTPSConnection(host, port, timeout=LOOK_S, context=context)):
+    for connection in (http.client.HTTPConnection(host, port, timeout=answer_s),
+                       http.client.HTTPSConnection(host, port, timeout=answer_s, context=context)):
         with closing(connection), suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/api/v1/system/is_alive")
             if b"alive=yes" in connection.getresponse().read(1000):

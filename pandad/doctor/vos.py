@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pandad.api.x509.vomsdir import read_lsc
-from pandad.doctor.finding import Finding, error, warning
+from pandad.doctor.finding import Finding, warning
 from pandad.doctor.hostcertificate import content_of
 from pandad.doctor.installation import Installation
 
 PAGE = "reference/x509.md#voms"
-MISSING = error(
-    "vomsdir-missing", "VOs are named, and the folder of their VOMS servers is not there: no proxy has roles",
-    "mkdir -p {folder}/{vo}, and put the .lsc files of the VO there", PAGE)
 EMPTY = warning(
     "vomsdir-vo-empty", "the folder of a VO names no server: its attributes do not count",
     "put the .lsc files of the VO into {folder}", PAGE)
@@ -26,14 +23,9 @@ BAD_NAME = warning(
 
 def vos(seen: Installation) -> Iterator[Finding]:
     """Whether what is there can vouch for anything."""
-    folder, wanted = seen.config.tls.vomsdir, seen.config.identity.vos
-    where = seen.place("tls", "vomsdir")
+    folder, where = seen.config.tls.vomsdir, seen.place("tls", "vomsdir")
     if folder is None or not folder.is_dir():
-        of_tokens = {each.vo for each in seen.config.tokens.issuers.values()}
-        left = [vo for vo in wanted if vo not in of_tokens]
-        if left and seen.config.tokens.auth_config_directory is None:
-            yield MISSING.found(f"{folder or 'tls.vomsdir'} is not there", **where, folder=folder or "VOMSDIR", vo=left[0])
-        return
+        return  # a VO that is named all the same is told where it is named
     for vo in sorted(each for each in folder.iterdir() if each.is_dir()):
         servers = sorted(vo.glob("*.lsc"))
         if not servers and not list(vo.glob("*.pem")):

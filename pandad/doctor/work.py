@@ -89,7 +89,8 @@ async def work(seen: Installation, reactor: Any) -> Sequence[Finding]:
     except StoreUnavailable:
         return []
     try:
-        found = await _look(Transaction(link))
+        lent = await diagnosis.changes_servers(reactor, config)
+        found = await diagnosis.asked(link, _look) if not lent else None
     except (StoreUnavailable, ConnectionLost):
         return []
     finally:

@@ -86,8 +86,8 @@ ADVICE: Mapping[tuple[str, int], Advice] = {
         "no queue took it when it was looked at last; it is looked at again",
         "see what each queue lacks with `pandad job why ID`: ask for less, or open a queue"),
     (M, e.DDM_SETUPPER): Advice(
-        "its input is not there, or its queue or files are described wrongly",
-        "bring the input, or describe it rightly; ddmErrorDiag names it"),
+        "its input is not there, its queue or files are described wrongly, or it cannot write into its dataset",
+        "bring the input, describe it rightly, or name another dataset; ddmErrorDiag names it"),
     (M, e.DDM_GUID): Advice(f"an input has no GUID; {_OF_OLD}", "register the input with its GUID"),
     (M, e.DDM_ADDER): Advice(
         "its outputs are not what its report says, or cannot be registered",
@@ -95,11 +95,15 @@ ADVICE: Mapping[tuple[str, int], Advice] = {
     (M, e.DDM_SUBSCRIPTION): Advice(
         "the data management system refused to move files",
         "do what ddmErrorDiag says: quota, permission, or an endpoint that is out"),
-    (M, e.DDM_LOCATION): Advice(f"the place of its output is unknown; {_OF_OLD}", "look at the endpoints of its queue"),
+    (M, e.DDM_LOCATION): Advice(
+        "an output is at no endpoint, or the one where it lies takes no entries from pandad",
+        "look at the endpoints of its queue, and at permissions and quota of pandad's account there"),
     (M, e.DDM_MISSING_NUM_EVENTS): Advice(
-        f"an output does not say how many events it has; {_OF_OLD}",
-        "nothing, unless its task needs them"),
-    (M, e.DDM_INCONSISTENT_GUID): Advice(f"an output has another GUID than its job was given; {_OF_OLD}", "make the file again"),
+        "the job report of a production payload does not say how many events an output has",
+        "have the transformation write nentries for it; names that begin with TXT, NTUP or HIST need none"),
+    (M, e.DDM_INCONSISTENT_GUID): Advice(
+        "the job report of a production payload has another GUID for an output than its pilot",
+        "make the file again; if it recurs look at how the transformation and the pilot get at GUIDs"),
     (M, e.DDM_RSE): Advice(
         "the storage endpoint of its queue is unknown, or out of reach",
         "see `pandad queue show QUEUE`, and import the endpoints (pandad queue import --endpoints)"),

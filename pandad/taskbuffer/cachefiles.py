@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pandad.spec.caller import Identity
 from pandad.spec.jobstatus import FINAL
+from pandad.spec.taskstatus import TASK_FINAL
 from pandad.taskbuffer.statement import listed, sql
 from pandad.taskbuffer.store import Transaction
 
@@ -50,16 +51,21 @@ _UNUSED = sql("cachefiles.unused", """
     SELECT name FROM cache_file WHERE used < now() - make_interval(secs => %(keep_s)s) ORDER BY used LIMIT %(most)s""",
     planned_each_time=True)
 
-# His jobs are those of all identities of his account.
+# His tasks and jobs are those of all identities of his account.
 _NEEDED = sql("cachefiles.needed", f"""
     SELECT f.name FROM cache_file f
-    WHERE f.name = ANY (%(names)s::text[]) AND EXISTS (
-        SELECT FROM (SELECT f.subject, f.anchor
-                     UNION SELECT o.subject, o.anchor FROM account_identity m JOIN account_identity o USING (account)
-                     WHERE m.subject = f.subject AND m.anchor = f.anchor) AS w(subject, anchor)
-        JOIN job j ON j.ownersubject = w.subject AND j.owneranchor = w.anchor
-        JOIN job_text t ON t.pandaid = j.pandaid
-        WHERE j.jobstatus NOT IN ({listed(FINAL)}) AND strpos(t.jobparameters, f.name) > 0)""")
+    CROSS JOIN LATERAL (
+        SELECT f.subject, f.anchor
+        UNION SELECT o.subject, o.anchor FROM account_identity m JOIN account_identity o USING (account)
+        WHERE m.subject = f.subject AND m.anchor = f.anchor) AS w(subject, anchor)
+    WHERE f.name = ANY (%(names)s::text[]) AND (EXISTS (
+        SELECT FROM task k
+        WHERE k.ownersubject = w.subject AND k.owneranchor = w.anchor AND k.status NOT IN ({listed(TASK_FINAL)})
+          AND strpos(k.parameters::text, f.name) > 0)
+    OR EXISTS (
+        SELECT FROM job j JOIN job_text t ON t.pandaid = j.pandaid
+        WHERE j.ownersubject = w.subject AND j.owneranchor = w.anchor AND j.jobstatus NOT IN ({listed(FINAL)})
+          AND strpos(t.jobparameters, f.name) > 0))""")
 
 _EXPIRE = sql("cachefiles.expire", """
     DELETE FROM cache_file
@@ -107,7 +113,7 @@ async def unused(txn: Transaction, keep_s: int, most: int) -> list[str]:
 
 
 async def needed(txn: Transaction, names: Collection[str]) -> list[str]:
-    """Those of them that a job of their owner's names which is not at its end."""
+    """Those of them that a task or a job of their owner's names which is not at its end."""
     return [name for (name,) in await txn.many(_NEEDED, names=list(names))]
 
 

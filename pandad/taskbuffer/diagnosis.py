@@ -6,14 +6,20 @@ Works on any PostgreSQL, whatever its schema, and with no more rights than a dae
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import orjson
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import DatabaseConfig
+from pandad.spec.errors import StoreUnavailable
 from pandad.taskbuffer import pool
+from pandad.taskbuffer.dsn import Refused
 from pandad.taskbuffer.statement import sql
-from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.store import Body, Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NAME = "pandad doctor"
 
@@ -114,6 +120,17 @@ async def reached(clock: IReactorTime, config: DatabaseConfig) -> pool.Link:
     :raise StoreUnavailable: in PostgreSQL's words.
     """
     return await pool.connect(clock, config, NAME)
+
+
+async def asked(link: pool.Link, body: Body[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a body finds that only reads, without any retry.
+
+    :raise StoreUnavailable, ConnectionLost: in PostgreSQL's words; also if it lacks a right.
+    """
+    try:
+        return await body(Transaction(link), *args, **kwargs)
+    except Refused as refused:
+        raise StoreUnavailable(" ".join(str(refused).split())) from None
 
 
 async def changes_servers(clock: IReactorTime, config: DatabaseConfig) -> bool:

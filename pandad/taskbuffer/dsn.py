@@ -1,4 +1,4 @@
-"""The words of a DSN, as libpq reads them."""
+"""The words of a DSN, as libpq reads them; and what it raises."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import psycopg2
 import psycopg2.extensions
 
 from pandad.spec.errors import PandadError
+
+Refused = psycopg2.Error
+"""Whatever PostgreSQL, or libpq, says no with."""
 
 
 class BadDsn(PandadError):
@@ -21,7 +24,7 @@ def words_of(dsn: str) -> Mapping[str, str]:
     """
     try:
         words: Mapping[str, str] = psycopg2.extensions.parse_dsn(dsn)
-    except psycopg2.Error as error:
+    except Refused as error:
         raise BadDsn(" ".join(str(error).split())) from None
     return words
 

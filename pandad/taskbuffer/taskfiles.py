@@ -118,7 +118,8 @@ _AGAIN_READY = sql("taskfiles.again_ready", f"""
 
 _LAST_FAILED = sql("taskfiles.last_failed", f"""
     SELECT pandaid, ended FROM task_job
-    WHERE jeditaskid = %(task_id)s::bigint AND ended <> '{JobStatus.FINISHED}' ORDER BY pandaid DESC LIMIT 1""")
+    WHERE jeditaskid = %(task_id)s::bigint AND ended <> '{JobStatus.FINISHED}'
+    ORDER BY ended = '{JobStatus.CLOSED}', pandaid DESC LIMIT 1""")
 
 _OPEN = sql("taskfiles.open", """
     SELECT pandaid FROM task_job WHERE jeditaskid = %(task_id)s::bigint AND ended IS NULL ORDER BY pandaid""")
@@ -209,7 +210,7 @@ async def try_failed(txn: Transaction, task_id: int) -> int:
 
 
 async def last_failed(txn: Transaction, task_id: int) -> tuple[int, JobStatus] | None:
-    """The last of its jobs that came to no good end, and how it ended."""
+    """Of its jobs that came to no good end the last, one that ran if there is one; and how it ended."""
     row = await txn.maybe(_LAST_FAILED, task_id=task_id)
     return (row[0], JobStatus(row[1])) if row is not None else None
 

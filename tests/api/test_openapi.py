@@ -67,6 +67,7 @@ def test_each_call_can_be_typed(api: Any) -> None:
             assert words[0] == "curl" and re.match(r"https?://HOST:\d+/", words[-1])
             assert ("--cert" in words, "-H" in words and "Authorization: Bearer $TOKEN" in words) in (
                 [(False, False)] if sample["label"] == "anybody" else [(True, False), (False, True)]), path
+            assert ("--capath" in words) == words[-1].startswith("https:"), path
             needed = [name for name, place, _, must in docspage.parameters_of(operation) if must and place != "path"]
             assert all(name in sample["source"] for name in needed), path
             assert ("-X" in words) == (verb != "get")

@@ -19,11 +19,15 @@ def test_all_one_component_or_one_code(capsys: pytest.CaptureFixture[str]) -> No
     assert {row["source"] for row in json.loads(capsys.readouterr().out)} == {"sup"}
     assert main(["errorcodes", "jobDispatcher", str(DISPATCHER_LOST_HEARTBEAT), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
+    assert main(["errorcodes", "pilot", "1099", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["meaning"] == "stage-in failed"
     assert tuple(row) == KEYS and "heard" in row["meaning"] and row["remedy"]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["pilot", "1099"], "set by the pilot"), (["ddm", "7"], "pandad errorcodes ddm lists them")])
+    ("words", "said"),
+    [(["pilot", "1"], "set by the pilot"), (["transExitCode", "1"], "exit code of the payload"),
+     (["ddm", "7"], "pandad errorcodes ddm lists them")])
 def test_one_that_is_not_there(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It is said where to look."""
     assert main(["errorcodes", *words]) == 1

@@ -40,9 +40,15 @@ class Shell:
     user: str = "alice"
 
     def type(self, *command: str) -> Typed:
-        """One command. Blocks."""
+        """One command, behind the file. Blocks."""
+        return self._bash(TYPED, str(self.sandbox.directory / f"env-{self.way}.sh"), *command)
+
+    def lines(self, text: str) -> Typed:
+        """Some lines; the first that fails is the last. Blocks."""
+        return self._bash(f"set -e\n{text}")
+
+    def _bash(self, text: str, *arguments: str) -> Typed:
         own = {"PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin", "HOME": str(self.folder.parent), "PANDAD_USER": self.user}
-        done = subprocess.run(
-            ["/bin/bash", "-c", TYPED, "bash", str(self.sandbox.directory / f"env-{self.way}.sh"), *command], cwd=self.folder,
-            env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(["/bin/bash", "-c", text, "bash", *arguments], cwd=self.folder, env=own, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False)
         return Typed(done.returncode, done.stdout)

@@ -235,6 +235,14 @@ def test_not_in_his_name(stand: Stand) -> None:
     assert answered.exit_code != 0 and "user.bob" in answered.said, answered
 
 
+def test_the_page(stand: Stand) -> None:
+    """What the page tells a newcomer to type works as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "prun.md").read_text("utf-8")
+    lines = page.partition("```sh\n")[2].partition("```")[0].replace("DIR", str(stand.sandbox.directory))
+    shown = stand.shell("oidc").lines(lines)
+    assert shown.exit_code == 0 and f"{shown.task}" in shown.said.partition("PBook user: Alice Example")[2], shown
+
+
 @pytest.mark.skipif(bool(lacking), reason="; ".join(lacking))
 @ensureDeferred
 async def test_run_to_its_end(stand: Stand) -> None:

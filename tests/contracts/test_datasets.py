@@ -108,17 +108,6 @@ async def test_a_closed_dataset_is_opened_again(world: World) -> None:
     assert not await world.datasets.make(DIS)
 
 
-@pytest.mark.parametrize("world", [pytest.param(RealRucioWorld, marks=pytest.mark.rucio)], indirect=True)
-@ensureDeferred
-async def test_only_admins_open_datasets_again(world: RealRucioWorld) -> None:
-    """So says Rucio; then it stays closed, and the error says what to do."""
-    poor, mine = world.without_quota(), Dataset("user.poor", "out")
-    await poor.make(mine)
-    await poor.close(mine)
-    with pytest.raises(DatasetClosed, match="poor may not open it again; write into another one"):
-        await poor.make(mine, reopen=True)
-
-
 @ensureDeferred
 async def test_copies_are_registered(world: World) -> None:
     """A registered copy is found, however often it is; with its GUID if that is one."""

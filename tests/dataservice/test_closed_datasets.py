@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from pytest_twisted import ensureDeferred
-from rucioworlds import RUCIOS
+from rucioworlds import RUCIOS, FakeRucioWorld
 from stages import Stage
 
 from pandad.spec import errorcodes
@@ -61,6 +61,20 @@ async def test_what_somebody_else_has_closed(home: Home) -> None:
     assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_SETUPPER)
     assert "is closed and takes no more files; write into another one" in (job.ddmErrorDiag or "")
     assert Event.CLAIMED not in await home.stage.events(later)
+
+
+@pytest.mark.parametrize("world", [FakeRucioWorld], indirect=True)
+@ensureDeferred
+async def test_where_nobody_may_open_it_again(home: Home) -> None:
+    """With a policy that leaves that to admins it is the same."""
+    await closed(home)
+    assert isinstance(home.world, FakeRucioWorld)
+    home.world.rucio.final = True
+    later = await home.stage.job(S.ASSIGNED, Files=files(name="later"))
+    await home.rounds(3)
+    job = await home.stage.look(later)
+    assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_SETUPPER)
+    assert "may not open it again; write into another one" in (job.ddmErrorDiag or "")
 
 
 @ensureDeferred

@@ -210,3 +210,28 @@ async def test_how_long_is_settable(stage: Stage, world: World) -> None:
     (kept,), (moving,) = [await world.datasets.rules_of(each) for each in (OUT, sub)]
     assert kept.expires_at is not None and moving.expires_at is not None
     assert abs(kept.expires_at - moving.expires_at - timedelta(days=83)) < timedelta(minutes=5)
+
+
+@ensureDeferred
+async def test_what_two_hundred_jobs_cost(fake: Home) -> None:
+    """Calls to Rucio from the making of the dataset to the end of the last job: a tenth of one for each job."""
+    await fake.open()
+    outputs = [files(THERE, name=f"n{number}") for number in range(200)]
+    jobs = [await fake.stage.job(S.ASSIGNED, Files=each) for each in outputs]
+    assert isinstance(fake.world, FakeRucioWorld)
+    asked = fake.world.server.web.asked
+    asked.clear()
+    for _ in range(2):
+        await fake.rooms.activator.run_once()
+        await fake.rooms.outbox.run_once()
+    await fake.stage.claim(count=200)
+    for panda_id, each in zip(jobs, outputs, strict=True):
+        assert await fake.stage.event(Event.RUNNING, panda_id, actor=Actor.PILOT)
+        await fake.ended(panda_id, each)
+    for loop in (fake.rooms.adder, fake.rooms.outbox):
+        await loop.run_once()
+    await fake.world.transferred()
+    await fake.stage.sql("UPDATE shipment SET nextcheck = now() RETURNING 1")
+    await fake.rooms.finisher.run_once()
+    assert {await fake.stage.status(i) for i in jobs} == {S.FINISHED}
+    assert sum(asked.values()) == 20

@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = {
     "takes long": "a campaign of minutes or hours, of which the suite runs a share",
     "needs a grid": "needs the authorities, the sites or the services of a real grid",
     "needs a real pilot": "tests/clients runs one, locked up",
+    "needs panda-client": "tests/clients has the real one, and types what stands there",
     "needs a package mirror": "takes packages from the network",
     "needs Rucio": "`make test-rucio` has one",
     "needs a browser": "tests/monitor has one",
@@ -27,7 +28,7 @@ REASONS: Mapping[str, str] = {
 COMMANDS = ("sh", "console")
 OF_PAGE = ("tried on", "tried with")
 MEANT = ("not run", "file", "stays", "exits", "tried")  # a comment that begins so says something of this kind, or is a slip
-LANGUAGES = (*COMMANDS, "toml", "json", "yaml", "ini", "text", "sql")
+LANGUAGES = (*COMMANDS, "toml", "json", "yaml", "ini", "text", "sql", "mermaid")
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>```+)(?P<language>[\w-]*) *$")
 _NOTE = re.compile(r"<!-- *(?P<word>not run|file|stays until|exits|tried on|tried with): *(?P<said>.*?) *-->$")

@@ -20,8 +20,8 @@ def run_steps(machine: Machine, first: int, last: int) -> None:
 
 
 def test_the_drill(host: Machine) -> None:
-    """A job that ran at the dump goes on; what the dump does not know is stopped at its pilot; no id is given out twice, and no job
-    to two pilots. The database is clean."""
+    """A job that ran at the dump goes on; what the dump does not know is stopped at its pilot; no id is given out twice, and no
+    job to two pilots. The database is clean."""
     pilots.set_up(host)
     before = pilots.submit(host)
     running = pilots.acquire(host)

@@ -37,11 +37,12 @@ class Scene:
     def certificates(self) -> Path:
         return self.folder / "pki" / "certificates"
 
-    def say(self, old: str, new: str) -> None:
+    def say(self, old: str, new: str) -> Scene:
         """Change the configuration."""
         text = self.file.read_text()
         assert text.count(old) == 1, old
         self.file.write_text(text.replace(old, new))
+        return self
 
     def host(self, *names: str, begins: timedelta = timedelta(), lasts: timedelta = 300 * DAY,
              authority: Authority | None = None) -> None:
@@ -57,10 +58,11 @@ class Scene:
         made.install_revocations(self.certificates, made.revocation_list(NOW, lifetime=100 * DAY))
         return made
 
-    def revocations(self, begins: timedelta, lasts: timedelta) -> None:
+    def revocations(self, begins: timedelta, lasts: timedelta) -> Scene:
         """Another list of the authority."""
         authority = self.pki.authority
         authority.install_revocations(self.certificates, authority.revocation_list(NOW + begins, lifetime=lasts))
+        return self
 
     def links(self, pattern: str) -> list[Path]:
         """Files of the folder of authorities."""
@@ -71,6 +73,7 @@ class Scene:
         path = self.folder / name
         path.unlink(missing_ok=True)
         write_private(path, content.encode() if isinstance(content, str) else content, mode)
+        path.chmod(mode)  # whatever the umask is
         return path
 
 
@@ -157,7 +160,7 @@ def _unknown_issuer(scene: Scene) -> None:
     scene.host(authority=Authority.create("/DC=org/DC=other/CN=Other CA", NOW))
 
 
-def _tokens(line: str) -> Callable[[Scene], None]:
+def _tokens(line: str) -> Callable[[Scene], Scene]:
     return lambda scene: scene.say("refresh_s = 600\nkeep_s", f"{line}\nrefresh_s = 600\nkeep_s")
 
 
@@ -175,18 +178,17 @@ def _second_issuer(scene: Scene) -> None:
               'audience = ["https://panda.example.org"]\n\n[secrets]')
 
 
-def _beyond(scene: Scene, old: str = "", new: str = "") -> None:
+def _beyond(scene: Scene, old: str = "", new: str = "") -> Scene:
     """Reachable from other hosts; with a certificate for this one."""
     scene.say('interface = "127.0.0.1"', 'interface = ""')
     scene.host(socket.getfqdn())
-    if old:
-        scene.say(old, new)
+    return scene.say(old, new) if old else scene
 
 
-def _rucio(line: str, url: str = "https://rucio.example.org") -> Callable[[Scene], None]:
-    def spoil(scene: Scene) -> None:
+def _rucio(line: str, url: str = "https://rucio.example.org") -> Callable[[Scene], Scene]:
+    def spoil(scene: Scene) -> Scene:
         scene.say('backend = "local"', 'backend = "rucio"')
-        scene.say('account = "panda"', f'account = "panda"\nurl = "{url}"\n{line}')
+        return scene.say('account = "panda"', f'account = "panda"\nurl = "{url}"\n{line}')
     return spoil
 
 
@@ -220,6 +222,22 @@ def _credential(scene: Scene) -> None:
     scene.put("cric.pem", _short_proxy(scene))
     scene.say('source = "' + str(scene.folder), 'credential = "cric.pem"\nlinks_source = "https://cric.example.org/"\nsource = "'
               + str(scene.folder))
+
+
+def _nobody(scene: Scene) -> None:
+    text = scene.file.read_text()
+    for old in ('\n    "/DC=org/DC=pandad/CN=pilot",\n    "/sandbox/Role=pilot",\n', 'vos = ["sandbox"]\n',
+                'admin = ["1234-5678 from https://iam.example.org/"]\n'):
+        text = text.replace(old, "")
+    begins, ends = text.index("[tokens.issuers.iam]"), text.index("[secrets]")
+    scene.file.write_text(text[:begins] + text[ends:])
+
+
+def _many_authorities(scene: Scene) -> None:
+    for name in ("One", "Two"):
+        made = Authority.create(f"/DC=org/DC=other/CN={name} CA", NOW)
+        made.install(scene.certificates, "/DC=org/DC=other/*")
+        made.install_revocations(scene.certificates, made.revocation_list(NOW, lifetime=100 * DAY))
 
 
 S = Spoilt
@@ -258,6 +276,8 @@ AUTHORITIES = (
     S("authority ends", lambda s: s.authority(-3645 * DAY), "ca-ends", FOLDER, "CA bundle"),
     S("no CRL", _remove("*.r0"), "crl-missing", FOLDER, "fetch-crl"),
     S("CRL expired", lambda s: s.revocations(-9 * DAY, 8 * DAY), "crl-ended", FOLDER, "fetch-crl"),
+    S("CRL expired, and accepted", lambda s: (s.revocations(-9 * DAY, 8 * DAY), s.say("accept_expired_crl = false",
+      "accept_expired_crl = true")), "crl-ended-accepted", FOLDER, "fetch-crl"),
     S("CRL ends", lambda s: s.revocations(-9 * DAY, 10 * DAY), "crl-ends", FOLDER, "fetch-crl"),
     S("CRL of another", _foreign_list, "crl-of-another", FOLDER, "fetch-crl"),
     S("garbage CRL", _fill("*.r0", "x"), "crl-unreadable", FOLDER, "fetch-crl"),
@@ -266,6 +286,10 @@ AUTHORITIES = (
 )
 
 OTHERS = (
+    S("nobody is pilot", _nobody, "nobody-is-pilot", "identity.pilot", "robot"),
+    S("many authorities", _many_authorities, "dn-of-any-ca", "identity.pilot[1]", '"/DC=org/DC=pandad/CN=pilot from CA"'),
+    S("Rucio without https", lambda s: (_beyond(s), s.put("password", "x"), _rucio('username = "p"\npassword_file = "password"',
+      "http://localhost:1")(s)), "rucio-without-https", "dataservice.rucio.url", "https address"),
     S("VO without servers", lambda s: (s.folder / "vomsdir/cms").mkdir(), "vomsdir-vo-empty", "tls.vomsdir", ".lsc files"),
     S("empty lsc", lambda s: (s.folder / "vomsdir/sandbox/x.lsc").write_text(""), "lsc-unusable", "tls.vomsdir", "first line"),
     S("lsc in another form", lambda s: (s.folder / "vomsdir/sandbox/x.lsc").write_text("CN=v,DC=org\nCN=CA,DC=org\n"),
@@ -305,7 +329,7 @@ OTHERS = (
     S("log elsewhere", lambda s: s.say('format = "auto"', 'format = "auto"\nfile = "nowhere/pandad.log"'), "configuration",
       "log.file",
       "write in"),
-    S("operators' keys", lambda s: (s.put("keys", "").chmod(0o666), s.say("python = false",
+    S("operators' keys", lambda s: (s.put("keys", "", 0o666), s.say("python = false",
       'ssh_operators = "keys"\nssh_port = 2222\n'
       'ssh_host_key = "run/key"')), "configuration", "console.ssh_operators", "chmod go-w"),
 )

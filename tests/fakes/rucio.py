@@ -76,6 +76,7 @@ class FakeRucio:
         self.dids: dict[Name, Did] = {}
         self.rules: dict[str, Rule] = {}
         self.full: set[str] = set()  # endpoints at which the account has no quota left
+        self.final = False  # nobody opens a dataset again
 
     # files and copies
 
@@ -185,6 +186,8 @@ class FakeRucio:
         did = self.did(name)
         if did.open == body["open"]:
             raise Refusal(409, "UnsupportedOperation", "The status of the data identifier cannot be changed")
+        if body["open"] and self.final:
+            raise Refusal(401, "AccessDenied", "Account panda can not set status on data identifier")
         did.open = body["open"]
 
     # rules

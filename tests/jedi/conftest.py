@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from taskworld import TaskWorld
 
 from pandad.taskbuffer.store import Store
-
-from .taskworld import TaskWorld
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pytest_twisted import ensureDeferred
+from taskworld import TaskWorld, parameters
+from twisted.internet.defer import Deferred, gatherResults
 
 from pandad.spec.jobstatus import JobStatus
+from pandad.spec.task import Contents
 from pandad.spec.taskstatus import TaskStatus
-
-from .taskworld import TaskWorld, parameters
+from pandad.taskbuffer.store import Store
 
 
 @ensureDeferred
@@ -52,3 +54,169 @@ async def test_build_first(world: TaskWorld) -> None:
     await world.work(task_id, lambda job: JobStatus.FAILED if "000003" in (job.jobName or "") else JobStatus.FINISHED)
     assert await world.task_status(task_id) is TaskStatus.FINISHED
     assert await world.figures(task_id) == (25, 20, 5)
+
+
+@ensureDeferred
+async def test_no_more_jobs_at_a_time_than_allowed(store: Store) -> None:
+    """Jobs come in portions, as others end; each file is in one of them, once."""
+    world = TaskWorld(store, max_jobs=4, portion=3)
+    task_id = await world.submit(parameters("random", nEvents=11))
+    seen = []
+    for _ in range(6):
+        await world.rounds(4)
+        live = await world.live_jobs(task_id)
+        assert len(live) <= 4
+        seen += [job.jobName for job in live]
+        await world.end_jobs(live)
+    await world.rounds()
+    assert await world.figures(task_id) == (11, 11, 0) and len(set(seen)) == 11
+    told = [job.jobParameters or "" for job in await world.jobs_of(task_id)]
+    assert sorted(int(text.split("%20")[2]) for text in told) == list(range(11, 22))
+    assert await world.task_status(task_id) is TaskStatus.DONE
+
+
+@ensureDeferred
+async def test_failed_and_closed(world: TaskWorld) -> None:
+    """A job that failed takes its files with it; of one that pandad closed the files go into another one."""
+    task_id = await world.submit(parameters("random", nEvents=3))
+    await world.rounds()
+    good, bad, closed = await world.live_jobs(task_id)
+    await world.end_jobs([good])
+    await world.end_jobs([bad], JobStatus.FAILED)
+    await world.end_jobs([closed], JobStatus.CLOSED)
+    await world.rounds()
+    (again,) = await world.live_jobs(task_id)
+    assert (again.jobParameters or "").split("%20")[2] == (closed.jobParameters or "").split("%20")[2]
+    await world.work(task_id)
+    assert (await world.task_status(task_id), await world.figures(task_id)) == (TaskStatus.FINISHED, (3, 2, 1))
+    assert await world.dialog(task_id) == f"2 of 3 files were processed; job {bad.PandaID} is failed"
+
+
+@ensureDeferred
+async def test_nothing_succeeds(world: TaskWorld) -> None:
+    """Then the task has failed, and says so with the job's own error."""
+    task_id = await world.submit()
+    await world.work(task_id, lambda _: JobStatus.FAILED)
+    assert await world.task_status(task_id) is TaskStatus.FAILED
+    assert (await world.dialog(task_id)).startswith("0 of 1 files were processed; job ")
+
+
+@ensureDeferred
+async def test_a_build_that_fails(world: TaskWorld) -> None:
+    """Fails the task, for there is nothing to run; a retry builds again."""
+    world.shelf.put("user.ann.input1/", "a.root")
+    task_id = await world.submit(parameters("build"))
+    await world.work(task_id, lambda _: JobStatus.FAILED)
+    assert await world.task_status(task_id) is TaskStatus.FAILED and "its build job" in await world.dialog(task_id)
+    await world.tasks.retry(world.alice, task_id, {})
+    await world.work(task_id)
+    assert await world.task_status(task_id) is TaskStatus.DONE
+    assert [job.prodSourceLabel for job in await world.jobs_of(task_id)] == ["panda", "panda", "user"]
+
+
+@ensureDeferred
+async def test_input_that_is_not_there(store: Store) -> None:
+    """An unknown dataset breaks the task at once, with its name; what is not known now, or empty, is waited for, and not for
+    ever."""
+    world = TaskWorld(store, input_wait_s=1000)
+    unknown = await world.submit(parameters("build", taskName="user.ann.a/"))
+    await world.rounds()
+    assert await world.task_status(unknown) is TaskStatus.BROKEN
+    assert await world.dialog(unknown) == "unknown dataset user.ann.input1/"
+    world.shelf.datasets["user.ann.input1/"] = Contents(problem="Rucio is away")
+    waiting = await world.submit(parameters("build", taskName="user.ann.b/"))
+    await world.rounds()
+    assert (await world.task_status(waiting), await world.dialog(waiting)) == (TaskStatus.PENDING, "Rucio is away")
+    assert len([e for e in await world.views.history(world.alice, waiting) if e["became"] == "pending"]) == 1
+    world.shelf.put("user.ann.input1/", "x.log.tgz")
+    await world.rounds()
+    assert await world.dialog(waiting) == "of user.ann.input1/ there is no file that the task wants"
+    await world.sql("UPDATE task SET submitted = now() - interval '1 h' RETURNING 1")
+    await world.rounds()
+    assert await world.task_status(waiting) is TaskStatus.BROKEN and not await world.jobs_of(waiting)
+
+
+@ensureDeferred
+async def test_names_and_numbers_that_cannot_be(store: Store) -> None:
+    """Input whose files no pilot can be told of, or too much of it, breaks the task and not the loop."""
+    world = TaskWorld(store, max_files=3)
+    world.shelf.put("user.ann.input1/", "a,b.root")
+    comma = await world.submit(parameters("build", taskName="user.ann.a/"))
+    await world.rounds()
+    assert "'a,b.root'" in await world.dialog(comma)
+    many = await world.submit(parameters("random", nEvents=4))
+    await world.rounds()
+    assert "at most 3 here" in await world.dialog(many)
+
+
+@ensureDeferred
+async def test_which_files(world: TaskWorld) -> None:
+    """As many as asked for, after those that are passed over, by name, with these patterns and no others."""
+    world.shelf.put("user.ann.input1/", *(f"in.{n}.root" for n in range(9)), "in.9.txt", "in.0.log.tgz")
+    item = {"type": "template", "param_type": "input", "value": "-i ${IN}", "dataset": "user.ann.input1/",
+            "include": "root$,txt$", "exclude": "in\\.4", "offset": 2}
+    task_id = await world.submit(parameters("build", jobParameters=[item], nFiles=5, buildSpec=None, nFilesPerJob=5))
+    await world.rounds()
+    (job,) = await world.jobs_of(task_id)
+    assert job.jobParameters == "-i in.2.root,in.3.root,in.5.root,in.6.root,in.7.root"
+
+
+@ensureDeferred
+async def test_a_task_reads_what_another_wrote(world: TaskWorld) -> None:
+    """Without a data management that knows datasets they are what tasks wrote, by the name that prun gave them."""
+    first = await world.submit(parameters("random", nEvents=2))
+    await world.work(first)
+    found = await world.catalogue.contents("user.ann.test3_out.txt/")
+    assert [(f.scope, f.lfn, f.size, f.checksum) for f in found.files] == [
+        ("user.ann", f"user.ann.{first}._{n:06d}.out.txt", 7, "ad:00000007") for n in (1, 2)]
+    assert await world.catalogue.contents("user.ann:user.ann.test3_out.txt") == found
+    nobody = await world.catalogue.contents("user.ann.nothing")
+    assert nobody.hopeless and "unknown dataset user.ann.nothing" in str(nobody.problem)
+
+
+@ensureDeferred
+async def test_children_wait(world: TaskWorld) -> None:
+    """A task with a parent waits for its end, and says so; then it goes on by itself."""
+    parent = await world.submit()
+    receipt = await world.tasks.submit(world.alice, parameters("random", nEvents=1), parent)
+    child = receipt.task_id or 0
+    await world.rounds()
+    assert await world.dialog(child) == f"waits for its parent, task {parent}, which is running"
+    await world.work(parent)
+    await world.work(child)
+    assert await world.task_status(child) is TaskStatus.DONE
+    assert (await world.views.parent(world.alice, child))["jediTaskID"] == parent
+
+
+@ensureDeferred
+async def test_two_loops_at_once(world: TaskWorld) -> None:
+    """Rounds of two processes at the same time make no job twice."""
+    ids = [await world.submit(parameters("random", nEvents=5, taskName=f"user.ann.t{n}/")) for n in range(4)]
+    other = TaskWorld(world.store)
+    for _ in range(3):
+        await gatherResults([Deferred.fromCoroutine(each.rounds(1)) for each in (world, other, world)])
+    for task_id in ids:
+        assert len(await world.jobs_of(task_id)) == 5
+        await world.work(task_id)
+        assert await world.task_status(task_id) is TaskStatus.DONE
+
+
+@ensureDeferred
+async def test_one_bad_task_stops_no_other(world: TaskWorld) -> None:
+    """Parameters that a newer pandad does not take any more: the task is broken, and the others go on."""
+    bad, good = await world.submit(), await world.submit(parameters("random", nEvents=1))
+    await world.sql("UPDATE task SET parameters = '{}' WHERE jeditaskid = %(id)s RETURNING 1", id=bad)
+    await world.rounds()
+    assert await world.task_status(bad) is TaskStatus.BROKEN and "jobParameters" in await world.dialog(bad)
+    assert await world.task_status(good) is TaskStatus.RUNNING
+
+
+@ensureDeferred
+async def test_what_has_no_news_costs_nothing(world: TaskWorld) -> None:
+    """A task whose jobs are at work is put off, and nothing is written of it."""
+    task_id = await world.submit()
+    await world.rounds()
+    before = await world.sql("SELECT modificationtime FROM task")
+    await world.rounds(2)
+    assert await world.sql("SELECT modificationtime FROM task") == before
+    assert len(await world.views.history(world.alice, task_id)) == 3

@@ -6,6 +6,7 @@ from pandad.cli.errorcodes import rows
 from pandad.spec import errorcodes
 from pandad.spec.erroradvice import ELSEWHERE, SOURCES
 from pandad.spec.errorcodes import Fault
+from pandad.spec.failure import PILOT
 
 from .markdown import code, made, table
 
@@ -27,4 +28,6 @@ def page() -> str:
         known = [(number, meaning, remedy, ", ".join(shapes.get((source, number), ["-"])))
                  for source, number, _, meaning, remedy in rows() if source == wanted]
         parts += [f"\n## {wanted}ErrorCode\n", table(("code", "what it means", "what to do", "message"), known)]
-    return "".join([*parts, "\n## Codes of others\n", table(("component", ""), ELSEWHERE.items())])
+    of_pilots = [(number, meaning) for source, number, _, meaning, _ in rows() if source == PILOT]
+    parts += ["\n## Codes of others\n", table(("component", ""), ELSEWHERE.items())]
+    return "".join([*parts, f"\n## {PILOT}ErrorCode\n", table(("code", "what it means"), of_pilots)])

@@ -8,6 +8,8 @@ from pathlib import Path
 from pandad.cli import access, fsck, man, metrics, timeouts
 from pandad.config import sample
 from pandad.console import page as console
+from pandad.doctor import page as checks
+from pandad.doctor.examination import DEADLINE_S
 
 from . import apipage, commandpage, configurationpage, errorcodespage, joblifepage
 
@@ -28,6 +30,7 @@ PAGES: Mapping[Path, Text] = {
     REFERENCE / "errorcodes.md": _whole(errorcodespage.page),
     REFERENCE / "joblife.md": _whole(joblifepage.page),
     REFERENCE / "api.md": _whole(apipage.page),
+    REFERENCE / "checks.md": _whole(lambda: checks.page(DEADLINE_S)),
     REFERENCE / "console.md": _whole(console.page),
     REFERENCE / "fsck.md": _whole(lambda: fsck.page() + "\n"),
     REFERENCE / "metrics.md": metrics.renewed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pandad.api.access import Access, Reach
+from pandad.api.access import STEER, Access, Reach
 from pandad.cli.access import routes
 from pandad.spec.caller import Role
 from pandad.spec.ground import Ground
@@ -35,6 +35,7 @@ JOBS: Mapping[str, Job] = {
     "production's in phys": Job(owner="prod", label="managed", group="phys"),
 }
 WHOLE = " with parameters, files and logs"  # a page opens for everybody, and shows these on the grounds that it declares
+TASKS = ("alice's in phys", "bob's", "production's")
 LETTERS = dict(zip(JOBS, "AGRBPQ", strict=True))
 
 ACCESS: Mapping[str, Access] = {route.path: route.access for route in routes()}
@@ -62,8 +63,10 @@ def cells(person: str) -> Iterator[Cell]:
 
 
 def _jobs_for(name: str) -> Iterator[str]:
-    """A pilot asks for users' jobs here."""
+    """A pilot asks for users' jobs here; the verbs of tasks share one judge, which is tried with all jobs in one of them."""
     for job, what in JOBS.items():
+        if ACCESS[path_of(name)] is STEER and not name.endswith("/kill") and job not in TASKS:
+            continue
         if ACCESS[path_of(name)].reach is not Reach.CLAIM or (what.label == "user" and what.holder == "pilot"):
             yield job
 

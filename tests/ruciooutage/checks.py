@@ -17,6 +17,8 @@ from pandad.spec.jobstatus import JobStatus
 
 from .load import DATASETS, OUT, SCOPE, content, input_of
 
+OURS = "jobname LIKE 'outage.%'"
+
 
 def rows(dsn: str, text: str) -> list[tuple[Any, ...]]:
     """Of a database."""
@@ -27,33 +29,36 @@ def rows(dsn: str, text: str) -> list[tuple[Any, ...]]:
 
 def states(dsn: str) -> dict[str, int]:
     """How many jobs are in each state."""
-    found = rows(dsn, "SELECT jobstatus::text, count(*) FROM job GROUP BY 1 ORDER BY 1")
+    found = rows(dsn, f"SELECT jobstatus::text, count(*) FROM job WHERE {OURS} GROUP BY 1 ORDER BY 1")
     return {str(state): int(count) for state, count in found}
 
 
-def left(dsn: str) -> int:
-    """Of what is still to be done: jobs that have not ended, errands, transfers, datasets that are open."""
+def left(dsn: str, closing: bool) -> int:
+    """Of what is still to be done: jobs that have not ended, errands, transfers, and if that is waited for datasets to close."""
     text = f"""SELECT (SELECT count(*) FROM job WHERE jobstatus NOT IN ('{JobStatus.FINISHED}', '{JobStatus.FAILED}'))
-                    + (SELECT count(*) FROM errand) + (SELECT count(*) FROM shipment) + (SELECT count(*) FROM dataset)"""
-    return int(rows(dsn, text)[0][0])
+                    + (SELECT count(*) FROM errand) + (SELECT count(*) FROM shipment), (SELECT count(*) FROM dataset)"""
+    ((owed, datasets),) = rows(dsn, text)
+    return int(owed) + (int(datasets) if closing else 0)
 
 
 def of_pandad(dsn: str, jobs: int) -> Iterator[str]:
     """Each job is finished, after one attempt, and ended once."""
     if (seen := states(dsn)) != {JobStatus.FINISHED: jobs}:
         yield f"{jobs} jobs were submitted, and are {seen}"
-    attempts = rows(dsn, "SELECT pandaid, attemptnr FROM job WHERE attemptnr <> 1")
-    ended = rows(dsn, f"SELECT pandaid FROM job_event WHERE tostatus = '{JobStatus.FINISHED}' GROUP BY 1 HAVING count(*) <> 1")
+    attempts = rows(dsn, f"SELECT pandaid, attemptnr FROM job WHERE attemptnr <> 1 AND {OURS}")
+    ended = rows(dsn, f"""SELECT pandaid FROM job JOIN job_event e USING (pandaid)
+                          WHERE e.tostatus = '{JobStatus.FINISHED}' AND {OURS} GROUP BY 1 HAVING count(*) <> 1""")
     yield from (f"job {panda_id} needed {number} attempts" for panda_id, number in attempts)
     yield from (f"job {panda_id} ended more than once" for (panda_id,) in ended)
 
 
-def of_rucio(dsn: str, jobs: int) -> Iterator[str]:
-    """Each input was brought by one rule, each output is once in its dataset and in one that moved it, and at its destination."""
-    contents = rows(dsn, "SELECT name, child_name FROM contents")
+def of_rucio(dsn: str, jobs: int, closing: bool) -> Iterator[str]:
+    """Each input was brought by one rule, each output is once in its dataset and in one that moved it, and at its destination;
+    all datasets are closed, if that was waited for."""
+    inputs, outputs = {input_of(number) for number in range(jobs)}, {f"out.{number}" for number in range(jobs)}
+    contents = [row for row in rows(dsn, "SELECT name, child_name FROM contents") if row[1] in inputs | outputs]
     inside = {kind: Counter(file for name, file in contents if mark in name)
               for kind, mark in (("dis", "_dis"), ("sub", "_sub"))}
-    inputs, outputs = {input_of(number) for number in range(jobs)}, {f"out.{number}" for number in range(jobs)}
     yield from _once("input in a dispatch dataset", inside["dis"], inputs)
     yield from _once("output in a _sub dataset", inside["sub"], outputs)
     for number in range(DATASETS):
@@ -64,7 +69,7 @@ def of_rucio(dsn: str, jobs: int) -> Iterator[str]:
     bad = rows(dsn, "SELECT name, state FROM rules WHERE state <> 'O'")
     yield from (f"the rule of {name} is {state}" for name, state in bad)
     is_open = rows(dsn, f"SELECT name FROM dids WHERE name LIKE '{OUT}.%' AND is_open")
-    yield from (f"{name} is open" for (name,) in is_open)
+    yield from (f"{name} is open" for (name,) in is_open if closing)
 
 
 def _once(what: str, seen: Counter[str], wanted: set[str]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from pandad.cli.client import Client, ClientError, connect, submission
+from pandad.cli.client import Client, ClientError, connect
+from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.rucio.admin import Admin, chunks
@@ -91,9 +92,13 @@ class Seen:
 
 
 class Load:
-    """Submits `jobs` of them over `over_s` seconds, and runs them with some pilots, until told to stop."""
+    """Submits `jobs` of them over `over_s` seconds, and runs them with some pilots, until told to stop.
 
-    def __init__(self, reactor: Any, sandbox: Sandbox, jobs: int, over_s: float, pilots: int) -> None:
+    :param run_s: how long the longest of them runs.
+    """
+
+    def __init__(self, reactor: Any, sandbox: Sandbox, jobs: int, over_s: float, pilots: int, run_s: int) -> None:
+        self._run_s = run_s
         self._reactor, self._sandbox, self._jobs, self._pause_s = reactor, sandbox, jobs, over_s * BITE / jobs
         self.seen, self.ids, self._stopped = Seen(), list[int](), False
         self._user = self._client("alice")
@@ -163,7 +168,7 @@ class Load:
         read = path_of(self._sandbox.storage, FileName(SCOPE, name))
         if read is None or not read.exists() or read.read_bytes() != content(name):
             self.seen.flaws.append(f"job {panda_id} was started without its input {name}")
-        await self._pause(AGAIN_S)
+        await self._pause(AGAIN_S + panda_id % self._run_s)
         written = str(job["outFiles"]).split(",")
         for lfn in written:
             path = path_of(self._sandbox.storage, FileName(SCOPE, lfn))

@@ -24,23 +24,28 @@ poll_s = 5
 
 
 class QuickSandbox(Sandbox):
-    """One whose datasets are closed soon."""
+    """One whose datasets are closed soon. ``more``: settings of [dataservice]."""
+
+    more = ""
 
     def _write_config(self) -> None:
         super()._write_config()
-        text = self.config_file.read_text("utf-8")
-        self.config_file.write_text(text.replace("\nmissing_retry_s = 5\n", f"\nmissing_retry_s = 5{QUICK}", 1), "utf-8")
+        text, usual = self.config_file.read_text("utf-8"), "\nmissing_retry_s = 5\n"
+        self.config_file.write_text(text.replace(usual, usual.rstrip("\n") + QUICK + self.more, 1), "utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``before_s``: how long it works before, ``away_s``: how long Rucio is away, ``limit_s``: how long what is left may take."""
+    """``before_s``: how long it works before, ``away_s``: how long Rucio is away, ``limit_s``: how long what is left may take;
+    ``run_s``: how long the longest job runs; ``closing``: whether it is waited for that datasets are closed."""
 
     jobs: int
     before_s: float
     away_s: float
     limit_s: float = 600.0
-    pilots: int = 4
+    pilots: int = 12
+    run_s: int = 30
+    closing: bool = True
 
 
 async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, Any], list[str]]:
@@ -48,7 +53,7 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
     assert sandbox.rucio is not None
     stand, far, dsn = sandbox.rucio.stand, sandbox.rucio.storage.parent / FAR, sandbox.config.database.dsn
     await deferToThread(lambda: put_far(stand.admin(), far, plan.jobs))
-    load = Load(reactor, sandbox, plan.jobs, 1.2 * plan.before_s + plan.away_s, plan.pilots)
+    load = Load(reactor, sandbox, plan.jobs, 1.2 * plan.before_s + plan.away_s, plan.pilots, plan.run_s)
     figures: dict[str, Any] = {"jobs": plan.jobs, "away_s": plan.away_s}
     try:
         await deferLater(reactor, plan.before_s)
@@ -64,7 +69,8 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
     finally:
         await load.stop()
     flaws = [*load.seen.flaws, *await deferToThread(lambda: [
-        *checks.of_pandad(dsn, plan.jobs), *checks.of_rucio(stand.dsn, plan.jobs), *checks.of_storage(far, plan.jobs)])]
+        *checks.of_pandad(dsn, plan.jobs), *checks.of_rucio(stand.dsn, plan.jobs, plan.closing),
+        *checks.of_storage(far, plan.jobs)])]
     flaws += [f"job {panda_id} was run {count} times" for panda_id, count in load.seen.ran.items() if count > 1]
     if sandbox.daemon.starts != 1:
         flaws.append(f"the daemon was started {sandbox.daemon.starts} times")
@@ -73,9 +79,9 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
 
 async def _until_done(reactor: Any, dsn: str, plan: Plan, load: Load) -> float:
     began = reactor.seconds()
-    while len(load.ids) < plan.jobs or await deferToThread(lambda: checks.left(dsn) > 0):
+    while len(load.ids) < plan.jobs or await deferToThread(lambda: checks.left(dsn, plan.closing) > 0):
         if reactor.seconds() - began > plan.limit_s:
-            load.seen.flaws.append(f"not done after {plan.limit_s:.0f} s: {checks.states(dsn)}, {checks.left(dsn)} left")
+            load.seen.flaws.append(f"not done after {plan.limit_s:.0f} s: {checks.states(dsn)}")
             break
         await deferLater(reactor, LOOK_S)
     return round(float(reactor.seconds() - began), 1)

@@ -37,6 +37,7 @@ from pandad.taskbuffer import (
     placements,
     places,
     shipments,
+    subdatasets,
     tasklist,
     worklists,
 )
@@ -85,6 +86,8 @@ LOAD = f"""
     INSERT INTO shipment (scope, name, endpoint, activity, comment, rule, nextcheck)
         SELECT 'user', 's' || n, 'DISK', 'Express', '', md5(n::text), now() - make_interval(secs => n)
         FROM generate_series(1, 2000) n;
+    INSERT INTO sub_dataset (shipment, dataset, name, endpoint, lasting, made)
+        SELECT 10000 + n, n, 'd' || n || '_sub0', 'DISK', false, true FROM generate_series(1, 2000) n;
     INSERT INTO shipment_file (shipment, row_id, pandaid)
         SELECT 1 + n % 2000, f.row_id, n FROM generate_series(1, 20000) n JOIN file f ON f.pandaid = n;
     INSERT INTO errand (kind, key, subject, step, payload, due)
@@ -322,6 +325,7 @@ async def test_places(explain: Explain) -> None:
         assert plan.read(index) <= 2 * places.COUNT_MOST
 
 
+BOUND = [subdatasets.Bound("user", "d7", "DISK", False)]
 FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
 
 
@@ -357,6 +361,12 @@ async def test_inputs_on_their_way(explain: Explain, body: Callable[[Transaction
         (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_due", 20),
         (lambda txn: datasets.look(txn, 20, 1, 1), "dataset_job_pkey", 3000),
         (lambda txn: datasets.made(txn, [("user", "d7")]), "dataset_job_pkey", 100),
+        (lambda txn: subdatasets.expect(txn, BOUND, 250), "dataset_once", 10),
+        (lambda txn: subdatasets.made(txn, [10007]), "sub_dataset_pkey", 100),
+        (lambda txn: subdatasets.take(txn, BOUND), "sub_dataset_once", 10),
+        (lambda txn: subdatasets.to_come(txn, BOUND), "dataset_job_pkey", 100),
+        (lambda txn: subdatasets.leave(txn, [("user", "d7")]), "sub_dataset_once", 10),
+        (lambda txn: datasets.keep(txn, [("user", "d7", "DISK")]), "dataset_once", 10),
         (lambda txn: shipments.due(txn, 50), "shipment_due", 50),
         (lambda txn: shipments.find(txn, [7]), "shipment_file_pkey", 50),
         (lambda txn: txn.many(shipments._LOCK, ids=[7]), "job_pkey", 20),

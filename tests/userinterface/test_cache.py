@@ -19,6 +19,7 @@ from pandad.config import CacheConfig
 from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotFound
 from pandad.spec.jobstatus import JobStatus
+from pandad.spec.taskstatus import TaskStatus
 from pandad.userinterface.cache import MIB, Cache, NoCache, TooMuch
 from pandad.userinterface.cachefolder import CacheFolder, NoRoom
 from pandad.userinterface.cachesweep import CacheSweep
@@ -204,6 +205,26 @@ async def test_live_jobs_need_it(stage: Stage, folder: CacheFolder, status: JobS
     """What a job names that is not at its end stays, however long nobody asked for it; what only an ended one names goes."""
     await keep(room(stage, folder))
     await stage.job(status, jobParameters=f'-j "" -r . -a {NAME} -p "echo"')
+    await aged(stage, folder, [NAME])
+    await sweep(stage, folder)
+    assert files(folder) == ([NAME] if stays else [])
+
+
+A_TASK = """
+    INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo, prodsourcelabel,
+                      currentpriority, production, creationhost, parameters, digest)
+    VALUES (nextval('task_jeditaskid'), 'user.alice.x/', true, %(status)s::text::task_status, %(anchor)s, %(subject)s, 'alice',
+            'wlcg', 'user', 1000, false, '', jsonb_build_object('jobParameters', jsonb_build_array(%(said)s::text)), 'x')
+    RETURNING 1"""
+
+
+@pytest.mark.parametrize(("status", "stays"), [
+    (TaskStatus.REGISTERED, True), (TaskStatus.PAUSED, True), (TaskStatus.DONE, False), (TaskStatus.BROKEN, False)])
+@ensureDeferred
+async def test_live_tasks_need_it(stage: Stage, folder: CacheFolder, status: TaskStatus, stays: bool) -> None:
+    """What a task names that has not ended stays, before it has any job."""
+    await keep(room(stage, folder))
+    await stage.sql(A_TASK, status=str(status), anchor=ALICE.anchor, subject=ALICE.subject, said=f"-a {NAME}")
     await aged(stage, folder, [NAME])
     await sweep(stage, folder)
     assert files(folder) == ([NAME] if stays else [])

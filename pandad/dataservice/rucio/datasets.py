@@ -65,7 +65,7 @@ class RucioDatasets:
         return False
 
     async def _reopen(self, dataset: Dataset, owner: str) -> None:
-        """Rucio lets admins only; and what somebody else closed he may have published."""
+        """What somebody else closed he may have published; and with some policies only admins open anything again."""
         if owner != self._session.config.account:
             raise DatasetClosed(f"{dataset} of {owner} is closed and takes no more files; write into another one")
         try:

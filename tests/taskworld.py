@@ -27,7 +27,7 @@ from pandad.userinterface import taskjobs
 from pandad.userinterface.tasks import Tasks
 from pandad.userinterface.taskviews import TaskViews
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "jedi" / "samples"
 ENDS: Mapping[JobStatus, tuple[tuple[Event, Actor], ...]] = {
     JobStatus.FINISHED: ((Event.BROKERED, Actor.BROKERAGE), (Event.INPUT_READY, Actor.DATASERVICE), (Event.CLAIMED, Actor.PILOT),
                          (Event.RUNNING, Actor.PILOT), (Event.RECOVERING, Actor.PILOT), (Event.COMPLETED, Actor.DATASERVICE)),

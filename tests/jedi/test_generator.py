@@ -1,0 +1,113 @@
+"""A chunk of files into a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from taskworld import parameters
+
+from pandad.config import JediConfig
+from pandad.jedi.drafts import Drafts
+from pandad.jedi.generator import Library, build_job, run_job
+from pandad.jedi.macros import MACRO, Unresolved, fill
+from pandad.jedi.refiner import refine
+from pandad.spec.job import JobSpec
+from pandad.spec.task import Chunk, TaskFile
+
+TASK_ID = 10_000_007
+
+
+class Numbers:
+    """Of a task."""
+
+    id, round_nr, more_attempts = TASK_ID, 1, 0
+
+
+def a_job(sample: str, names: list[str], serial: int = 3, number: int | None = None, **but: Any) -> JobSpec:
+    """The job of these files."""
+    files = [TaskFile(id=n, dataset=1, container="user.ann.input1", scope="user.ann", lfn=lfn, size=5)
+             for n, lfn in enumerate(names)]
+    spec = refine(parameters(sample, **but), JediConfig())
+    library = Library(TaskFile(id=9, dataset=2, container="l", scope="panda", lfn="lib.tgz"), "l") if spec.build else None
+    return run_job(Numbers(), spec, Chunk(files, number), serial, library)
+
+
+NAMES = st.lists(st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True), min_size=1, max_size=20, unique=True)
+
+
+@given(NAMES, st.integers(1, 10**6))
+def test_every_macro_is_resolved(names: list[str], serial: int) -> None:
+    """Nothing is left to be filled in, in parameters and names; all inputs are told, in their order."""
+    job = a_job("build", names, serial)
+    told = job.jobParameters or ""
+    assert not MACRO.search(told) and "$JEDITASKID" not in told
+    assert "-i \"[" + ",".join(f"'{name}'" for name in names) + "]\"" in told
+    assert [f.lfn for f in job.inputs] == [*names, "lib.tgz"]
+    assert all(f"{serial:06d}" in (f.lfn or "") and not MACRO.search(f.lfn or "") for f in job.outputs)
+
+
+def test_as_prun_wants_it() -> None:
+    """The line that runGen gets, to the letter."""
+    job = a_job("build", ["a", "b"])
+    outputs = "{'out.root': 'user.ann.10000007._000003.out.root', 'h*.txt': 'user.ann.10000007._000003.hXYZ.txt.tgz'}"
+    assert job.jobParameters == (f'-j "" --sourceURL http://127.0.0.1:1 -r . -l lib.tgz -o "{outputs}" -i "[\'a\',\'b\']" '
+                                 '-p "python%20test.py%20%25IN%20103"')
+
+
+def test_seeds_stay_with_their_files() -> None:
+    """A chunk that is tried again is told the same number, and writes under new names."""
+    first, again = a_job("build", ["a"], 3), a_job("build", ["a"], 8, number=3)
+    assert "%20103" in (first.jobParameters or "") and "%20103" in (again.jobParameters or "")
+    assert "_000008." in (again.jobParameters or "")
+
+
+def test_events() -> None:
+    """Without input the server knows which events a job is about."""
+    item = {"type": "constant", "value": "${SKIPEVENTS}+${MAXEVENTS}"}
+    assert a_job("noBuild", ["3"], nEvents=50, nEventsPerJob=10, jobParameters=[item]).jobParameters == "20+10"
+
+
+def test_what_a_job_is() -> None:
+    """It knows its task, its datasets and what all jobs of the task have."""
+    job = a_job("build", ["a"])
+    assert (job.jediTaskID, job.reqID, job.lockedby, job.VO) == (TASK_ID, TASK_ID, "jedi", "wlcg")
+    assert (job.prodDBlock, job.destinationDBlock) == ("user.ann.input1", "user.ann.test2_out.root")
+    assert [(f.scope, f.destinationDBlock) for f in job.outputs] == [
+        ("user.ann", "user.ann.test2_out.root"), ("user.ann", "user.ann.test2_hist"), ("user.ann", "user.ann.test2.log")]
+    library = job.inputs[-1]
+    assert (library.prodDBlockToken, library.dataset, library.scope) == ("local", "l", "panda")
+
+
+def test_the_build() -> None:
+    """It makes one library, and has a log."""
+    job = build_job(Numbers(), refine(parameters("build"), JediConfig()))
+    assert [f.type for f in job.Files] == ["output", "log"] and job.prodSourceLabel == "panda"
+    assert job.destinationDBlock == f"panda.{TASK_ID}.lib"
+
+
+def test_more_attempts() -> None:
+    """Allowed later: on jobs whose attempts are counted; who wants none gets none."""
+    class More(Numbers):
+        more_attempts = 2
+
+    for said, got in ((3, 5), (0, 0)):
+        spec = refine(parameters(maxAttempt=said), JediConfig())
+        file = TaskFile(id=1, dataset=1, container="x", scope="", lfn="1")
+        assert run_job(More(), spec, Chunk([file]), 1, None).maxAttempt == got
+
+
+def test_samples_of_all_kinds() -> None:
+    """What is tried before a task is accepted: one job of each kind that it would have."""
+    drafts = Drafts(JediConfig())
+    assert [job.prodSourceLabel for job in drafts.sample(drafts.refine(parameters("build")))] == ["panda", "user"]
+    assert len(drafts.sample(drafts.refine(parameters()))) == 1
+
+
+def test_what_stands_for_nothing() -> None:
+    """It is named as it stands there."""
+    for text in ("${X}", "${IN/L}", "${SN/z}", "${SURL/T}"):
+        with pytest.raises(Unresolved, match=text.replace("$", "\\$").replace("{", "\\{")):
+            fill(text, {"IN": ["a"], "SN": "1", "SURL": "u"}, 1)
