@@ -89,8 +89,8 @@ def _build(read: Reader, config: JediConfig, source_url: str) -> Build | None:
     items.refuse_macros(parameters, {"IN", "OUT", "SURL"}, "buildSpec.jobParameters")
     athena = "athena" in read.text("processingType", 64)
     return Build(
-        scope=config.lib_scope, label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"), parameters=parameters,
-        transformation=spec.text("transPath") or _script(read, config, source_url, ATHENA_BUILD if athena else BUILD))
+        scope=config.lib_scope, label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"),
+        parameters=parameters, transformation=spec.text("transPath") or _script(read, config, source_url, ATHENA_BUILD if athena else BUILD))
 
 
 def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str:

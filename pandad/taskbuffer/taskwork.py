@@ -12,8 +12,8 @@ from pandad.taskbuffer.store import Transaction
 
 _LIVE = f"({listed(TASK_LIVE)})"
 
-# Of most tasks there is no news: their jobs are at work. That is found out here, for all of a round together. A job that is not in
-# the hot table has ended: looking for it in the history would cost as much again for each of its months.
+# Of most tasks there is no news: their jobs are at work. That is found out here, for all of a round together. A job that is not
+# in the hot table has ended: looking for it in the history would cost as much again for each of its months.
 _DUE = sql("taskwork.due", f"""
     SELECT t.jeditaskid, t.status, t.status IN ({listed(FEEDING)}) OR NOT o.some AND t.status <> '{TaskStatus.PAUSED}' OR o.ended
            OR t.status IN ({listed(GENERATING)}) AND o.jobs < %(max_jobs)s AND EXISTS (
