@@ -41,7 +41,7 @@ ROUTES: Covered = {
         (tasklives.task_steered,)),
     **dict.fromkeys([f"/api/v1/task/{read}" for read in (
         "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
-        "get_job_descriptions", "get_datasets_and_files", "get_history", "get_tasks_modified_since",
+        "get_job_descriptions", "get_datasets_and_files", "get_history", "why", "get_tasks_modified_since",
         "get_tasks_detailed_info_since")], READS),
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,
@@ -107,7 +107,7 @@ LOOPS: Covered = {
 
 NOT_CUT: Mapping[str, str] = {
     **dict.fromkeys((
-        "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
+        "audit_verify", "cli_standing", "fsck_look", "fsck_look_again", "pilot_secrets", "ready", "upgrade_plan",
         "watch_list"), READS),
     "fsck_pause": "waits",
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",
