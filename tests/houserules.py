@@ -75,6 +75,7 @@ STATE_WORDS: Mapping[str, str] = {
     "cli/loop.py": "the heading of a column of times",
     "reasons.py": "headings of columns of counts",
     "userinterface/demand.py": "figures are called by the states that they count",
+    "taskbuffer/tasklist.py": "figures of files",
     "monitor/overall.py": "figures are called by the states that they count",
     "monitor/users.py": "figures are called by the states that they count",
     "api/v1/statistics.py": "figures are called by the states that they count",
