@@ -115,6 +115,7 @@ def _steps(dotted: str) -> Where:
     return tuple(step.strip().strip("\"'") for step in dotted.split("."))
 
 
+_SECRET = re.compile(r"passw|secret|://[^/\s]*:[^/\s]*@", re.IGNORECASE)
 _OPEN = re.compile(r"=\s*\[[^\]]*$")
 _WORD = re.compile(r"\s*([\w.-]+)")
 QUOTES = ('"', "'")
@@ -127,10 +128,12 @@ def _described(lines: Sequence[str], statement: _Statement, at: int, said: str, 
     key = _steps(header[1]) if header else (*statement.section, *(_steps(word[1]) if word else ()))
     earlier = _earlier(lines, statement, key, header is not None)
     what = (said[:1].lower() + said[1:]).replace("\n", "\\n")
-    for test in (_twice(said, key, earlier), _left_open(said, opening, unclosed), *_in_the_line(lines[at], said)):
-        if test:
-            return Mistake(at + 1, key, what, test)
-    return Mistake(at + 1, key, what, f"look at {lines[at].strip()!r}: one key = value on a line, texts in quotes")
+    guesses = [_twice(said, key, earlier), _left_open(said, opening, unclosed)]
+    if any(_SECRET.search(line) for line in lines[statement.first : statement.end]):
+        # Nothing of the line: this goes to logs.
+        guesses.append("look at this line: one key = value on a line, texts in quotes")
+    guesses += [*_in_the_line(lines[at], said), f"look at {lines[at].strip()!r}: one key = value on a line, texts in quotes"]
+    return Mistake(at + 1, key, what, next(guess for guess in guesses if guess))
 
 
 def _earlier(lines: Sequence[str], statement: _Statement, key: Where, is_header: bool) -> int | None:

@@ -125,7 +125,7 @@ MOST_EXPOSED = 20  # tenths: 2.0 is what is asked for, and 0 a service that can 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_what_a_taken_daemon_could_do() -> None:
     """Little: systemd rates what the unit leaves open."""
-    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", UNITS / "pandad.service"]
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(UNITS / "pandad.service")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout
 

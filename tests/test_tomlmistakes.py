@@ -40,6 +40,16 @@ def test_any_text_has_an_end(text: str) -> None:
     tomllib.loads(left)
 
 
+@pytest.mark.parametrize("line", [
+    'dsn = "dbname=x password=hush', 'dsn = dbname=x password=hush', 'dsn: "postgres://u:hush@h/d"', "password = hush",
+    'dsn = “password=hush”', 'dsn = "password=hush" "x"'])
+def test_a_secret_is_not_repeated(line: str) -> None:
+    """What is wrong with a text goes to logs."""
+    found, _ = mistakes(f"a = 1\n{line}\nb = 2")
+    assert found
+    assert not any("hush" in f"{each.what} {each.remedy} {each.key}" for each in found)
+
+
 @pytest.mark.parametrize(("key", "written", "number"), [
     ("wait_s", "10 min", "600"), ("wait_s", "1.5h", "5400"), ("wait_s", "500ms", "0.5"), ("memory_mb", "2000 MB", "2000"),
     ("factor", "50%", "50"), ("wait_s", "soon", None), ("wait_s", "10", None),

@@ -51,6 +51,8 @@ REFUSALS: Mapping[type[PandadError], str] = {
 }
 """What can be refused, and what is told then."""
 
+BODIES = ("application/json", "application/x-www-form-urlencoded")
+FORMS = ("multipart/form-data",)
 OF_IDENTITY = frozenset({NotAuthenticated, Forbidden})
 
 
@@ -80,7 +82,7 @@ def _operation(route: Route, method: Callable[..., Any], verb: str) -> Schema:
         body = {"type": "object", "properties": {name: schema for name, (schema, _) in asked.items()},
                 "required": [name for name, (_, required) in asked.items() if required]}
         described["requestBody"] = {"required": True, "content": {
-            kind: {"schema": body} for kind in ("application/json", "application/x-www-form-urlencoded")}}
+            kind: {"schema": body} for kind in (FORMS if route.opens else BODIES)}}
     wanted = {name: schema for name, (schema, required) in asked.items() if required}
     described["x-codeSamples"] = [
         {"lang": "Shell", "label": label, "source": source}
@@ -98,6 +100,8 @@ def tag_of(path: str) -> str:
 
 def _properties(route: Route, variables: Sequence[str]) -> dict[str, tuple[Schema, bool]]:
     """By the name on the wire: what it may be, and whether it must be there."""
+    if route.opens:
+        return {"file": ({"type": "string", "format": curl.BINARY}, True)}
     if route.takes is None:
         return {}
     hints = get_type_hints(route.takes)

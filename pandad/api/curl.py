@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,8 @@ TOKEN = f'{TRUST} -H "Authorization: Bearer $TOKEN" -H "Origin: $VO"'
 
 _VALUES: Mapping[str, Any] = {"integer": 1234, "number": 1.5, "boolean": True, "string": "TEXT", "object": {}}
 
+BINARY = "binary"  # format of a parameter that is a file
+FILE = "jobO.$(uuidgen).tar.gz"
 
 Schemas = Mapping[str, Mapping[str, Any]]
 
@@ -26,12 +28,13 @@ def examples(path: str, verb: str, wanted: Schemas, anonymous: bool, plain: bool
 
     :param wanted: the schemas of the parameters that must be there. :param plain: whether the port without TLS serves it.
     """
-    values = {name: value_of(schema) for name, schema in wanted.items()}
+    values = {name: value_of(schema) for name, schema in wanted.items() if schema.get("format") != BINARY}
+    files = [name for name, schema in wanted.items() if schema.get("format") == BINARY]
     if anonymous:
-        yield "anybody", _line("" if plain else TRUST, PLAIN_SERVER if plain else TLS_SERVER, path, verb, values)
+        yield "anybody", _line("" if plain else TRUST, PLAIN_SERVER if plain else TLS_SERVER, path, verb, values, files)
     else:
-        yield "with a proxy", _line(CERTIFICATE, TLS_SERVER, path, verb, values)
-        yield "with a token", _line(TOKEN, TLS_SERVER, path, verb, values)
+        yield "with a proxy", _line(CERTIFICATE, TLS_SERVER, path, verb, values, files)
+        yield "with a token", _line(TOKEN, TLS_SERVER, path, verb, values, files)
 
 
 def value_of(schema: Mapping[str, Any]) -> Any:
@@ -43,9 +46,10 @@ def value_of(schema: Mapping[str, Any]) -> Any:
     return _VALUES.get(schema.get("type", "object"))
 
 
-def _line(credential: str, server: str, path: str, verb: str, values: Mapping[str, Any]) -> str:
+def _line(credential: str, server: str, path: str, verb: str, values: Mapping[str, Any], files: Sequence[str]) -> str:
     query = f"?{urlencode(values, doseq=True)}" if values and verb == "GET" else ""
     words = ["curl", credential, "" if verb == "GET" else f"-X {verb}"]
     if verb != "GET" and values:
         words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(values))}"]
+    words += [f"-F {name}=@{FILE}" for name in files]
     return " ".join(filter(None, [*words, shlex.quote(f"{server}{path}{query}")]))

@@ -104,7 +104,7 @@ def parameters_of(operation: Described) -> list[tuple[str, str, str, bool]]:
     """Name, where it stands, its type, and whether it must be there."""
     found = [(p["name"], p["in"], type_of(p["schema"]), p["required"]) for p in operation.get("parameters", ())]
     if "requestBody" in operation:
-        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        body = next(iter(operation["requestBody"]["content"].values()))["schema"]
         found += [(name, "body", type_of(schema), name in body["required"]) for name, schema in body["properties"].items()]
     return found
 

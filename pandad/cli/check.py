@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pandad.cli.findings import FOUND, exit_code, tell
 from pandad.config import sample
+from pandad.doctor.account import become_daemon
 from pandad.doctor.configuration import check
 
 
@@ -15,6 +16,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sample:
         print(sample(), end="")
         return 0
+    become_daemon(args.config)
     findings = check(args.config, datetime.now(UTC))
     code = exit_code(args, findings)
     tell(args, findings, f"{args.config} {'should be mended' if code == FOUND else 'can be used'}")

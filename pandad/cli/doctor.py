@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from pandad.cli.findings import exit_code, tell
 from pandad.cli.foreground import in_foreground
 from pandad.cli.output import show
+from pandad.doctor.account import become_daemon
 from pandad.doctor.examination import DEADLINE_S, EVERYTHING, examine
 from pandad.doctor.finding import FAULTS, Finding, ordered
 from pandad.doctor.installation import Installation, installation
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print(page(DEADLINE_S), end="") if args.markdown else show(args, _listed(), _overview())
         return 0
+    become_daemon(args.config)
     began = time.monotonic()
     seen, findings = installation(args.config, datetime.now(UTC))
 

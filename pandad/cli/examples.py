@@ -24,6 +24,8 @@ def _said(*lines: str, json: str = "") -> Said:
 
 _QUEUE = "queue, site, status, cores, memory_mb, disk_mb, walltime_s, platforms, resource_types"
 _JOB = "every attribute of the job by PanDA's name, Files: [{lfn, type, status, ...}]"
+_TASK = "every attribute of the task by PanDA's name, nFiles, nFilesFinished, nFilesFailed, raw_task_params, ..."
+_STEERED = "[{jediTaskID, taken, message}]"
 _SWITCHED = "[{queue, was, status}]"
 _DENIED = "[{denial: {issuer, kind, value}, reason, denied_by, denied_at}]"
 _ACCOUNT = "{account, label, roles, identities}"
@@ -60,6 +62,16 @@ SAID: Mapping[str, Said] = {
                      json="[{PandaID, jobStatus, reason, summary, next_step, since, ...}]: docs/reference/why.md"),
     "job timeline": _said("pandad job timeline 1234",
                           json="[{PandaID, at, event, from, to, attemptNr, actor, who, why}], of each job the oldest first"),
+    "task ls": _said("pandad task ls --status running pending",
+                     "pandad task ls --name 'user.alice.x*' --json | pandad task kill -", json=f"[{{{_TASK}}}]"),
+    "task show": _said("pandad task show 10000001", json=f"[{{{_TASK}}}]"),
+    "task why": _said("pandad task why 10000001", json="[{jediTaskID, status, summary, jobs}]: docs/reference/tasks.md"),
+    "task history": _said("pandad task history 10000001", json="[{jediTaskID, at, event, was, became, actor, who, why}]"),
+    "task kill": _said("pandad task kill 10000001 10000002", json=_STEERED),
+    "task finish": _said("pandad task finish 10000001 --soft", json=_STEERED),
+    "task retry": _said("pandad task retry 10000001", json=_STEERED),
+    "task pause": _said("pandad task pause 10000001", json=_STEERED),
+    "task resume": _said("pandad task resume 10000001", json=_STEERED),
     "queue add": _said("pandad queue add my_queue.json", json=f"[{{{_QUEUE}}}]"),
     "queue import": _said("pandad queue import https://cric.example.org/queues.json --dry-run", json=_CHANGES),
     "queue diff": _said("pandad queue diff queues.json", json=_CHANGES),

@@ -22,6 +22,12 @@ def add_ids(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", type=_or_stdin(panda_id), metavar="ID", help="PandaIDs; - is those on standard input")
 
 
+def add_task_ids(parser: argparse.ArgumentParser) -> None:
+    """One jediTaskID or more, or ``-``."""
+    parser.add_argument("ids", nargs="+", type=_or_stdin(panda_id, "jediTaskID"), metavar="ID",
+                        help="jediTaskIDs; - is those on standard input")
+
+
 def add_names(parser: argparse.ArgumentParser) -> None:
     """One name of a queue or more, or ``-``."""
     parser.add_argument("names", nargs="+", metavar="NAME", help="queues; - is those on standard input")
@@ -33,6 +39,14 @@ def ids_of(args: argparse.Namespace) -> list[int]:
     :raise BadRequest: what came on standard input is something else.
     """
     return _all(args.ids, _number, "PandaID")
+
+
+def task_ids_of(args: argparse.Namespace) -> list[int]:
+    """The jediTaskIDs that are meant, each once, in order.
+
+    :raise BadRequest: what came on standard input is something else.
+    """
+    return _all(args.ids, _number, "jediTaskID")
 
 
 def names_of(args: argparse.Namespace) -> list[str]:
@@ -48,11 +62,11 @@ def calls(items: Sequence[T], size: int = IDS_PER_CALL) -> Iterator[Sequence[T]]
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _or_stdin(kind: Callable[[str], int]) -> Callable[[str], object]:
+def _or_stdin(kind: Callable[[str], int], name: str = "PandaID") -> Callable[[str], object]:
     def word(text: str) -> object:
         return STDIN if text == STDIN else kind(text)
 
-    word.__name__ = "PandaID"
+    word.__name__ = name
     return word
 
 

@@ -20,6 +20,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "check": ("pandad.cli.words.check", "tell every mistake in a configuration, with its line and what to write instead"),
     "doctor": ("pandad.cli.words.doctor", "tell what is wrong with the installation on this host, and what to do"),
     "job": ("pandad.cli.words.job", "submit, list, show, kill, debug and explain jobs"),
+    "task": ("pandad.cli.words.task", "list, show, steer and explain tasks"),
     "queue": ("pandad.cli.words.queue", "add, list, switch and explain queues"),
     "secret": ("pandad.cli.secret", "leave secrets for your jobs, list and remove them"),
     "token": ("pandad.cli.words.token", "deny bearer tokens, and see what is in one"),

@@ -126,7 +126,7 @@ def _intention(plan: Plan, config: Config) -> Iterator[str]:
 def _way_back(plan: Plan) -> str:
     if not plan.standing.applied:
         return "there is no way back, because there was no schema"
-    if not plan.stops_older:
+    if plan.loses_nothing:
         return (f"the way back: install a pandad that knows schema {plan.standing.applied} and restart it; it works on "
                 f"{plan.standing.known} as it is, and nothing is lost")
     return (f"the way back: restore the dump, with what was done since lost; a pandad that knows only schema "
@@ -141,7 +141,7 @@ def as_data(outcome: Outcome) -> dict[str, object]:
         "applied": plan.standing.applied, "known": plan.standing.known, "done": report is not None,
         "migrations": [_described(m) for m in plan.pending],
         "touched": [{"table": s.table, "rows": s.rows, "bytes": s.bytes} for s in plan.touched],
-        "daemons": list(plan.daemons), "way_back": "restore" if plan.stops_older else "install",
+        "daemons": list(plan.daemons), "way_back": "install" if plan.loses_nothing else "restore",
         "took_s": round(outcome.took_s, 3),
         "findings": [{"invariant": f.invariant.name, "id": f.id, "text": f.text} for f in found],
         "stopped": report.stopped if report else "",

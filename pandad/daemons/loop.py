@@ -28,13 +28,15 @@ class Loop(Service):
 
     A failing body is logged and tried again after a pause that doubles up to BACKOFF_MAX_S, after an outage (Unavailable) that of
     OUTAGE_PAUSE_S; nothing else happens to the loop.
+
+    :param patience_s: how much longer a round may take that waits for another system, before this process is called not ready.
     """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, name: str, period_s: float, body: Body) -> None:
+    def __init__(self, clock: IReactorTime, name: str, period_s: float, body: Body, patience_s: float = 0.0) -> None:
         self.setName(f"loop {name}")
-        self.loop_name, self.period_s = name, period_s
+        self.loop_name, self.period_s, self._patience_s = name, period_s, patience_s
         self.failures = 0  # in a row
         self.last_error: str | None = None
         self._clock, self._body = clock, body
@@ -90,7 +92,8 @@ class Loop(Service):
     def complaint(self) -> str | None:
         """What is wrong with this loop, None if nothing."""
         idle_s = self._clock.seconds() - self._good_at
-        if not self.running or idle_s <= LATE_PERIODS * max(self.period_s, 1.0):
+        patience_s = self._patience_s if self._busy_since is not None and self.last_error is None else 0.0
+        if not self.running or idle_s <= LATE_PERIODS * max(self.period_s, 1.0) + patience_s:
             return None
         return f"loop {self.loop_name} had no good run for {idle_s:.0f} s: {self.last_error or 'its round takes too long'}"
 

@@ -39,6 +39,11 @@ class Bodies:
     traffic: Body
 
 
+# Their rounds wait for the data management system. One that is slow makes them slow, and nothing else: pilots are still served.
+ASKING = frozenset({"brokerage", "activator", "placements", "adder", "outbox", "finisher"})
+OTHERS_S = 600.0
+
+
 def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsConfig) -> Sequence[Loop]:
     """All loops of a process."""
     table = (
@@ -65,5 +70,5 @@ def schedule(clock: IReactorTime, bodies: Bodies, leases: Leases, config: LoopsC
         ("tally", bodies.tally, config.tally_s, True),
         ("traffic", bodies.traffic, config.traffic_s, False),
     )
-    return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body)
-            for name, body, period_s, exclusive in table]
+    return [Loop(clock, name, period_s, leases.exclusive(name, period_s, body) if exclusive else body,
+                 OTHERS_S if name in ASKING else 0.0) for name, body, period_s, exclusive in table]

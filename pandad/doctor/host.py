@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pandad.doctor.finding import Finding, error, warning
@@ -58,7 +58,7 @@ def host(seen: Installation) -> Iterator[Finding]:
 
 def units(seen: Installation) -> Iterator[Finding]:
     """The installed units, if there are some."""
-    service, socket = (_unit(seen.units, f"pandad.{kind}") for kind in ("service", "socket"))
+    service, socket = (unit_of(seen.units, f"pandad.{kind}") for kind in ("service", "socket"))
     if service:
         yield from _service(seen, service)
     wanted = {seen.config.server.tls_port, seen.config.server.http_port}
@@ -71,7 +71,7 @@ def _listed(numbers: set[int]) -> str:
     return " and ".join(map(str, sorted(numbers)))
 
 
-def _unit(folders: tuple[Path, ...], name: str) -> Unit:
+def unit_of(folders: Sequence[Path], name: str) -> Unit:
     """Its settings, with those of its drop-ins behind; empty if there is none."""
     files = [folder / name for folder in folders if (folder / name).is_file()][:1]
     files += sorted(file for folder in folders for file in folder.glob(f"{name}.d/*.conf")) if files else []
@@ -85,16 +85,16 @@ def _unit(folders: tuple[Path, ...], name: str) -> Unit:
 
 
 def _service(seen: Installation, unit: Unit) -> Iterator[Finding]:
-    if not _last(unit, "Type", "simple").startswith("notify"):
-        yield UNIT_TYPE.found(f"Type={_last(unit, 'Type', 'simple')}")
-    words = _last(unit, "ExecStart", "").split()
-    if "--config" in words[:-1] and Path(named := words[words.index("--config") + 1]) != Path(seen.source.name):
+    if not last(unit, "Type", "simple").startswith("notify"):
+        yield UNIT_TYPE.found(f"Type={last(unit, 'Type', 'simple')}")
+    named = config_of(unit)
+    if named not in (None, Path(seen.source.name)):
         yield UNIT_CONFIG.found(f"ExecStart= has {named}, and this is {seen.source.name}", path=named)
-    stop_s, least_s = _seconds(_last(unit, "TimeoutStopSec", "90")), seen.config.server.stop_s + STOP_GRACE_S
+    stop_s, least_s = _seconds(last(unit, "TimeoutStopSec", "90")), seen.config.server.stop_s + STOP_GRACE_S
     if stop_s is not None and stop_s < least_s:
         yield UNIT_STOP.found(f"TimeoutStopSec={stop_s:g}, and server.stop_s is {seen.config.server.stop_s:g}",
                               **seen.place("server", "stop_s"), least=int(least_s) + 1)
-    files, least = _last(unit, "LimitNOFILE", "524288").rpartition(":")[2], seen.config.limits.connections + OWN_FILES
+    files, least = last(unit, "LimitNOFILE", "524288").rpartition(":")[2], seen.config.limits.connections + OWN_FILES
     if files.isdigit() and int(files) < least:
         yield UNIT_FILES.found(f"LimitNOFILE={files}, and limits.connections is {seen.config.limits.connections}", least=least,
                                **seen.place("limits", "connections"))
@@ -103,7 +103,7 @@ def _service(seen: Installation, unit: Unit) -> Iterator[Finding]:
 
 def _paths(seen: Installation, unit: Unit) -> Iterator[Finding]:
     """What a file system that is read-only for the service leaves out."""
-    if _last(unit, "ProtectSystem", "no") != "strict":
+    if last(unit, "ProtectSystem", "no") != "strict":
         return
     open_to_us = [Path(path.lstrip("-+")) for value in unit.get("ReadWritePaths", ()) for path in value.split()]
     open_to_us += [Path("/var/lib") / each for each in unit.get("StateDirectory", ())]
@@ -114,7 +114,14 @@ def _paths(seen: Installation, unit: Unit) -> Iterator[Finding]:
             yield UNIT_PATHS.found(f"ProtectSystem=strict, and {path} lies in none of its folders", path=path.parent)
 
 
-def _last(unit: Unit, key: str, usual: str) -> str:
+def config_of(unit: Unit) -> Path | None:
+    """The configuration that it starts the daemon with, if it names one."""
+    words = last(unit, "ExecStart", "").split()
+    return Path(words[words.index("--config") + 1]) if "--config" in words[:-1] else None
+
+
+def last(unit: Unit, key: str, usual: str) -> str:
+    """What counts of a setting that may stand there several times."""
     return (unit.get(key) or [usual])[-1]
 
 

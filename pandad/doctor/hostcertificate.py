@@ -30,8 +30,8 @@ ENDS = warning("host-certificate-ends", "the host certificate ends in less than 
 EARLY = error(
     "host-certificate-early", "the host certificate is not valid yet",
     "look at the clock of this host (`timedatectl`), or wait until it is valid", PAGE)
-WRONG_NAME = error(
-    "host-certificate-name", "the host certificate is for other names: clients refuse to talk to this server",
+WRONG_NAME = warning(
+    "host-certificate-name", "the host certificate is not for the name of this host: who comes by that name does not talk to it",
     "have one made with DNS:{host} among its alternative names, and put it into {path}", PAGE)
 WRONG_PURPOSE = error(
     "host-certificate-purpose", "the certificate is not one of a server",

@@ -15,8 +15,9 @@ INTRODUCTION = """# What `pandad check` and `pandad doctor` look at
 
 `pandad check` looks at the configuration and at the files that it names, and asks nobody. `pandad doctor` looks at all that, at
 this host, and asks the database, the token issuers, Rucio and the pandad that runs here. Both change nothing, may be run at any
-time, by root or the account of the daemon, and tell everything at once, errors first: where, what is wrong, what to do, and where
-to read on. Each look of the doctor has {deadline:g} s; what hangs is told as such.
+time, by the account of the daemon or by root (who becomes that account first, if systemd's unit names it), and tell everything at
+once, errors first: where, what is wrong, what to do, and where to read on. Each look of the doctor has {deadline:g} s; what hangs
+is told as such.
 
 Exit code 0: no error (there may be warnings; with `--strict` there are none). 1: at least one. 2: wrong usage. `--json` gives
 `{{"clean", "errors", "warnings", "findings": [{{"level", "fault", "text", "remedy", "page", "place", "key"}}]}}`; `place` is

@@ -116,7 +116,7 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
     wanted = known() if migrations is None else migrations
     await txn.run(_LOCK)
     await txn.run(_LEDGER)
-    if not (await txn.one(_HAS_WORD))[0]:
+    if not await has_word(txn):
         await txn.run(_ADD_WORD)
     rows = await txn.many(_APPLIED)
     applied: dict[int, str] = {number: digest for number, digest, _ in rows}
@@ -126,6 +126,11 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
         await txn.run(ddl(f"schema/{m.name}", m.text))
         await txn.run(_RECORD, number=m.number, name=m.name, digest=m.digest, tolerated=m.tolerated)
     return len(missing)
+
+
+async def has_word(txn: Transaction) -> bool:
+    """Whether the database keeps what migrations say of older pandads. One that does not was kept by pandads that heed no such word."""
+    return bool((await txn.one(_HAS_WORD))[0])
 
 
 async def standing(txn: Transaction, migrations: Sequence[Migration] | None = None) -> Standing:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pandad.spec.caller import Identity
+from pandad.spec.jobstatus import JobStatus
 from pandad.spec.task import Task
 from pandad.spec.taskstatus import FileStatus, TaskStatus
 from pandad.taskbuffer.pool import Row
@@ -59,6 +60,10 @@ _FILES = sql("taskviews.files", """
 _STATISTICS = sql("taskviews.statistics", f"""
     SELECT f.status, count(*) FROM task_dataset d JOIN task_file f ON f.dataset = d.id
     WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS} GROUP BY 1 ORDER BY 1""")
+
+_AT_WORK = sql("taskviews.at_work", """
+    SELECT j.jobstatus, count(*) FROM task_job t JOIN job j USING (pandaid)
+    WHERE t.jeditaskid = %(task_id)s::bigint AND t.ended IS NULL GROUP BY 1""")
 
 _EVENTS = sql("taskviews.events", """
     SELECT at, event, fromstatus, tostatus, actor, who, why FROM task_event WHERE jeditaskid = %(task_id)s::bigint ORDER BY id""")
@@ -146,6 +151,11 @@ async def files(txn: Transaction, ids: Sequence[int], limit: int) -> list[tuple[
 async def statistics(txn: Transaction, task_id: int) -> dict[str, int]:
     """Files of its input by their state."""
     return dict(await txn.many(_STATISTICS, task_id=task_id))
+
+
+async def at_work(txn: Transaction, task_id: int) -> dict[JobStatus, int]:
+    """How many of its jobs are in which state, of those whose end it has not noted."""
+    return {JobStatus(status): count for status, count in await txn.many(_AT_WORK, task_id=task_id)}
 
 
 async def events(txn: Transaction, task_id: int) -> list[dict[str, Any]]:

@@ -32,18 +32,25 @@ class Size:
 class Plan:
     """``touched``: tables that are there and that the migrations change or lock, the largest first.
 
-    ``daemons``: addresses of the pandads that are connected, "" for one on the database's host.
+    ``daemons``: addresses of the pandads that are connected, "" for one on the database's host. ``heeded``: whether the pandads
+    so far heed what migrations say of them; those of before refuse every newer schema.
     """
 
     standing: Standing
     pending: Sequence[Migration]
     touched: Sequence[Size]
     daemons: Sequence[str]
+    heeded: bool = True
 
     @property
     def stops_older(self) -> list[Migration]:
         """Those that a pandad which does not know them cannot work with."""
         return [m for m in self.pending if not m.tolerated]
+
+    @property
+    def loses_nothing(self) -> bool:
+        """Whether the way back is to install the older pandad again."""
+        return self.heeded and not self.stops_older
 
 
 _SIZES = sql("upgrade.sizes", """
@@ -61,7 +68,7 @@ async def plan(txn: Transaction, migrations: Sequence[Migration] | None = None) 
     standing = await migrate.standing(txn, wanted)
     pending = [m for m in wanted if m.number > standing.applied]
     sizes = [Size(*row) for row in await txn.many(_SIZES, tables=touched(m.text for m in pending))]
-    return Plan(standing, pending, sizes, [row[0] for row in await txn.many(_DAEMONS)])
+    return Plan(standing, pending, sizes, [row[0] for row in await txn.many(_DAEMONS)], await migrate.has_word(txn))
 
 
 def touched(texts: Iterable[str]) -> list[str]:

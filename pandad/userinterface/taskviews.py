@@ -15,6 +15,7 @@ from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.taskviews import TaskView, Wanted
 from pandad.userinterface.identity import identity_of
 from pandad.userinterface.taskdict import described
+from pandad.userinterface.taskwhy import sentence
 
 MOST_TASKS = 1000
 MOST_JOBS = 10_000  # of one task, by their ids
@@ -82,6 +83,13 @@ class TaskViews:
         """Names of datasets, figures and jobs."""
         await self.view(caller, task_id)
         return await self._store.read("task_details", _details, task_id)
+
+    async def why(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        """What it waits for, or why it ended as it did."""
+        view = await self.view(caller, task_id)
+        jobs_by_state = await self._store.read("task_at_work", taskviews.at_work, task_id)
+        return {"jediTaskID": task_id, "status": view.task.status, "summary": sentence(view, jobs_by_state),
+                "jobs": {state.value: count for state, count in jobs_by_state.items()}}
 
     async def history(self, caller: Caller, task_id: int) -> list[dict[str, Any]]:
         """What happened to it, oldest first."""

@@ -242,6 +242,9 @@ class TaskViewsStandIn(Room):
     async def details(self, caller: Caller, task_id: int) -> dict[str, Any]:
         return {"inDS": "a", "PandaID": [1, 2]}
 
+    async def why(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        return {"jediTaskID": task_id, "summary": "it waits"}
+
     async def history(self, caller: Caller, task_id: int) -> list[dict[str, Any]]:
         return [{"event": "submitted", "at": MOMENT}]
 

@@ -18,9 +18,9 @@ EARLIEST, LATEST = 0.79, 1.21  # of a pause, with its jitter
 class Rounds:
     """A body that a test steers: rounds begin when the loop likes and end when the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = 0.0) -> None:
         self.clock = Clock()
-        self.loop = Loop(self.clock, "test", PERIOD_S, self._body)
+        self.loop = Loop(self.clock, "test", PERIOD_S, self._body, patience_s)
         self.begun = 0
         self.open: Deferred[bool] | None = None
 
@@ -213,6 +213,19 @@ def test_complains_of_a_round_that_hangs(rounds: Rounds) -> None:
     assert rounds.loop.complaint() is None
     rounds.clock.advance(1)
     assert rounds.loop.complaint() == "loop test had no good run for 31 s: its round takes too long"
+
+
+def test_patience_with_others() -> None:
+    """A round that waits for another system may take so much longer; one that fails gets no more time than any."""
+    rounds = Rounds(patience_s=600)
+    rounds.loop.startService()
+    rounds.clock.advance(LATE_PERIODS * PERIOD_S + 600)
+    assert rounds.loop.complaint() is None
+    rounds.clock.advance(1)
+    assert rounds.loop.complaint() == "loop test had no good run for 631 s: its round takes too long"
+    rounds.fail()
+    assert "a mistake" in (rounds.loop.complaint() or "")
+    rounds.loop.stopService()
 
 
 def test_stopped_loop_does_not_complain() -> None:

@@ -77,7 +77,7 @@ class Page:
 
 def paths() -> list[Path]:
     """All pages there are."""
-    return [*sorted((REPOSITORY / "docs").rglob("*.md"))]
+    return [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 
 
 def read(path: Path) -> Page:

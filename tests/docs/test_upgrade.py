@@ -13,7 +13,7 @@ from .session import complaints, steps
 
 PAGE = read(REPOSITORY / "docs" / "how-to" / "upgrade.md")
 STEPS = list(steps(PAGE.commands, PAGE.words, {}))
-UPGRADED = 6  # so many steps of the page until then
+LOOKED, UPGRADED = 2, 6  # so many steps of the page until then
 NEXT = len(migrate.known()) + 1
 NEW = "/usr/src/pandad-new"
 ADDITIVE = """-- What jobs are worth, which a version to come wants to know.

@@ -329,6 +329,7 @@ OTHERS = (
     S("log elsewhere", lambda s: s.say('format = "auto"', 'format = "auto"\nfile = "nowhere/pandad.log"'), "configuration",
       "log.file",
       "write in"),
+    S("console in an open folder", lambda s: (s.folder / "run").chmod(0o777), "configuration", "console.socket", "chmod o-w"),
     S("operators' keys", lambda s: (s.put("keys", "", 0o666), s.say("python = false",
       'ssh_operators = "keys"\nssh_port = 2222\n'
       'ssh_host_key = "run/key"')), "configuration", "console.ssh_operators", "chmod go-w"),

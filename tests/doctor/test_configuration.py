@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from doctor.goodconfiguration import GOOD, lay_out, text_for
 from doctor.mistakes import IN_THE_TEXT, Mistake
@@ -74,3 +77,25 @@ def test_there_are_enough() -> None:
     """At least sixty different mistakes, each told once above."""
     assert len({(each.old, each.new) for each in IN_THE_TEXT}) == len(IN_THE_TEXT) >= 60
     assert len({each.name for each in FILES}) == len(FILES) >= 50
+
+
+LINES = GOOD.split("\n")
+SCRAPS = st.sampled_from(['"', "'", *"[]={}#,", "\\", "\n", "-1", "1e999", "nan", "[[x]]", '"""', "x.y = 1", "true"])
+EDIT = st.tuples(st.integers(0, len(LINES) - 1), st.integers(0, 40), st.integers(0, 12), SCRAPS)
+EDITS = st.lists(EDIT, min_size=1, max_size=4)
+THOROUGH = "PANDAD_DOCTOR_THOROUGH"  # in the environment, by python -m tests.doctor
+
+
+@settings(max_examples=500 if THOROUGH in os.environ else 25, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(EDITS)
+def test_whatever_is_done_to_a_configuration(good: Path, edits: list[tuple[int, int, int, str]]) -> None:
+    """Each finding has a line that is there, and something to do; nothing is raised."""
+    lines = text_for(good.parent).split("\n")
+    for number, at, length, scrap in edits:
+        lines[number] = lines[number][:at] + scrap + lines[number][at + length:]
+    good.write_text("\n".join(lines))
+    for finding in check(good, NOW):
+        assert 1 <= int(finding.place.rpartition(":")[2]) <= len("\n".join(lines).split("\n"))
+        assert finding.text
+        assert finding.remedy

@@ -41,7 +41,7 @@ ROUTES: Covered = {
         (tasklives.task_steered,)),
     **dict.fromkeys([f"/api/v1/task/{read}" for read in (
         "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
-        "get_job_descriptions", "get_datasets_and_files", "get_history", "get_tasks_modified_since",
+        "get_job_descriptions", "get_datasets_and_files", "get_history", "why", "get_tasks_modified_since",
         "get_tasks_detailed_info_since")], READS),
     "/api/v1/job/submit": (s.finished, s.submitted_together),
     "/api/v1/job/get_description": READS,

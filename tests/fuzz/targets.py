@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import h11
-from api.conftest import Api, standing
+from api.conftest import KNOWN_UPLOAD, Api, standing
 from api.tokens.forge import b64, ec_signer, es256, good_claims, stand
 from api.tokens.mutations import originals
 from cryptography import x509
@@ -32,6 +32,7 @@ from pandad.api.x509.attributecertificate import parse
 from pandad.api.x509.gridcert import UNREADABLE, identify, is_malformed_proxy, read
 from pandad.api.x509.refusal import AttributesRefused, PeerRefused
 from pandad.embedded.voms import in_extension
+from pandad.spec.cachename import is_cache_name
 from pandad.spec.errors import PandadError
 from pandad.spec.token import BadToken, KeysUnknown
 
@@ -248,5 +249,32 @@ def certificates(directory: Path) -> Target:
     return Target(feed, seeds, lambda number, dice: spoiled(dice.choice(seeds), dice))
 
 
+def uploads(directory: Path) -> Target:
+    """Every form with a file, in any pieces: it is kept whole under a good name, or refused; and nothing else is left of it."""
+    form = b'--b1\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\n\r\n%b\r\n--b1--\r\n'
+    seeds = [form % (name.encode(), content) for name in (KNOWN_UPLOAD, f"../{KNOWN_UPLOAD}")
+             for content in (b"", b"\x1f\x8b" * 20, b"\r\n--b\r\n--b1" * 3, b"-" * 5000)]
+    api = standing(directory)
+
+    def feed(data: bytes, dice: random.Random) -> None:
+        connection = api.active.connect()
+        head = (b"POST /api/v1/file_server/upload_cache_file HTTP/1.1\r\nHost: x\r\nx-dn: /CN=p\r\n"
+                b"Content-Type: multipart/form-data; boundary=b1\r\nContent-Length: %d\r\n\r\n" % len(data))
+        for piece in (head + data,) if dice.random() < 0.3 else (head, *_pieces(dice, data)):
+            connection.send(piece)
+        answer = connection.got()
+        assert answer.status == 200, answer
+        kept = [path for path in api.cache.rglob("*") if path.is_file()]
+        assert all(is_cache_name(path.name) and path.read_bytes() in data for path in kept), kept
+        assert len(kept) == answer.json["success"] and not api.uploads._under_way
+        for path in kept:
+            path.unlink()
+        connection.hang_up()
+        api.uploads.asked.clear()
+
+    return Target(feed, seeds, _plain(seeds))
+
+
 TARGETS: Mapping[str, Callable[[Path], Target]] = {
-    "decoders": decoders, "framing": framing, "calls": calls, "tokens": tokens, "certificates": certificates}
+    "decoders": decoders, "framing": framing, "calls": calls, "tokens": tokens, "certificates": certificates,
+    "uploads": uploads}

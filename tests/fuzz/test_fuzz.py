@@ -8,7 +8,7 @@ import pytest
 
 from .targets import TARGETS
 
-INPUTS = {"decoders": 30_000, "framing": 6_000, "calls": 4_000, "tokens": 4_000, "certificates": 6_000}
+INPUTS = {"decoders": 30_000, "framing": 6_000, "calls": 4_000, "tokens": 4_000, "certificates": 6_000, "uploads": 500}
 
 
 @pytest.mark.filterwarnings("ignore:Attribute", "ignore:Parsed a serial number")  # cryptography, of what no authority gives

@@ -130,7 +130,7 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/task/increase_attempts": _post(_task(increase=1)),
     **{f"/api/v1/task/{read}": _get(task_id=FIRST_TASK + 1, of_a_job=False) for read in (
         "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
-        "get_job_descriptions", "get_datasets_and_files", "get_history")},
+        "get_job_descriptions", "get_datasets_and_files", "get_history", "why")},
     "/api/v1/task/get_tasks_modified_since": _get(since="2026-01-01 00:00:00", of_a_job=False),
     "/api/v1/task/get_tasks_detailed_info_since": _get(n_tasks=5, of_a_job=False),
     # jobs

@@ -48,6 +48,15 @@ async def test_the_plan_and_the_upgrade(store: Store) -> None:
 
 
 @ensureDeferred
+async def test_a_pandad_of_before_heeds_no_words(store: Store) -> None:
+    """It refuses every newer schema, whatever that says: then the way back is the dump."""
+    wanted = later("-- Why.\n-- Older pandads: work on\nSELECT 1")
+    assert (await store.transact("plan", upgrade.plan, wanted)).loses_nothing
+    await store.transact("forget", run, "ALTER TABLE schema_version DROP COLUMN tolerated")
+    assert not (await store.transact("plan", upgrade.plan, wanted)).loses_nothing
+
+
+@ensureDeferred
 async def test_daemons_that_are_connected_are_told(store: Store) -> None:
     """Each has one connection that listens; commands have none."""
     before = await store.transact("plan", upgrade.plan)

@@ -13,6 +13,7 @@ from pandad.spec.caller import Caller, Identity
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import history, ownjobs
 from pandad.taskbuffer.ownjobs import Page, Wish
+from pandad.taskbuffer.statement import Statement
 from pandad.userinterface.jobs import Jobs
 
 S = JobStatus
@@ -51,18 +52,39 @@ async def test_which(stage: Stage) -> None:
     assert ids(await listed(stage, states=[S.ACTIVATED], queue="Q2", task=5)) == []
 
 
+@pytest.fixture
+def short_sighted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look goes no further than two live jobs, and two ended ones of each identity."""
+    text = ownjobs._PAGE.text.replace(str(ownjobs.WALK), "2").replace(str(ownjobs.WINDOW), "2")
+    monkeypatch.setattr(ownjobs, "_PAGE", Statement("t", text))
+
+
+async def all_pages(stage: Stage, caller: Caller, **wish: object) -> list[int]:
+    found: list[int] = []
+    page = await listed(stage, caller, **wish)
+    while page.next is not None:
+        found += ids(page)
+        page = await listed(stage, caller, before=page.next, **wish)
+    return found + ids(page)
+
+
+@pytest.mark.usefixtures("short_sighted")
 @ensureDeferred
-async def test_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Page after page gives each job once, however few of them one look goes through."""
-    made = [await stage.job(S.ACTIVATED if number % 3 else S.DEFINED) for number in range(7)]
-    monkeypatch.setattr(ownjobs, "WINDOW", 2)
-    for states, wanted in (([], made), ([S.DEFINED], made[::3])):
-        found: list[int] = []
-        page = await listed(stage, most=2, states=states)
-        while page.next is not None:
-            found += ids(page)
-            page = await listed(stage, most=2, before=page.next, states=states)
-        assert found + ids(page) == wanted[::-1]
+async def test_pages(stage: Stage) -> None:
+    """Page after page gives each job once and in order, however short a look is, and whatever lies between them: jobs of others,
+    and ended ones, which are elsewhere."""
+    made = []
+    for number in range(16):
+        owner, state = (ALICE, BOB)[number % 5 == 0], (S.CANCELLED, S.CANCELLED, S.DEFINED, S.ACTIVATED)[number % 4]
+        made.append((await stage.job(state, owner=owner), owner, state))
+    await stage.store.transact("t", history.make_months)
+    assert await stage.store.transact("t", history.archive, 0, 100) == 8
+    both = replace(ALICE_CALLER, others=frozenset({BOB}))
+    for most in (1, 3, 100):
+        assert await all_pages(stage, both, most=most) == [job for job, _, _ in made[::-1]]
+        assert await all_pages(stage, Caller(BOB), most=most) == [job for job, owner, _ in made[::-1] if owner == BOB]
+        for state in (S.CANCELLED, S.DEFINED):
+            assert await all_pages(stage, both, most=most, states=[state]) == [job for job, _, s in made[::-1] if s == state]
 
 
 @ensureDeferred

@@ -118,6 +118,11 @@ class TaskViews:
         """What it reads, or what else was asked for."""
         return await self._views.datasets(caller, asked.task_id, asked.dataset_types, asked.dataset_only)
 
+    @Route("/api/v1/task/why", GET, access=READ, takes=TaskId)
+    async def why(self, caller: Caller, asked: TaskId) -> dict[str, Any]:
+        """What the task waits for, in a sentence. pandad's own."""
+        return await self._views.why(caller, asked.task_id)
+
     @Route("/api/v1/task/get_history", GET, access=READ, takes=TaskId)
     async def get_history(self, caller: Caller, asked: TaskId) -> list[dict[str, Any]]:
         """What happened to the task, oldest first. pandad's own."""

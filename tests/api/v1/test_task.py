@@ -13,7 +13,7 @@ from pandad.userinterface.tasksubmission import Code, TaskReceipt
 
 VERBS = ["kill", "finish", "pause", "resume", "reactivate", "reload_input"]
 READS = ["get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_job_ids", "get_job_descriptions",
-         "get_datasets_and_files", "get_history"]
+         "get_datasets_and_files", "get_history", "why"]
 
 
 def test_submit(api: Any, alice: str) -> None:
