@@ -16,6 +16,7 @@ from pandad.monitorconfig import MonitorConfig
 from pandad.taskbuffer.store import Store
 from pandad.userinterface.explain import Explain
 from pandad.userinterface.joblists import JobLists
+from pandad.userinterface.kept import Kept
 from pandad.userinterface.overview import Overviews
 from pandad.userinterface.queuewhy import QueueWhy
 from pandad.userinterface.story import Stories
@@ -31,7 +32,8 @@ def pages(store: Store, clock: IReactorTime, config: MonitorConfig, jobs: Explai
     if not config.enabled:
         return ()
     overviews, lists, tasks = Overviews(store, clock), JobLists(store, clock), TaskLists(store, clock)
+    here: Kept[Sequence[str]] = Kept(clock)
     return (
-        Overall(config, overviews, lists, complaints), Looks(), Queues(config, overviews, queues, clock),
+        Overall(config, overviews, lists, lambda: here.of(None, complaints)), Looks(), Queues(config, overviews, queues, clock),
         JobPages(config, overviews, lists, Stories(store, jobs, clock)), Users(config, overviews, lists),
         TaskPages(config, overviews, tasks), Search(config, overviews, tasks))

@@ -129,7 +129,7 @@ def _choices(queues: Sequence[Any]) -> Mapping[str, Sequence[str]]:
     return {"states": [*JobStatus], "queues": [each.name for each in queues]}
 
 
-def states_of(text: str | None) -> tuple[JobStatus, ...]:
+def states_of(text: str | None) -> frozenset[JobStatus]:
     """From a list with commas; empty: all.
 
     :raise BadRequest: one of them is none.
@@ -138,7 +138,7 @@ def states_of(text: str | None) -> tuple[JobStatus, ...]:
     for word in words_of:
         if word not in set(JobStatus):
             raise BadRequest("jobstatus", f"{word!r} is no state of jobs; {nearest(word, JobStatus)}")
-    return tuple(map(JobStatus, words_of))
+    return frozenset(map(JobStatus, words_of))
 
 
 def _error(text: str | None) -> tuple[str, int] | None:

@@ -90,7 +90,7 @@ def left(story: TaskStory) -> int:
     return max(story.view.files - story.view.finished - story.view.failed, 0)
 
 
-def states_of(text: str | None) -> tuple[TaskStatus, ...]:
+def states_of(text: str | None) -> frozenset[TaskStatus]:
     """From a list with commas; empty: all.
 
     :raise BadRequest: one of them is none.
@@ -99,4 +99,4 @@ def states_of(text: str | None) -> tuple[TaskStatus, ...]:
     for word in words:
         if word not in set(TaskStatus):
             raise BadRequest("status", f"{word!r} is no state of tasks; {nearest(word, TaskStatus)}")
-    return tuple(map(TaskStatus, words))
+    return frozenset(map(TaskStatus, words))

@@ -6,7 +6,7 @@ Ended jobs are found while they stand among the live ones ([history] keep_s); in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,7 +77,7 @@ class Wish:
     :param after: the place that the last answer named.
     """
 
-    states: Collection[JobStatus] = ()
+    states: frozenset[JobStatus] = frozenset()
     queue: str | None = None
     user: str | None = None
     group: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pandad.spec.jobstatus import JobStatus
@@ -46,7 +46,7 @@ _JOBS = sql("tasklist.jobs", f"""
 class TaskWish:
     """Which tasks; None, and no states: any. ``below``: where the last answer said to go on."""
 
-    states: Collection[TaskStatus] = ()
+    states: frozenset[TaskStatus] = frozenset()
     user: str | None = None
     label: str | None = None
     below: int = NEWEST

@@ -40,8 +40,7 @@ class JobLists:
 
     async def find(self, wish: Wish) -> Listed:
         """The latest first. See joblist.Wish."""
-        key = tuple(tuple(sorted(wish.states)) if name == "states" else getattr(wish, name) for name in Wish.__slots__)
-        return await self._listed.of(key, lambda: self._read(wish))
+        return await self._listed.of(wish, lambda: self._read(wish))
 
     async def _read(self, wish: Wish) -> Listed:
         found = await self._store.read("job_list", joblist.find, wish)

@@ -44,8 +44,7 @@ class TaskLists:
 
     async def find(self, wish: TaskWish) -> TasksFound:
         """The newest such tasks."""
-        key = tuple(sorted(wish.states)), wish.user, wish.label, wish.below, wish.limit
-        return await self._listed.of(key, lambda: self._store.read("task_list", tasklist.find, wish))
+        return await self._listed.of(wish, lambda: self._store.read("task_list", tasklist.find, wish))
 
     async def story(self, task_id: int) -> TaskStory:
         """All of one; what of that somebody is shown the page sees to.

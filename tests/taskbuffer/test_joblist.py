@@ -20,7 +20,8 @@ S = JobStatus
 
 async def listed(store: Store, **wish: Any) -> Found:
     """What is found."""
-    return await store.read("list", joblist.find, Wish(**wish))
+    states = frozenset(wish.pop("states", ()))
+    return await store.read("list", joblist.find, Wish(states=states, **wish))
 
 
 async def pages(store: Store, **wish: Any) -> list[list[int]]:

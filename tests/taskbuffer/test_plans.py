@@ -429,8 +429,8 @@ LATER = Place(datetime.now(UTC) - timedelta(minutes=30), 5000)
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish(), Wish(states=[S.RUNNING, S.DEFINED], queue="Q3", after=LATER), Wish(states=[S.FAILED], error=("pilot", 1137)),
-        Wish(user="nobody", window_s=3600),
+        Wish(), Wish(states=frozenset({S.RUNNING, S.DEFINED}), queue="Q3", after=LATER),
+        Wish(states=frozenset({S.FAILED}), error=("pilot", 1137)), Wish(user="nobody", window_s=3600),
     ],
     ids=["all", "rare", "ended", "none"],
 )
