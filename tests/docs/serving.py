@@ -16,7 +16,7 @@ while test ! -e /run/enough; do
     curl --silent --show-error --fail --output /dev/null http://localhost:25080/healthz || exit
     calls=$((calls+1))
 done
-test $calls -gt 5 && echo $calls calls"""
+test $calls -ge 1 && echo $calls calls"""
 
 
 def restarts(machine: Machine) -> int:
