@@ -25,6 +25,8 @@ class JediConfig:
     input_wait_s: int = setting("A task is broken whose input is not there for so long", DAY_S, low=0, high=365 * DAY_S)
     most_files_per_job: int = setting("Files that go into one job, whatever its task asks for", 200, low=1, high=5000)
     gb_per_job: int = setting("GB of input that go into one job of a task that does not say", 10, low=1, high=100_000)
+    lib_scope: str = setting("Scope of the libraries that build jobs make; a Rucio must know it", "panda",
+                             check=configchecks.header)
     wn_script_base_url: str = setting(
         'Where payload scripts lie, as "https://pandad.example.org:25443", below /trf/user; "" is where clients keep their files',
         "", check=configchecks.site)

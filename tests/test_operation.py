@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from pandad.cli.exitcodes import AWAY
 from pandad.config import DatabaseConfig
 from pandad.embedded.daemon import environment_of_pandad
 from pandad.embedded.pki import SANDBOX_USERS, SandboxPki
@@ -209,7 +210,7 @@ async def test_the_console_of_a_daemon(managed: Managed) -> None:
     await calls_are_named(managed)
     await managed.daemon.stop()
     code, said = await deferToThread(managed.say, "status")
-    assert code == 1 and "no daemon at" in said and "Traceback" not in said
+    assert code == AWAY and "no daemon at" in said and "Traceback" not in said
 
 
 @ensureDeferred

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with Line(socket_of(args)) as line:
         if args.words:
-            return once(line, shlex.join(args.words) if len(args.words) > 1 else args.words[0], args.json)
+            return one_line(line, shlex.join(args.words) if len(args.words) > 1 else args.words[0], args.json)
         return _dialogue(line)
 
 
@@ -101,7 +101,7 @@ class Line:
             raise NoConsole("the daemon hung up") from None
 
 
-def once(line: Line, words: str, as_json: bool) -> int:
+def one_line(line: Line, words: str, as_json: bool) -> int:
     """Say one line and print the answer; 0 only if it was done."""
     reply = line.say(line=words)
     if as_json:

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     with console.Line(console.socket_of(args)) as line:
-        return console.once(line, shlex.join(["loop", "run", args.loop]), args.json)
+        return console.one_line(line, shlex.join(["loop", "run", args.loop]), args.json)
 
 
 def _ls(args: argparse.Namespace) -> int:

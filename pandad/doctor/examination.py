@@ -52,7 +52,7 @@ HOST: Sequence[Look] = (
 OTHERS: Sequence[Question] = (
     Question("database", "the database server, and the schema in it", ("database",), database),
     Question("work", "loops, queues and jobs", ("database", "loops", "timeouts", "queues"), work),
-    Question("issuers", "token issuers", ("tokens",), partners.issuers),
+    Question("keys", "the keys of token issuers", ("tokens",), partners.issuers),
     Question("rucio", "Rucio", ("dataservice",), partners.rucio),
 )
 EVERYTHING: Sequence[Look | Question] = (*LOOKS, *HOST, *OTHERS)

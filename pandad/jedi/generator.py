@@ -12,7 +12,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.task import Chunk, Output, TaskFile, TaskSpec, dataset_name, scope_of
 
 LOCAL = "local"  # prodDBlockToken of a library: it is never read from afar
-LIB, LIB_SCOPE = "lib", "panda"
+LIB = "lib"
 WHO = "jedi"  # JobSpec.lockedby of a task's job
 
 
@@ -71,7 +71,7 @@ def build_job(task: Numbers, spec: TaskSpec) -> JobSpec:
     lib = f"{dataset}.{task.round_nr:06d}.lib.tgz"
     told = fill(build.parameters, {"IN": build.archive, "OUT": lib, "SURL": spec.source_url}, task.id)
     log = f"{lib.removesuffix('.tgz')}.log.tgz"
-    files = [_written("output", LIB_SCOPE, lib, dataset), _written("log", LIB_SCOPE, log, dataset)]
+    files = [_written("output", build.scope, lib, dataset), _written("log", build.scope, log, dataset)]
     return _job(task, spec, files, {
         **spec.values, "jobName": lib, "prodSourceLabel": build.label, "transformation": build.transformation,
         "jobParameters": told, "coreCount": 1})

@@ -87,10 +87,10 @@ def _build(read: Reader, config: JediConfig, source_url: str) -> Build | None:
     spec.refuse_others(frozenset({"prodSourceLabel", "archiveName", "jobParameters", "transPath"}))
     parameters = spec.needed("jobParameters", 10_000)
     items.refuse_macros(parameters, {"IN", "OUT", "SURL"}, "buildSpec.jobParameters")
-    athena = "athena" in read.text("processingType", 64)
+    script = ATHENA_BUILD if "athena" in read.text("processingType", 64) else BUILD
     return Build(
-        label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"), parameters=parameters,
-        transformation=spec.text("transPath") or _script(read, config, source_url, ATHENA_BUILD if athena else BUILD))
+        scope=config.lib_scope, label=spec.text("prodSourceLabel", 20) or "panda", archive=spec.needed("archiveName"),
+        parameters=parameters, transformation=spec.text("transPath") or _script(read, config, source_url, script))
 
 
 def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str:

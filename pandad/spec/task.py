@@ -62,8 +62,9 @@ class Splitting:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The job that makes the library for the others."""
+    """The job that makes the library for the others. ``scope``: of that."""
 
+    scope: str
     label: str
     archive: str
     parameters: str

@@ -129,7 +129,7 @@ async def upgrade(txn: Transaction, migrations: Sequence[Migration] | None = Non
 
 
 async def has_word(txn: Transaction) -> bool:
-    """Whether the database keeps what migrations say of older pandads. One that does not was kept by pandads that heed no such word."""
+    """Whether the database keeps what migrations say of older pandads. Before, no pandad heeded such a word."""
     return bool((await txn.one(_HAS_WORD))[0])
 
 

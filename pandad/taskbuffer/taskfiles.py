@@ -91,7 +91,9 @@ _MADE = sql("taskfiles.made", """
 
 # A job that is nowhere left with an old partition of the archive, long after it ended.
 _ENDED = sql("taskfiles.ended", f"""
-    SELECT t.pandaid, t.kind, coalesce(j.jobstatus, '{JobStatus.CLOSED}') FROM task_job t LEFT JOIN job_ever j USING (pandaid)
+    SELECT t.pandaid, t.kind, coalesce(
+        j.jobstatus, (SELECT a.jobstatus FROM job_archive a WHERE a.pandaid = t.pandaid LIMIT 1), '{JobStatus.CLOSED}')
+    FROM task_job t LEFT JOIN job j USING (pandaid)
     WHERE t.jeditaskid = %(task_id)s::bigint AND t.ended IS NULL AND (j.pandaid IS NULL OR j.jobstatus IN ({listed(FINAL)}))
     ORDER BY t.pandaid LIMIT %(limit)s""", planned_each_time=True)
 

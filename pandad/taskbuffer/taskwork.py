@@ -12,7 +12,8 @@ from pandad.taskbuffer.store import Transaction
 
 _LIVE = f"({listed(TASK_LIVE)})"
 
-# Of most tasks there is no news: their jobs are at work. That is found out here, for all of a round together.
+# Of most tasks there is no news: their jobs are at work. That is found out here, for all of a round together. A job that is not
+# in the hot table has ended: looking for it in the history would cost as much again for each of its months.
 _DUE = sql("taskwork.due", f"""
     SELECT t.jeditaskid, t.status, t.status IN ({listed(FEEDING)}) OR NOT o.some AND t.status <> '{TaskStatus.PAUSED}' OR o.ended
            OR t.status IN ({listed(GENERATING)}) AND o.jobs < %(max_jobs)s AND EXISTS (
@@ -21,8 +22,9 @@ _DUE = sql("taskwork.due", f"""
                    SELECT FROM task_job b WHERE b.jeditaskid = t.jeditaskid AND b.kind = 'build' AND b.ended IS NULL))
     FROM (SELECT * FROM task WHERE status IN {_LIVE} AND nextcheck <= now() ORDER BY nextcheck, jeditaskid LIMIT %(limit)s) t
     CROSS JOIN LATERAL (
-        SELECT count(*) AS jobs, count(*) > 0 AS some, coalesce(bool_or(e.pandaid IS NOT NULL), false) AS ended
-        FROM task_job j LEFT JOIN job_ever e ON e.pandaid = j.pandaid AND e.jobstatus IN ({listed(FINAL)})
+        SELECT count(*) AS jobs, count(*) > 0 AS some,
+               coalesce(bool_or(e.pandaid IS NULL OR e.jobstatus IN ({listed(FINAL)})), false) AS ended
+        FROM task_job j LEFT JOIN job e ON e.pandaid = j.pandaid
         WHERE j.jeditaskid = t.jeditaskid AND j.ended IS NULL) o
     ORDER BY t.nextcheck, t.jeditaskid""", planned_each_time=True)
 

@@ -141,7 +141,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"body": b""}, "is empty"),
     "no queue": ({"body": b"{}"}, "has no queues"),
     "half": ({"body": json.dumps(cric.queues(6)).encode()[:-9]}, "see this line and the one before"),
-    "no dump": ({"body": b"<html>try later</html>"}, "Invalid statement"),
+    "no dump": ({"body": b"<html>try later</html>"}, "invalid statement"),
     "binary": ({"body": b"\xff\xfe{}"}, "is not UTF-8 text"),
     "NaN": ({"body": b'{"Q": {"x": NaN}}'}, "has a number that is none in JSON"),
     "deep": ({"body": b'{"Q": ' + b"[" * 100_000}, "is nested too deeply"),

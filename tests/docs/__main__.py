@@ -19,7 +19,7 @@ from .blocks import REPOSITORY, Page, read
 from .distribution import write
 from .machine import Machine, impossible
 from .session import Step, complaints, steps
-from .test_upgrade import LOOKED, UPGRADED
+from .upgrading import LOOKED, UPGRADED
 
 CONFIG = "[database]\ndsn = 'dbname=pandad'\n[identity]\npilot = []\n"  # of a whole sample one of the two might not know all keys
 OLD = "/usr/src/pandad-old"

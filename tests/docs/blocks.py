@@ -18,7 +18,6 @@ REASONS: Mapping[str, str] = {
     "takes long": "a campaign of minutes or hours, of which the suite runs a share",
     "needs a grid": "needs the authorities, the sites or the services of a real grid",
     "needs a real pilot": "tests/clients runs one, locked up",
-    "needs panda-client": "tests/clients has the real one, and types what stands there",
     "needs a package mirror": "takes packages from the network",
     "needs Rucio": "`make test-rucio` has one",
     "needs a browser": "tests/monitor has one",
@@ -86,6 +85,11 @@ def read(path: Path) -> Page:
     :raise PageError: a fence has no end, or a comment is not understood.
     """
     return parse(str(path.relative_to(REPOSITORY)), path.read_text("utf-8"))
+
+
+def of(machine: str) -> list[Page]:
+    """The pages with commands that are tried there, those left out that a test of their own tries."""
+    return [page for page in map(read, paths()) if page.commands and page.machine == machine]
 
 
 def parse(name: str, text: str) -> Page:

@@ -12,6 +12,8 @@ from .blocks import REPOSITORY, read
 from .machine import Machine, impossible
 from .session import tried
 
+pytest.register_assert_rewrite("docs.restoring", "docs.serving", "docs.upgrading", "docs.pilots")
+
 
 def booted(systemd: bool) -> Iterator[Machine]:
     """A machine for a while; where there can be none the test is skipped, and says why."""

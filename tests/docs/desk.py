@@ -17,8 +17,10 @@ ENVIRONMENT: Mapping[str, str] = {"BASH_ENV": "/root/environment"}
 VENV = r"""
 cd /usr/src/pandad && rm -rf .venv && python3 -m venv .venv
 for packages in .venv/lib/python3*/site-packages; do echo /usr/src/pandad >> "$packages/mirror.pth"; done
-printf '#!/usr/src/pandad/.venv/bin/python3\nimport sys; from pandad.cli.main import main; sys.exit(main())\n' > .venv/bin/pandad
-chmod 755 .venv/bin/pandad
+script() { printf '#!/usr/src/pandad/.venv/bin/python3\n%s\n' "$2" > ".venv/bin/$1"; chmod 755 ".venv/bin/$1"; }
+script pandad 'import sys; from pandad.cli.main import main; sys.exit(main())'
+script prun 'from pandaclient.PrunScript import main; main()'  # as panda-client installs them
+script pbook 'from pandaclient.PBookScript import main; main()'
 mkdir -p /root/pages && ln -s /usr/src/pandad/.venv /root/pages/.venv
 """
 ENTER = f"""

@@ -107,7 +107,7 @@ LOOPS: Covered = {
 
 NOT_CUT: Mapping[str, str] = {
     **dict.fromkeys((
-        "audit_verify", "check_versions", "cli_versions", "fsck_look", "fsck_look_again", "pilot_secrets", "ready",
+        "audit_verify", "cli_standing", "fsck_look", "fsck_look_again", "pilot_secrets", "ready", "upgrade_plan",
         "watch_list"), READS),
     "fsck_pause": "waits",
     "console_line": "the audit of what was said on a console: one statement, again with the next line if it was not stored",

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.task import Contents
 from pandad.spec.taskstatus import TaskStatus
+from pandad.taskbuffer import history
 from pandad.taskbuffer.store import Store
 
 
@@ -220,3 +221,18 @@ async def test_what_has_no_news_costs_nothing(world: TaskWorld) -> None:
     await world.rounds(2)
     assert await world.sql("SELECT modificationtime FROM task") == before
     assert len(await world.views.history(world.alice, task_id)) == 3
+
+
+@ensureDeferred
+async def test_jobs_that_left_for_the_history(world: TaskWorld) -> None:
+    """A loop that was away for long finds there how they ended, and what they wrote."""
+    task_id = await world.submit(parameters("random", nEvents=2))
+    await world.rounds()
+    good, bad = await world.live_jobs(task_id)
+    await world.end_jobs([good])
+    await world.end_jobs([bad], JobStatus.FAILED)
+    await world.store.once("months", history.make_months)
+    assert await world.store.once("archive", history.archive, 0, 10) == 2
+    await world.rounds()
+    assert (await world.task_status(task_id), await world.figures(task_id)) == (TaskStatus.FINISHED, (2, 1, 1))
+    assert len((await world.catalogue.contents("user.ann.test3_out.txt/")).files) == 1

@@ -7,7 +7,7 @@ from .machine import Machine
 QUICK_DOG = """mkdir -p /run/systemd/system/pandad.service.d
 printf '[Service]\\nWatchdogSec=2\\n' > /run/systemd/system/pandad.service.d/quick.conf
 systemctl daemon-reload && systemctl restart pandad"""
-SLOW_DOG = "rm -r /run/systemd/system/pandad.service.d && systemctl daemon-reload && systemctl restart pandad"
+SLOW_DOG = "rm -r /run/systemd/system/pandad.service.d && systemctl daemon-reload"
 UNTIL = "for n in $(seq 300); do {} && exit; sleep 0.1; done; systemctl status pandad --no-pager; false"
 STARTED_AGAIN = ('test "$(systemctl show pandad --property=NRestarts --value)" -ge {} && '
                  "curl --silent --fail http://localhost:25080/readyz")
@@ -26,7 +26,7 @@ def restarts(machine: Machine) -> int:
 
 def test_a_restart_refuses_nobody(host: Machine) -> None:
     """systemd listens: who comes meanwhile waits, and is served."""
-    said = host.must(f"rm -f /run/enough; ( {CALLS} ) & for n in 1 2 3; do systemctl restart pandad || exit; done; "
+    said = host.must(f"rm -f /run/enough; ( {CALLS} ) & systemctl restart pandad && "
                      "touch /run/enough; wait $!")
     assert said.endswith("calls\n")
 
