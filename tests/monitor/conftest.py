@@ -127,7 +127,7 @@ async def _grid(directory: Path) -> Grid:
     store = Store(CLOCK, sandbox.config.database)
     try:
         alice = Identity(sandbox.issuer.url, "alice")
-        return Grid(sandbox, await busy.fill(Stage(store), alice, jobs=6))
+        return Grid(sandbox, await busy.fill(Stage(store), alice, jobs=3))
     finally:
         await store.close()
 
