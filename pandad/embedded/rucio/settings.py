@@ -48,12 +48,12 @@ cfg = {home}/etc/alembic.ini
 [api]
 endpoints = accounts, auth, dids, identities, locks, ping, replicas, requests, rses, rules, scopes
 
-[hermes]
-services_list = elastic
-
 [oidc]
 idpsecrets = {home}/etc/idpsecrets.json
 admin_issuer = {issuer}
+
+[hermes]
+services_list = elastic
 """
 
 ISSUER = "local"  # its own name for the issuer of tokens, where there is one
