@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
-from tests.benchmarks.measures import brokerage, calls, cycles, handshakes, postgres, queues, submissions, surroundings, whys
+from tests.benchmarks.measures import (
+    brokerage,
+    calls,
+    cycles,
+    handshakes,
+    pages,
+    postgres,
+    queues,
+    submissions,
+    surroundings,
+    whys,
+)
 from tests.benchmarks.stand import HTTP, HTTPS, HTTPS_NEW, HTTPS_RESUMED, Stand, Transport
 
 Step = tuple[str, Callable[[Stand], None]]
@@ -45,6 +56,7 @@ def steps(full: bool) -> list[Step]:
         *_cycles("100k", full),
         *(_cycles("1m", full) if full else ()),
         *((("why-1m", lambda stand: whys.whys(stand, DEPTHS["1m"])),) if full else ()),
+        *((("pages-1m", lambda stand: pages.pages(stand, DEPTHS["1m"])),) if full else ()),
     ]
 
 

@@ -16,6 +16,10 @@ from tests.benchmarks.wire import Server
 
 HEARTBEAT_JOBS = 25  # that each client holds
 
+PAGES = {"overview": "/", "queues": "/sites/", "queue": f"/site/{QUEUE}/", "jobs": "/jobs/",
+         "activated": "/jobs/?jobstatus=activated", "failed": "/jobs/?jobstatus=failed", "users": "/users/", "errors": "/errors/",
+         "loops": "/loops/"}
+
 _RUNNING = AboutJob(lambda panda_id, nr: messages.update(panda_id, "running", nr))
 _FINISHED = AboutJob(messages.finished)
 
@@ -35,6 +39,10 @@ class Calls:
     def get(self, method: str) -> bytes:
         """The same without a body."""
         return self._server.head("GET", f"/api/v1/{method}") % 0
+
+    def page(self, target: str) -> bytes:
+        """A page for a browser."""
+        return self._server.head("GET", target) % 0
 
     def about(self, message: AboutJob, panda_id: int, attempt_nr: int) -> bytes:
         """A pilot's update of a job."""
@@ -98,6 +106,22 @@ def whys(run: Run, calls: Calls, load: Load, number: int) -> Script:
             run.done()
 
 
+def pages(run: Run, calls: Calls, load: Load, number: int) -> Script:
+    """Each page of the monitor in its turn, and with each round another job's."""
+    ids = load.ids[number::load.clients] or load.ids
+    always = [(name, calls.page(target)) for name, target in PAGES.items()]
+    yield READY
+    for panda_id in itertools.cycle(ids):
+        for page, request in (*always, ("job", calls.page(f"/job/{panda_id}/"))):
+            if not run.goes_on():
+                return
+            answer = yield page, request
+            if b"</html>" in answer:
+                run.done()
+            else:
+                run.errors[f"{page}: {answer[:80].decode(errors='replace')}"] += 1
+
+
 def alive(run: Run, calls: Calls, load: Load, number: int) -> Script:
     """The web server alone: no database, no identity."""
     asking = calls.get("system/is_alive")
@@ -126,7 +150,7 @@ def submissions(run: Run, calls: Calls, load: Load, number: int) -> Script:
 
 
 SCRIPTS: Mapping[str, Callable[[Run, Calls, Load, int], Script]] = {
-    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "whys": whys, "alive": alive, "who_am_i": who_am_i,
+    "pilot": pilot, "heartbeats": heartbeats, "reads": reads, "whys": whys, "pages": pages, "alive": alive, "who_am_i": who_am_i,
     "submissions": submissions}
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.benchmarks.load import Found
+from tests.benchmarks.stand import Stand
 
 PERCENTS = (50, 95, 99)
+READ_IDS = 1000
+
+
+def waiting_ids(stand: Stand) -> list[int]:
+    """Some jobs that wait, from all over the queue."""
+    text = "SELECT pandaid FROM job WHERE jobstatus = 'activated' AND pandaid %% 997 = 0 LIMIT %(n)s"
+    return [row[0] for row in stand.database.rows(text, {"n": READ_IDS})]
 
 
 def percentiles(found: Found, *calls: str) -> dict[str, float | None]:

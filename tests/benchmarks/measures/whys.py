@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.measures import cpu_ms, percentiles
+from tests.benchmarks.measures import cpu_ms, percentiles, waiting_ids
 from tests.benchmarks.stand import HTTP, Stand
 
-READ_IDS = 1000
 CLIENTS = (1, 8)
 
 
 def whys(stand: Stand, waiting: int) -> None:
     """How long it takes to say why."""
     stand.jobs.wait(waiting)
-    text = "SELECT pandaid FROM job WHERE jobstatus = 'activated' AND pandaid %% 997 = 0 LIMIT %(n)s"
-    ids = [row[0] for row in stand.database.rows(text, {"n": READ_IDS})]
+    ids = waiting_ids(stand)
     for clients in CLIENTS:
         found = stand.load("whys", HTTP, clients, ids=ids)
         stand.report.emit(
