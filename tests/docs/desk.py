@@ -34,7 +34,7 @@ def set_up(machine: Machine) -> None:
     put_python(machine)
     machine.must(VENV)
     machine.must(f". /usr/src/pandad/.venv/bin/activate; {SANDBOX} > {LOG} 2>&1 & disown")
-    machine.must(f"until test -e {FOLDER}/ready || ! pgrep -f 'pandad sandbox' >/dev/null; do sleep 0.1; done; "
+    machine.must(f"until test -e {FOLDER}/ready || ! pgrep -f '[p]andad sandbox' >/dev/null; do sleep 0.1; done; "
                  f"test -e {FOLDER}/ready || {{ cat {LOG}; false; }}")
     machine.must(f"printf %s '{ENTER}' > /root/environment")
 
