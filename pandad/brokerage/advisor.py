@@ -13,9 +13,10 @@ from pandad.brokerage.snapshot import Snapshot
 from pandad.config import BrokerageConfig
 from pandad.pace import Pace
 from pandad.spec.job import JobSpec
+from pandad.taskbuffer import deferrals
 from pandad.taskbuffer.store import Store
 
-FRESH_S = 2.0  # how old the facts on queues may be
+FRESH_S = 2.0  # how old the facts on queues may be; what their operators say of them counts at once
 
 
 class Advisor:
@@ -25,7 +26,7 @@ class Advisor:
         self._look, self._clock = Look(store, config, clock, data), clock
         self._policy = policy_of(config)
         self._snapshot: Snapshot | None = None
-        self._until = 0.0
+        self._store, self._changes, self._until = store, -1, 0.0
 
     async def consider(self, jobs: Sequence[JobSpec]) -> list[Decision]:
         """A decision for each job in turn, as if those before it were placed.
@@ -40,7 +41,8 @@ class Advisor:
         return made
 
     async def _queues(self) -> Snapshot:
-        if self._snapshot is None or self._clock.seconds() >= self._until:
-            asked = self._clock.seconds()
-            self._snapshot, self._until = await self._look.queues(), asked + FRESH_S
+        _, changes = await self._store.read("advisor_changes", deferrals.changes)
+        asked = self._clock.seconds()
+        if self._snapshot is None or changes != self._changes or asked >= self._until:
+            self._snapshot, self._changes, self._until = await self._look.queues(), changes, asked + FRESH_S
         return self._snapshot

@@ -15,8 +15,8 @@ from pandad.spec import sitewish
 from pandad.spec.criterion import Kind, Never, kind_of
 from pandad.spec.job import JobSpec
 from pandad.spec.site import Queue
-from pandad.taskbuffer import sites
-from pandad.taskbuffer.store import Store
+from pandad.taskbuffer import deferrals, sites
+from pandad.taskbuffer.store import Store, Transaction
 
 FRESH_S = 5.0  # the queues are read again after this
 KEPT = 10_000  # kinds of jobs whose answer is known
@@ -32,16 +32,23 @@ class Suitability:
     def __init__(self, store: Store, clock: IReactorTime) -> None:
         self._store, self._clock = store, clock
         self._queues: Sequence[Queue] = ()
-        self._until = -inf
+        self._changes, self._until = -1, -inf
         self._known: dict[tuple[object, ...], Never | None] = {}
 
     async def never(self, jobs: Sequence[JobSpec]) -> list[Never | None]:
-        """Per job why no queue can ever take it; None: some queue can, if not now.
+        """Per job why no queue can ever take it; None: some queue can, if not now. A job is told so of the queues as they are.
 
         :raise StoreUnavailable: the queues cannot be read.
         """
         if self._clock.seconds() >= self._until:
             await self._read()
+        found = await self._judge(jobs)
+        if any(found) and await self._have_changed():
+            await self._read()
+            found = await self._judge(jobs)
+        return found
+
+    async def _judge(self, jobs: Sequence[JobSpec]) -> list[Never | None]:
         pace, found = Pace(self._clock), []
         for job in jobs:
             found.append(self._of(job))
@@ -58,16 +65,25 @@ class Suitability:
         return sitewish.unmatched(jobs, [queue.name for queue in self._queues])
 
     async def _read(self) -> None:
-        queues = await self._store.read("suitability", sites.find_all)
+        self._changes, queues = await self._store.read("suitability", _queues)
         if queues != self._queues or len(self._known) > KEPT:
             self._known.clear()
         self._queues, self._until = queues, self._clock.seconds() + FRESH_S
+
+    async def _have_changed(self) -> bool:
+        _, changes = await self._store.read("suitability_changes", deferrals.changes)
+        return changes != self._changes
 
     def _of(self, job: JobSpec) -> Never | None:
         needs = (*_READ(job), tuple(job.avoided), (job.inputFileBytes or 0) // 2**20, frozenset(file.type for file in job.Files))
         if needs not in self._known:
             self._known[needs] = never(job, self._queues)
         return self._known[needs]
+
+
+async def _queues(txn: Transaction) -> tuple[int, Sequence[Queue]]:
+    _, changes = await deferrals.changes(txn)
+    return changes, await sites.find_all(txn)
 
 
 def never(job: JobSpec, queues: Sequence[Queue]) -> Never | None:

@@ -61,11 +61,13 @@ async def test_jobs_that_are_not_stored_yet(stage: Stage) -> None:
 
 @ensureDeferred
 async def test_facts_are_fresh(stage: Stage) -> None:
-    """What is known of the queues is read again after FRESH_S, and not for each question before."""
+    """What is known of the queues is read again when one comes or is set, else after FRESH_S, not for each question."""
     clock = Clock()
     advisor = Advisor(stage.store, BrokerageConfig(), clock, FakeDDM(DISK))
     assert shown(await advisor.consider([a_job()])) == [(None, [])]
     await stage.queue()
-    assert shown(await advisor.consider([a_job()])) == [(None, [])]
-    clock.advance(FRESH_S)
     assert shown(await advisor.consider([a_job()])) == [(QUEUE, [(QUEUE, None)])]
+    await stage.sql("DELETE FROM queue RETURNING 1")  # nobody tells
+    assert shown(await advisor.consider([a_job()])) == [(QUEUE, [(QUEUE, None)])]
+    clock.advance(FRESH_S)
+    assert shown(await advisor.consider([a_job()])) == [(None, [])]

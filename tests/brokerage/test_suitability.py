@@ -81,15 +81,18 @@ def test_all_that_is_read_is_told_apart() -> None:
 
 @ensureDeferred
 async def test_queues_that_change(stage: Stage) -> None:
-    """A queue that comes or changes counts after some seconds; jobs that are alike are judged once until then."""
+    """Before a job is told that no queue can ever take it, queues that came or changed are looked at; one that no longer can
+    is noticed after some seconds."""
     clock = Clock()
     room = Suitability(stage.store, clock)
     job = a_job(minRamCount=6000)
     assert [each is None for each in await room.never([job, a_job()])] == [False, False]
     await stage.queue(maxrss=8000)
-    assert (await room.never([job]))[0] is not None
-    clock.advance(FRESH_S)
     assert await room.never([job, a_job()]) == [None, None]
+    await stage.queue(maxrss=4000)
+    assert await room.never([job]) == [None]
+    clock.advance(FRESH_S)
+    assert (await room.never([job]))[0] is not None
 
 
 @ensureDeferred

@@ -40,7 +40,7 @@ BOOT = r"""
 set -e
 root=$1 name=$2
 mount -t tmpfs -o mode=755 tmpfs "$root"
-mkdir "$root/written" "$root/work" "$root/new"
+mkdir "$root/written" "$root/work" "$root/new" "$root/brought" "$root/bringing"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$root/written,workdir=$root/work" "$root/new"
 cd "$root/new"
 mount -t proc proc proc
@@ -66,7 +66,8 @@ ip link set lo up
 mkdir -p usr/src/pandad opt/python opt/mirror
 mount --rbind ".$CHECKOUT" usr/src/pandad
 mount --rbind ".$PYTHON" opt/python
-mount --rbind ".$MIRROR" opt/mirror
+# An overlay of its own: it may lie in the .venv of the checkout, which is made anew there.
+mount -t overlay overlay -o "lowerdir=$MIRROR,upperdir=$root/brought,workdir=$root/bringing" opt/mirror
 mount -t tmpfs -o mode=1777 tmpfs tmp
 hostname "$name"
 echo "$name" > etc/hostname
