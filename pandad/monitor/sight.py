@@ -18,7 +18,8 @@ from pandad.userinterface.tasklists import TaskStory
 
 # Of a job's reasons, what says nothing of files, nodes and people. A new key is private until it is entered here.
 OPEN_REASONS = ("PandaID", "jobStatus", "reason", "next_step", "since", "waits_for", "computingSite", "attemptNr", "maxAttempt",
-                "decided_at", "fresh", "queues", "funnel", "nearest", "never", "limits", "queue", "pilots", "asked_at")
+                "decided_at", "again_at", "fresh", "queues", "funnel", "nearest", "never", "limits", "queue", "pilots",
+                "asked_at")
 OPEN_ORDER = ("priority", "before_in_line", "at_least_in_line", "before", "at_least", "lines")
 OPEN_LOOP = ("name", "finished_at", "failures")
 
