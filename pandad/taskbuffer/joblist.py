@@ -39,11 +39,11 @@ _FIND = sql("joblist.find", f"""
         SELECT * FROM (
             SELECT l.* FROM unnest(%(live)s::text[]::job_status[]) AS s(state) CROSS JOIN LATERAL (
                 SELECT {_COLUMNS} FROM job j
-                WHERE j.jobstatus = s.state AND j.jobstatus IN ({listed(LIVE)}) AND {_FROM} LIMIT {READ_MOST}) AS l
+                WHERE j.jobstatus = s.state AND j.jobstatus IN ({listed(LIVE)}) AND {_FROM} LIMIT %(most)s) AS l
             UNION ALL
             SELECT e.* FROM (SELECT WHERE cardinality(%(ended)s::text[]) > 0) AS wanted CROSS JOIN LATERAL (
-                SELECT {_COLUMNS} FROM job j WHERE j.jobstatus IN ({listed(FINAL)}) AND {_FROM} LIMIT {READ_MOST}) AS e) AS found
-        ORDER BY statechangetime DESC, pandaid DESC LIMIT {READ_MOST}),
+                SELECT {_COLUMNS} FROM job j WHERE j.jobstatus IN ({listed(FINAL)}) AND {_FROM} LIMIT %(most)s) AS e) AS found
+        ORDER BY statechangetime DESC, pandaid DESC LIMIT %(most)s),
     picked AS (
         SELECT * FROM read j
         WHERE (j.jobstatus::text = ANY (%(live)s::text[]) OR j.jobstatus::text = ANY (%(ended)s::text[]))
@@ -89,6 +89,14 @@ class Wish:
     after: Place | None = None
     limit: int = 100
 
+    @property
+    def reads(self) -> int:
+        """How many are looked at in one call: where each that is found is one of those asked for, no more than that."""
+        picky = any(each is not None for each in (
+            self.queue, self.user, self.group, self.label, self.resource_type, self.task, self.error))
+        ended = self.states & FINAL
+        return READ_MOST if picky or (ended and ended != FINAL) else self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -111,7 +119,7 @@ async def find(txn: Transaction, wish: Wish) -> Found:
         _FIND, live=[s for s in states if s not in FINAL], ended=[s for s in states if s in FINAL], queue=wish.queue,
         user=wish.user, group=wish.group, label=wish.label, resource_type=wish.resource_type, task=wish.task, source=source,
         code=code, window_s=wish.window_s, before=after.at if after else "infinity", below=after.panda_id if after else 2**63 - 1,
-        limit=wish.limit)
+        limit=wish.limit, most=wish.reads)
     if not rows:
         return Found((), 0, None)
     jobs = [dict(zip(_NAMES, row[3:], strict=True)) for row in rows if row[3] is not None]
@@ -119,4 +127,4 @@ async def find(txn: Transaction, wish: Wish) -> Found:
     if len(jobs) == wish.limit:
         end = rows[-1]
         return Found(jobs, read, Place(end[3 + _NAMES.index("statechangetime")], end[3]))
-    return Found(jobs, read, Place(at, panda_id) if read == READ_MOST else None)
+    return Found(jobs, read, Place(at, panda_id) if read == wish.reads else None)

@@ -109,7 +109,9 @@ class Jobs:
 
     def _copying(self, table: str) -> str:
         columns = self._database.rows(COLUMNS, {"table": table})[0][0]
-        new = {"pandaid": "c.pandaid", "currentpriority": "c.priority", "assignedpriority": "c.priority"}
+        new = {"pandaid": "c.pandaid", "currentpriority": "c.priority", "assignedpriority": "c.priority",
+               # Nowhere do a million jobs change their state in the same microsecond.
+               "statechangetime": "t.statechangetime + c.pandaid * interval '1 microsecond'"}
         values = ", ".join(new.get(column, f"t.{column}") for column in columns.split(", "))
         return (f"INSERT INTO {table} ({columns}) SELECT {values}"
                 f" FROM bench.copy c JOIN bench.{table} t ON t.pandaid = c.template ORDER BY c.pandaid")

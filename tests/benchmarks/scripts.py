@@ -42,7 +42,7 @@ class Calls:
 
     def page(self, target: str) -> bytes:
         """A page for a browser."""
-        return self._server.head("GET", target) % 0
+        return self._server.head("GET", target, "text/html") % 0
 
     def about(self, message: AboutJob, panda_id: int, attempt_nr: int) -> bytes:
         """A pilot's update of a job."""
@@ -119,7 +119,7 @@ def pages(run: Run, calls: Calls, load: Load, number: int) -> Script:
             if b"</html>" in answer:
                 run.done()
             else:
-                run.errors[f"{page}: {answer[:80].decode(errors='replace')}"] += 1
+                run.errors[f"{page}: {answer[:15].decode(errors='replace')}"] += 1
 
 
 def alive(run: Run, calls: Calls, load: Load, number: int) -> Script:

@@ -39,11 +39,11 @@ class Server:
     new_connection_per_call: bool = False
     resumes: bool = False
 
-    def head(self, verb: str, target: str) -> bytes:
+    def head(self, verb: str, target: str, accept: str = "application/json") -> bytes:
         """The head of a request, in which %d stands for the length of its body."""
         ending = "close" if self.new_connection_per_call else "keep-alive"
         target = target.replace("%", "%%")
-        return (f"{verb} {target} HTTP/1.1\r\nHost: {self.name}:{self.port}\r\nAccept: application/json\r\n"
+        return (f"{verb} {target} HTTP/1.1\r\nHost: {self.name}:{self.port}\r\nAccept: {accept}\r\n"
                 f"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: {ending}\r\n\r\n").encode()
 
 

@@ -12,7 +12,6 @@ from stages import Stage
 from pandad.spec.jobstatus import JobStatus
 from pandad.taskbuffer import joblist
 from pandad.taskbuffer.joblist import Found, Wish
-from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Store
 
 S = JobStatus
@@ -81,9 +80,7 @@ async def test_pages(store: Store) -> None:
 @ensureDeferred
 async def test_what_one_call_does_not_find_the_next_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that looked at as many as it may, and found few of them, says where to go on."""
-    small = joblist._FIND.text.replace(f"LIMIT {joblist.READ_MOST}", "LIMIT 2")
     monkeypatch.setattr(joblist, "READ_MOST", 2)
-    monkeypatch.setattr(joblist, "_FIND", sql(f"test.{id(store)}", small.rpartition("/*")[0], planned_each_time=True))
     stage = Stage(store)
     made = await varied(stage)
     await stage.sql("UPDATE job SET statechangetime = now() - make_interval(secs => pandaid) RETURNING 1")
