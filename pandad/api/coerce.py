@@ -38,7 +38,7 @@ def json_value(text: bytes | str, depth: int = MAX_DEPTH) -> Any:
     except orjson.JSONDecodeError:
         value = _lenient(raw, depth)
     flat = type(value) is dict and _NESTING.isdisjoint(map(type, value.values()))  # as nearly all that pilots send
-    keys = len(value) if flat else _keys(value, depth)
+    keys = len(value) if flat else count_keys(value, depth)
     # Each key ends in one of these ways: as many colons as keys are left mean that no key is gone.
     if raw.count(b'":') != keys or b'" ' in raw or b"\n" in raw or b"\r" in raw or b"\t" in raw:
         _refuse_repeated(raw, keys, depth)
@@ -59,7 +59,7 @@ def _lenient(raw: bytes, depth: int) -> Any:
         raise Unfit(f"is not JSON ({problem})") from None
 
 
-def _keys(value: Any, depth: int) -> int:
+def count_keys(value: Any, depth: int = MAX_DEPTH) -> int:
     """How many keys there are, on all levels.
 
     :raise Unfit: there are too many levels.

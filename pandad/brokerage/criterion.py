@@ -52,7 +52,7 @@ class Rule(Generic[P]):
     @property
     def what(self) -> str:
         """The rule in a sentence."""
-        return (self.check.__doc__ or "").split("\n\n")[0].strip().replace("\n    ", " ")
+        return " ".join((self.check.__doc__ or "").split("\n\n")[0].split())
 
 
 def criterion(name: str, have: str, need: str) -> Callable[[Callable[P, No | None]], Rule[P]]:

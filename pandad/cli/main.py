@@ -50,9 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code, see exitcodes."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _dispatch(words)
-        sys.stdout.flush()
-        return code
+        try:
+            return _dispatch(words)
+        finally:
+            sys.stdout.flush()  # of what argparse says before it exits too
     except (Exception, KeyboardInterrupt) as e:  # the border of the process
         from pandad.cli.border import code_of  # only now, for it knows more than a command that succeeds needs
 

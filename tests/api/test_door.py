@@ -197,9 +197,9 @@ async def test_connections_of_one_identity_over_tls(api: Any, pki: SandboxPki) -
 
     def all_of_them() -> None:
         assert [ask(link) for link in links] == [200] * 3
-        with pytest.raises(OSError):
-            ask(links[0])
         assert [ask(link) for link in links[1:]] == [200] * 2
+        with pytest.raises(OSError):  # last: Python 3.13 takes its reset for one of the connection that is read next
+            ask(links[0])
         for link in links:
             link.close()
 

@@ -115,13 +115,13 @@ def test_an_interrupt_is_not_a_failure(verb: ModuleType, capsys: pytest.CaptureF
     assert capsys.readouterr().err == "pandad: interrupted\n"
 
 
-@pytest.mark.parametrize(("words", "code"), [(["access"], 1), (["job", "--help"], 0)])
-def test_a_closed_pipe_is_quiet(words: list[str], code: int) -> None:
-    """`pandad ... | head` ends without a complaint; argparse takes what becomes of its help lightly."""
+@pytest.mark.parametrize(("words", "codes"), [(["access"], {1}), (["job", "--help"], {0, 1})])
+def test_a_closed_pipe_is_quiet(words: list[str], codes: set[int]) -> None:
+    """`pandad ... | head` ends without a complaint. argparse takes lightly what becomes of a long help."""
     script = f"from pandad.cli.main import main; import sys; sys.exit(main({words}))"
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout and child.stderr
     child.stdout.close()
     assert child.stderr.read() == b""
     child.stderr.close()
-    assert child.wait() == code
+    assert child.wait() in codes

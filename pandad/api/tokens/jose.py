@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import jwt
 
+from pandad.api.coerce import count_keys
 from pandad.api.tokens.keys import Key
 from pandad.spec.token import BadToken, TokenFault
 from pandad.tokenconfig import ALGORITHMS
@@ -100,9 +101,10 @@ def _header(header: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _json_object(text: bytes, fault: TokenFault) -> dict[str, Any]:
-    """A JSON object in which no name is ambiguous, and that has no numbers but JSON's."""
+    """A JSON object in which no name is ambiguous, that has no numbers but JSON's and is not nested deeply."""
     try:
         value = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+        count_keys(value)  # how deep the parser itself goes differs from Python to Python
     except (ValueError, RecursionError):  # ValueError: also bad UTF-8, and numbers with thousands of digits
         raise BadToken(fault) from None
     if not isinstance(value, dict):
