@@ -7,8 +7,10 @@ import shutil
 import signal
 import time
 import zlib
-from collections.abc import Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +19,13 @@ import pytest
 from fakes.rucio import Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
-from ruciostand import ENDPOINTS, token_of
+from ruciostand import ENDPOINTS, SCOPES, token_of
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
 from pandad.dataservice.datasets import Dataset
 from pandad.dataservice.ddm import FileName
+from pandad.dataservice.local import path_of
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
 from pandad.dataservice.rucio.session import Session
@@ -30,7 +33,6 @@ from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.issuer import Issuer
 from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.admin import furnish
-from pandad.embedded.rucio.agent import Transfer, path_of
 from pandad.embedded.rucio.stand import RucioStand
 
 REACTOR: Any = reactor
@@ -54,11 +56,28 @@ class HastyClock(task.Clock):
         return due
 
 
+Name = tuple[str, str]  # scope and name
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a Rucio knows, read behind its back, each thing as often as it is there.
+
+    ``datasets``: the files of each, sorted. ``open``: those that take more. ``rules``: the dataset of each, and its endpoint.
+    ``copies``: the files that are at each endpoint, sorted.
+    """
+
+    datasets: Mapping[Name, Sequence[Name]]
+    open: frozenset[Name]
+    rules: Sequence[tuple[Name, str]]
+    copies: Mapping[str, Sequence[Name]]
+
+
 class RucioWorld:
     """What both have: the client under test."""
 
     def __init__(self, config: RucioConfig, now: Callable[[], float] = lambda: NOW_S) -> None:
-        self.config = config
+        self.config, self.now = config, now
         self.clock = HastyClock()
         self._session = Session(REACTOR, config, now, self.clock)
         self.ddm = RucioDDM(self._session)
@@ -152,6 +171,16 @@ class FakeRucioWorld(RucioWorld):
     def measured(self, endpoint: str, total_bytes: int, free_bytes: int) -> None:
         self._rucio.rses[endpoint].usage["storage"] = (total_bytes, free_bytes)
 
+    def known(self) -> Known:
+        """All of it."""
+        rucio = self._rucio
+        datasets = {name: did for name, did in rucio.dids.items() if did.type == "DATASET"}
+        return Known({name: sorted(did.files) for name, did in datasets.items()},
+                     frozenset(name for name, did in datasets.items() if did.open),
+                     [(rule.did, rule.rse) for rule in rucio.rules.values()],
+                     {endpoint: sorted(name for name, state in rse.replicas.items() if state == "A")
+                      for endpoint, rse in rucio.rses.items()})
+
     def close(self) -> None:
         super().close()
         wait(self.server.stop())
@@ -160,6 +189,10 @@ class FakeRucioWorld(RucioWorld):
 POOR = "poor"
 CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, replicas, requests, rse_usage"
+DATASETS = "SELECT scope, name, is_open FROM dids WHERE did_type = 'D'"
+CONTENTS = "SELECT scope, name, child_scope, child_name FROM contents ORDER BY child_scope, child_name"
+RULES = "SELECT scope, name, rse_expression FROM rules"
+COPIES = "SELECT rse, scope, name FROM replicas JOIN rses ON id = rse_id WHERE state = 'A' ORDER BY scope, name"
 
 
 class RealRucioWorld(RucioWorld):
@@ -169,6 +202,7 @@ class RealRucioWorld(RucioWorld):
         stand: RucioStand = request.getfixturevalue("rucio")
         self.stand, self._admin = stand, stand.admin()
         self._poor: Session | None = None
+        self._scopes = set(SCOPES)
         self._sql(f"TRUNCATE {TABLES} CASCADE", {})
         for folder in stand.storage.glob("*/*"):
             shutil.rmtree(folder)
@@ -183,15 +217,13 @@ class RealRucioWorld(RucioWorld):
                            password_file=self.stand.password_file), lambda: NOW_S
 
     def put(self, endpoint: str, name: FileName, content: bytes) -> None:
-        self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name.scope}")
+        self._scope(name.scope)
         said = {"bytes": len(content), "adler32": f"{zlib.adler32(content):08x}"}
         entry = {"scope": name.scope, "name": name.lfn, **said}
         self._admin.call("POST", "/replicas", {"rse": endpoint, "files": [entry]})
         # It keeps what it knew of a file, and lets nobody change it.
         self._sql("UPDATE dids SET bytes = %(bytes)s, adler32 = %(adler32)s WHERE scope = %(scope)s AND name = %(name)s", entry)
-        path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        self._write(endpoint, name, content)
 
     def endpoint(self, name: str) -> None:
         """One more."""
@@ -221,10 +253,8 @@ class RealRucioWorld(RucioWorld):
 
     def written(self, endpoint: str, name: FileName, content: bytes) -> None:
         """A pilot has put it there, and nobody has told the catalogue."""
-        self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name.scope}")
-        path = path_of(self._admin, Transfer(name.scope, name.lfn, endpoint))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        self._scope(name.scope)
+        self._write(endpoint, name, content)
 
     async def transferred(self, fail: str | None = None) -> None:
         """What rules want moved is moved, but for files whose names match, which fail."""
@@ -268,9 +298,40 @@ class RealRucioWorld(RucioWorld):
         if self._poor is not None:
             wait(self._poor.close())
 
+    def known(self) -> Known:
+        """All of it."""
+        datasets: dict[Name, list[Name]] = {}
+        copies: dict[str, list[Name]] = defaultdict(list)
+        taking = set()
+        for scope, name, is_open in self._rows(DATASETS):
+            datasets[scope, name] = []
+            taking |= {(scope, name)} if is_open else set()
+        for scope, name, *file in self._rows(CONTENTS):
+            datasets[scope, name].append((file[0], file[1]))
+        for endpoint, *file in self._rows(COPIES):
+            copies[endpoint].append((file[0], file[1]))
+        return Known(datasets, frozenset(taking), [((scope, name), rse) for scope, name, rse in self._rows(RULES)], copies)
+
+    def _scope(self, name: str) -> None:
+        """It is there."""
+        if name not in self._scopes:
+            self._admin.ensure("POST", f"/scopes/{self.stand.account}/{name}")
+            self._scopes.add(name)
+
+    def _write(self, endpoint: str, name: FileName, content: bytes) -> None:
+        path = path_of(self.stand.storage / endpoint, name)
+        assert path is not None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
     def _sql(self, text: str, parameters: dict[str, Any]) -> None:
         with closing(psycopg2.connect(self.stand.dsn)) as link, link, link.cursor() as cursor:
             cursor.execute(text, parameters)
+
+    def _rows(self, text: str) -> list[tuple[Any, ...]]:
+        with closing(psycopg2.connect(self.stand.dsn)) as link, link.cursor() as cursor:
+            cursor.execute(text)
+            return list(cursor.fetchall())
 
 
 class TokenRucioWorld(RealRucioWorld):

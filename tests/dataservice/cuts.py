@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from faults.scalpel import AFTER, DEATHS, GRAVES, Cut, CutStore, Scalpel
-from rucioworlds import NOW_S, REACTOR, FakeRucioWorld, HastyClock
+from rucioworlds import REACTOR, HastyClock
 from stages import Stage
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -28,10 +30,11 @@ from pandad.spec.errors import Unavailable
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.taskbuffer.store import Store
 
-from .homecoming import HERE, THERE, Rooms, content, entry, files, report
+from .homecoming import HERE, THERE, Rooms, World, content, entry, files, report
 
 ROUNDS = 40
 CONFIG = DataServiceConfig(missing_retry_s=1, errand_retry_s=0.01, errand_retry_max_s=0.01, dataset_close_s=0)
+EXCHANGE = re.compile("(GET|POST|PUT|DELETE) /")
 FINAL_STATES = {"finished", "failed"}
 _numbers = itertools.count(1)
 
@@ -61,9 +64,9 @@ class _Died(Exception):
 class Process:
     """One pandad's data service."""
 
-    def __init__(self, database: DatabaseConfig, world: FakeRucioWorld, scalpel: Scalpel) -> None:
+    def __init__(self, database: DatabaseConfig, world: World, scalpel: Scalpel) -> None:
         self.store = CutStore(REACTOR, database, scalpel)
-        session = CutSession(REACTOR, world.config, lambda: NOW_S, HastyClock())
+        session = CutSession(REACTOR, world.config, world.now, HastyClock())
         session.scalpel = scalpel
         ddm = RucioDDM(session)
         self.session, self.rooms = session, Rooms(self.store, RucioDatasets(session, ddm), ddm, CONFIG)
@@ -74,7 +77,7 @@ class Life:
     """Two jobs that finish, of which one has an output that is wanted elsewhere, and one that fails."""
 
     database: DatabaseConfig
-    world: FakeRucioWorld
+    world: World
     stage: Stage
     scalpel: Scalpel
 
@@ -155,23 +158,19 @@ class Life:
 
     async def _flaws(self) -> list[str]:
         """Against what a life without a cut leaves."""
-        rucio = self.world.rucio
-        a, b, c = ([(f.scope, f.lfn) for f in each] for each in self.outputs)
-        mine = {name: did for name, did in rucio.dids.items() if name[1].startswith(f"{self.out.name}_sub0")}
-        rules = [rule for rule in rucio.rules.values() if rule.did in mine]
-        out = rucio.dids[self.out.scope, self.out.name]
+        known = self.world.known()
+        a, b, c = ([(str(f.scope), str(f.lfn)) for f in each] for each in self.outputs)
+        out = (self.out.scope, self.out.name)
+        mine = {name: files for name, files in known.datasets.items() if name[1].startswith(f"{out[1]}_sub0")}
+        here, there = ([name for name in known.copies[endpoint] if name in {*a, *b, *c}] for endpoint in (HERE, THERE))
         expected: dict[str, tuple[Any, Any]] = {
             "states": (await self._states(), [JobStatus.FINISHED, JobStatus.FINISHED, JobStatus.FAILED]),
-            "dataset": (sorted(out.files), sorted([*a, *b, c[1]])), "open": (out.open, False),
-            "shipments": ([did.files for did in mine.values()], [[a[0]]]),
-            "rules": ([rule.rse for rule in rules], [THERE]),
-            "here": (self._at(HERE), sorted([*a, *b, c[1]])), "there": (self._at(THERE), [a[0]]),
+            "dataset": (known.datasets[out], sorted([*a, *b, c[1]])), "open": (known.open & {out, *mine}, set()),
+            "shipments": (list(mine.values()), [[a[0]]]),
+            "rules": ([endpoint for name, endpoint in known.rules if name in mine], [THERE]),
+            "here": (here, sorted([*a, *b, c[1]])), "there": (there, [a[0]]),
             "events": ([await self._ends(i) for i in self.jobs], [1, 1, 1])}
         return [f"{what} {seen}, and not {wanted}" for what, (seen, wanted) in expected.items() if seen != wanted]
-
-    def _at(self, endpoint: str) -> list[Any]:
-        names = {(f.scope, f.lfn) for each in self.outputs for f in each}
-        return sorted(name for name in self.world.rucio.rses[endpoint].replicas if name in names)
 
     async def _ends(self, panda_id: int) -> int:
         return len([e for e in await self.stage.history(panda_id) if e.became in FINAL_STATES])
@@ -201,11 +200,16 @@ class Case:
     cut: Cut
     what: str
 
+    @property
+    def at_rucio(self) -> bool:
+        """Whether it is an exchange with Rucio that is cut, and no statement."""
+        return EXCHANGE.match(self.what) is not None
+
     def __str__(self) -> str:
         return f"{self.cut} {self.border} ({self.what})"
 
 
-async def cases(database: DatabaseConfig, world: FakeRucioWorld, store: Store) -> list[Case]:
+async def cases(database: DatabaseConfig, world: World, store: Store) -> list[Case]:
     """Every border, with every kind of cut."""
     return await all_cases(lambda scalpel: Life(database, world, Stage(store), scalpel))
 
@@ -215,3 +219,15 @@ async def all_cases(life: Callable[[Scalpel], Life]) -> list[Case]:
     scalpel = Scalpel()
     assert await life(scalpel).lead() == []
     return [Case(number, kind, " ".join(text.split()[:4])) for number, text in enumerate(scalpel.borders) for kind in Cut]
+
+
+def share(found: Sequence[Case], count: int, dice: Random) -> list[Case]:
+    """So many of them, spread over the whole way: half of them at exchanges with Rucio, if there are as many."""
+    exchanges = _spread([case for case in found if case.at_rucio], count // 2, dice)
+    return [*exchanges, *_spread([case for case in found if not case.at_rucio], count - len(exchanges), dice)]
+
+
+def _spread(found: Sequence[Case], count: int, dice: Random) -> list[Case]:
+    """One of each part of the way."""
+    parts = min(count, len(found))
+    return [found[dice.randrange(part * len(found) // parts, (part + 1) * len(found) // parts)] for part in range(parts)]

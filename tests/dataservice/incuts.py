@@ -7,7 +7,6 @@ import zlib
 from typing import Any
 
 from factories import a_file
-from rucioworlds import FakeRucioWorld
 from stages import Stage
 
 from pandad.config import DatabaseConfig
@@ -16,7 +15,7 @@ from pandad.spec.jobstatus import Event, JobStatus
 from pandad.taskbuffer.store import Store
 
 from .cuts import Case, Life, Process, all_cases
-from .homecoming import HERE, THERE
+from .homecoming import HERE, THERE, World
 
 CONTENT = b"some events"
 _numbers = itertools.count(1)
@@ -30,11 +29,10 @@ class InLife(Life):
         number = next(_numbers)
         self.names = [FileName("user.alice", f"in{number}.{part}") for part in range(4)]
         self.process = Process(self.database, self.world, self.scalpel)
-        self.before = set(self.world.rucio.dids)
+        self.before = set(self.world.known().datasets)
         try:
             for name in self.names:
                 self.world.put(THERE, name, CONTENT)
-            self.before |= set(self.world.rucio.dids)
             self.jobs = [await self._job(*some) for some in (self.names[:2], self.names[1:3], self.names)]
             await self._under_the_knife(self._is_quiet)
             return await self._flaws()
@@ -58,15 +56,15 @@ class InLife(Life):
 
     async def _flaws(self) -> list[str]:
         """Against what a life without a cut leaves."""
-        rucio = self.world.rucio
-        mine = {name: did for name, did in rucio.dids.items() if name not in self.before}
-        rules = [rule for rule in rucio.rules.values() if rule.did in mine]
+        known = self.world.known()
+        mine = {name: files for name, files in known.datasets.items() if name not in self.before}
+        rules = [(name, endpoint) for name, endpoint in known.rules if name in mine]
         wanted = sorted((name.scope, name.lfn) for name in self.names)
         expected: dict[str, tuple[Any, Any]] = {
-            "brought": (sorted(file for did in mine.values() for file in did.files), wanted),
-            "open": ([did.open for did in mine.values()], [False] * len(mine)),
-            "rules": (sorted(rule.did for rule in rules), sorted(mine)),
-            "at": ({rule.rse for rule in rules}, {HERE}),
+            "brought": (sorted(file for files in mine.values() for file in files), wanted),
+            "open": (known.open & set(mine), set()),
+            "rules": (sorted(rules), sorted((name, HERE) for name in mine)),
+            "here": ([name for name in known.copies[HERE] if name in wanted], wanted),
             "placements": (await self.stage.sql("SELECT count(*) FROM placement"), [(len(mine),)]),
             "files": (sorted(await self.stage.sql("SELECT scope, lfn FROM placement_file")), wanted),
             "activated": ([(await self.stage.events(job)).count(Event.INPUT_READY) for job in self.jobs], [1] * 3),
@@ -75,6 +73,6 @@ class InLife(Life):
         return [f"{what} {seen}, and not {wanted}" for what, (seen, wanted) in expected.items() if seen != wanted]
 
 
-async def in_cases(database: DatabaseConfig, world: FakeRucioWorld, store: Store) -> list[Case]:
+async def in_cases(database: DatabaseConfig, world: World, store: Store) -> list[Case]:
     """Every border, with every kind of cut."""
     return await all_cases(lambda scalpel: InLife(database, world, Stage(store), scalpel))

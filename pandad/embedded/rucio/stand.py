@@ -53,6 +53,7 @@ class RucioStand:
         self._reactor, self._home, self._postgres, self._python = reactor, directory.absolute(), postgres, python
         self._x509_identity, self._issuer = x509_identity, issuer
         self._port = 0
+        self._has_tables = False  # and accounts, in its database
         self._child: Child | None = None
         self._tls_child: Child | None = None
         self._daemons: list[Child] = []
@@ -91,7 +92,9 @@ class RucioStand:
         with socket.create_server(("127.0.0.1", self._port)) as listener:  # its port is known before it runs, and nobody takes it
             self._port = listener.getsockname()[1]
             self._settings().write(self._python)
-            await self._run_to_end([str(BOOTSTRAP)])
+            if not self._has_tables:
+                await self._run_to_end([str(BOOTSTRAP)])
+                self._has_tables = True
             self._child = self._serve(listener, APPLICATION)
         await self._answering(self._child, self.url)
 
