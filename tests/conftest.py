@@ -121,7 +121,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
     ruciostand.add_option(parser)
-    parser.addoption("--cuts", type=int, default=20, metavar="N", help="so many of the cuts on each way of tests/dataservice/test_cuts.py")
+    parser.addoption("--cuts", type=int, default=20, metavar="N",
+                     help="so many of the cuts on each way of tests/dataservice/test_cuts.py")
+    parser.addoption("--kills", type=int, default=4, metavar="N", help="so many of the points of tests/ruciokills/points.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

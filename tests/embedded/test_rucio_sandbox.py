@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from clients.demos import PILOTS
 from pytest_twisted import blockon, ensureDeferred
+from ruciokills.kills import kills
+from ruciokills.points import some
 from ruciooutage.outage import Plan, QuickSandbox, outage
 from ruciostand import OPTION
 from twisted.internet import reactor
@@ -33,6 +36,7 @@ from pandad.tomlsource import Source
 pytestmark = pytest.mark.rucio
 lacking = missing_requirements()
 LIMIT_S, POLL_S = 120, 0.5
+SEED = 6
 OUTPUT = FileName("user.alice", "far.out")
 JOB = f"""
 [[jobs]]
@@ -48,6 +52,11 @@ class HastySandbox(QuickSandbox):
     """One that does not wait long before it asks again."""
 
     more = "errand_retry_s = 1\nerrand_retry_max_s = 3\n"
+
+    def _write_config(self) -> None:
+        super()._write_config()
+        with self.config_file.open("a", encoding="utf-8") as file:
+            file.write("\n[loops]\ncloser_s = 2\n")
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +126,12 @@ async def test_rucio_goes_away_and_comes_back(sandbox: Sandbox) -> None:
     plan = Plan(12, before_s=6, away_s=15, limit_s=LIMIT_S, pilots=4, run_s=6, closing=False)
     figures, flaws = await outage(reactor, sandbox, plan)
     assert (flaws, figures["while_away"]["readyz_calls"] > 5) == ([], True)
+
+
+@ensureDeferred
+async def test_killed_between_rucio_and_the_commit(sandbox: Sandbox, request: pytest.FixtureRequest) -> None:
+    """The daemon is killed (SIGKILL) before, after or amid an exchange, and started again, so often: every job finishes after one
+    attempt, every file was moved once and is there, every dataset is closed, no dataset or rule is doubled."""
+    points = some(request.config.getoption("--kills"), Random(SEED))
+    figures, flaws = await kills(reactor, sandbox, points)
+    assert (flaws, figures["kills"]) == ([], len(points))

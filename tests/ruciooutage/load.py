@@ -7,14 +7,15 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from pandad.cli.client import Client, ClientError, connect
+from pandad.cli.client import Client, ClientError, Refused, Unreachable, connect
 from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
@@ -24,7 +25,7 @@ from pandad.embedded.sandbox import ENDPOINT, QUEUE, Sandbox
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
 
-SCOPE, OUT = "user.alice", "user.alice.outage"
+SCOPE = "user.alice"
 DATASETS = 3
 BITE = 4  # jobs in one submission
 AGAIN_S = 1.0
@@ -41,30 +42,57 @@ def checksum(name: str) -> str:
     return f"{zlib.adler32(content(name)):08x}"
 
 
-def input_of(number: int) -> str:
-    """A file that two jobs share."""
-    return f"in.{number // 2}"
+@dataclass(frozen=True, slots=True)
+class Work:
+    """So many jobs, whose names, files and datasets begin with `tag`."""
+
+    tag: str
+    jobs: int
+
+    @property
+    def inputs(self) -> set[str]:
+        return {self.input_of(number) for number in range(self.jobs)}
+
+    @property
+    def outputs(self) -> set[str]:
+        return {self.output_of(number) for number in range(self.jobs)}
+
+    @property
+    def datasets(self) -> str:
+        """How the names of all begin, those that are made on the way too."""
+        return f"{SCOPE}.{self.tag}."
+
+    def input_of(self, number: int) -> str:
+        """A file that two jobs share."""
+        return f"{self.tag}.in.{number // 2}"
+
+    def output_of(self, number: int) -> str:
+        return f"{self.tag}.out.{number}"
+
+    def dataset_of(self, number: int) -> str:
+        """Of the job's output; several jobs share it."""
+        return f"{self.datasets}{number % DATASETS}"
+
+    def job(self, number: int) -> JobSpec:
+        """It reads one file, writes one that is wanted far away, and a log that stays."""
+        dataset, read, written = self.dataset_of(number), self.input_of(number), self.output_of(number)
+        log, logs = f"{self.tag}.log.{number}", f"{dataset}.log"
+        return JobSpec(
+            jobName=f"{self.tag}.{number}", transformation="http://payload.test/run.sh", prodSourceLabel="user", coreCount=1,
+            jobParameters=f"{read} {written}", minRamCount=500, maxWalltime=600, maxAttempt=3, Files=[
+                FileSpec(lfn=read, type="input", scope=SCOPE),
+                FileSpec(lfn=written, type="output", scope=SCOPE, destinationDBlock=dataset, dataset=dataset, destinationSE=FAR),
+                FileSpec(lfn=log, type="log", scope=SCOPE, destinationDBlock=logs, dataset=logs)])
 
 
-def a_job(number: int) -> JobSpec:
-    """It reads one file, writes one that is wanted far away, and a log that stays."""
-    dataset = f"{OUT}.{number % DATASETS}"
-    out = FileSpec(lfn=f"out.{number}", type="output", scope=SCOPE, destinationDBlock=dataset, dataset=dataset, destinationSE=FAR)
-    log = FileSpec(lfn=f"log.{number}", type="log", scope=SCOPE, destinationDBlock=f"{dataset}.log", dataset=f"{dataset}.log")
-    return JobSpec(jobName=f"outage.{number}", transformation="http://payload.test/run.sh", prodSourceLabel="user", coreCount=1,
-                   jobParameters=f"{input_of(number)} {out.lfn}", minRamCount=500, maxWalltime=600, maxAttempt=3,
-                   Files=[FileSpec(lfn=input_of(number), type="input", scope=SCOPE), out, log])
-
-
-def put_far(admin: Admin, far: Path, jobs: int) -> None:
+def put_far(admin: Admin, far: Path, work: Work) -> None:
     """All input, as bytes and in the catalogue."""
-    names = sorted({input_of(number) for number in range(jobs)})
-    for name in names:
+    for name in work.inputs:
         path = path_of(far, FileName(SCOPE, name))
         assert path is not None
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content(name))
-    for some in chunks(names):
+    for some in chunks(sorted(work.inputs)):
         files = [{"scope": SCOPE, "name": name, "bytes": len(content(name)), "adler32": checksum(name)} for name in some]
         admin.call("POST", "/replicas", {"rse": FAR, "files": files})
 
@@ -92,18 +120,20 @@ class Seen:
 
 
 class Load:
-    """Submits `jobs` of them over `over_s` seconds, and runs them with some pilots, until told to stop.
+    """Submits the work over `over_s` seconds, and runs it with some pilots, until told to stop.
 
-    :param run_s: how long the longest of them runs.
+    :param run_s: how long the longest job runs. :param mortal: the daemon may be away, and what it left unanswered is said again.
     """
 
-    def __init__(self, reactor: Any, sandbox: Sandbox, jobs: int, over_s: float, pilots: int, run_s: int) -> None:
-        self._run_s = run_s
-        self._reactor, self._sandbox, self._jobs, self._pause_s = reactor, sandbox, jobs, over_s * BITE / jobs
+    def __init__(self, reactor: Any, sandbox: Sandbox, work: Work, over_s: float, pilots: int, run_s: int, *,
+                 mortal: bool = False) -> None:
+        self._run_s, self._mortal = run_s, mortal
+        self._reactor, self._sandbox, self.work, self._pause_s = reactor, sandbox, work, over_s * BITE / work.jobs
         self.seen, self.ids, self._stopped = Seen(), list[int](), False
+        self._pilots, self._claims = pilots, DeferredSemaphore(pilots)
         self._user = self._client("alice")
         parts: list[Callable[[], Awaitable[None]]] = [self._submit, self._look, *[self._pilot] * pilots]
-        self._work = [Deferred.fromCoroutine(self._doing(part)) for part in parts]
+        self._doings = [Deferred.fromCoroutine(self._doing(part)) for part in parts]
 
     def _client(self, who: str) -> Client:
         return connect({**self._sandbox.environment(), "X509_USER_PROXY": str(self._sandbox.pki.proxy(who))})
@@ -117,16 +147,27 @@ class Load:
     async def stop(self) -> None:
         """Return when all have ended what they were doing."""
         self._stopped = True
-        for each in self._work:
+        for each in self._doings:
             await each
+        self.seen.flaws += [f"job {panda_id} was run {count} times" for panda_id, count in self.seen.ran.items() if count > 1]
+
+    async def between_claims(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something while no pilot asks for a job: of one whose answer was lost nobody but the watcher would hear again."""
+        for _ in range(self._pilots):
+            await self._claims.acquire()
+        try:
+            await act()
+        finally:
+            for _ in range(self._pilots):
+                self._claims.release()
 
     async def _pause(self, seconds: float) -> None:
         await deferLater(self._reactor, seconds)
 
     async def _submit(self) -> None:
-        for numbers in _bites(self._jobs):
-            jobs = [a_job(number) for number in numbers]
-            said = await deferToThread(lambda some: self._user.post("job/submit", jobs=submission(some)), jobs)
+        for numbers in _bites(self.work.jobs):
+            jobs = [self.work.job(number) for number in numbers]
+            said = await self._answered(self._user, "job/submit", jobs=submission(jobs), request_id=jobs[0].jobName)
             self.ids += [row[0] for row in said]
             await self._pause(self._pause_s)
 
@@ -136,7 +177,7 @@ class Load:
             began = time.monotonic()
             complaint = await self._sandbox.daemon.complaint()
             self.seen.ready.append(time.monotonic() - began)
-            if complaint is not None:
+            if complaint is not None and not self._mortal:
                 self.seen.flaws.append(f"not ready: {complaint}")
             await self._pause(AGAIN_S)
 
@@ -145,23 +186,37 @@ class Load:
         while not self._stopped:
             began = time.monotonic()
             try:
-                said: Any = await deferToThread(lambda: client.post(
-                    "pilot/acquire_jobs", site_name=QUEUE, prod_source_label="user", node="node.test", memory=4000))
+                said: Any = await self._claims.run(lambda: deferToThread(lambda: client.post(
+                    "pilot/acquire_jobs", site_name=QUEUE, prod_source_label="user", node="node.test", memory=4000)))
             except ClientError as error:
                 said = {}
-                if str(error) != NO_JOBS:
+                if str(error) != NO_JOBS and not self._is_away(error):
                     self.seen.flaws.append(f"getJob: {error}")
             self.seen.asked.append(time.monotonic() - began)
             for job in _jobs_in(said):
                 await self._run(client, job)
             await self._pause(AGAIN_S)
 
+    async def _answered(self, client: Client, method: str, **body: object) -> Any:
+        while True:
+            try:
+                return await deferToThread(lambda: client.post(method, **body))
+            except ClientError as error:
+                if self._stopped or not self._is_away(error):
+                    raise
+            await self._pause(AGAIN_S)
+
+    def _is_away(self, error: ClientError) -> bool:
+        """Whether it is the daemon that is away, and may be."""
+        refused = isinstance(error, Refused) and error.status == HTTPStatus.SERVICE_UNAVAILABLE
+        return self._mortal and (refused or isinstance(error, Unreachable))
+
     async def _run(self, client: Client, job: dict[str, Any]) -> None:
         panda_id, attempt = int(job["PandaID"]), int(job["attemptNr"])
 
         async def say(state: str, **more: str) -> None:
-            await deferToThread(lambda: client.post(
-                "pilot/update_job", job_id=panda_id, job_status=state, attempt_nr=attempt, node="node.test", **more))
+            await self._answered(client, "pilot/update_job", job_id=panda_id, job_status=state, attempt_nr=attempt,
+                                 node="node.test", **more)
 
         await say("running")
         name = str(job["inFiles"])

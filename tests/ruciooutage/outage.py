@@ -13,7 +13,7 @@ from pandad.embedded.rucio.surroundings import FAR
 from pandad.embedded.sandbox import HOST, Sandbox
 
 from . import checks
-from .load import Load, put_far
+from .load import Load, Work, put_far
 
 LOOK_S = 1.0
 QUICK = """
@@ -52,36 +52,36 @@ async def outage(reactor: Any, sandbox: Sandbox, plan: Plan) -> tuple[dict[str, 
     """Figures, and what went wrong."""
     assert sandbox.rucio is not None
     stand, far, dsn = sandbox.rucio.stand, sandbox.rucio.storage.parent / FAR, sandbox.config.database.dsn
-    await deferToThread(lambda: put_far(stand.admin(), far, plan.jobs))
-    load = Load(reactor, sandbox, plan.jobs, 1.2 * plan.before_s + plan.away_s, plan.pilots, plan.run_s)
+    work = Work("outage", plan.jobs)
+    await deferToThread(lambda: put_far(stand.admin(), far, work))
+    load = Load(reactor, sandbox, work, 1.2 * plan.before_s + plan.away_s, plan.pilots, plan.run_s)
     figures: dict[str, Any] = {"jobs": plan.jobs, "away_s": plan.away_s}
     try:
         await deferLater(reactor, plan.before_s)
         await stand.stop(signal.SIGKILL)
-        since, figures["when_it_went"] = load.seen.now, await deferToThread(checks.states, dsn)
+        since, figures["when_it_went"] = load.seen.now, await deferToThread(checks.states, dsn, work)
         await deferLater(reactor, plan.away_s)
-        figures |= {"while_away": load.seen.part(since), "when_it_came_back": await deferToThread(checks.states, dsn)}
+        figures |= {"while_away": load.seen.part(since), "when_it_came_back": await deferToThread(checks.states, dsn, work)}
         await stand.start()
         sandbox.rucio.follow(f"https://{HOST}:{sandbox.config.server.tls_port}/ddm/callback", sandbox.pki.ca_file)
         since = load.seen.now
-        figures["seconds_until_all_was_done"] = await _until_done(reactor, dsn, plan, load)
+        figures["seconds_until_all_was_done"] = await until_done(reactor, dsn, load, plan.limit_s, plan.closing)
         figures["after"] = load.seen.part(since)
     finally:
         await load.stop()
     flaws = [*load.seen.flaws, *await deferToThread(lambda: [
-        *checks.of_pandad(dsn, plan.jobs), *checks.of_rucio(stand.dsn, plan.jobs, plan.closing),
-        *checks.of_storage(far, plan.jobs)])]
-    flaws += [f"job {panda_id} was run {count} times" for panda_id, count in load.seen.ran.items() if count > 1]
+        *checks.of_pandad(dsn, work), *checks.of_rucio(stand.dsn, work, plan.closing), *checks.of_storage(far, work)])]
     if sandbox.daemon.starts != 1:
         flaws.append(f"the daemon was started {sandbox.daemon.starts} times")
     return figures, flaws
 
 
-async def _until_done(reactor: Any, dsn: str, plan: Plan, load: Load) -> float:
+async def until_done(reactor: Any, dsn: str, load: Load, limit_s: float, closing: bool) -> float:
+    """How long it took until all that was submitted had come to its end, s; that it did not is a flaw."""
     began = reactor.seconds()
-    while len(load.ids) < plan.jobs or await deferToThread(lambda: checks.left(dsn, plan.closing) > 0):
-        if reactor.seconds() - began > plan.limit_s:
-            load.seen.flaws.append(f"not done after {plan.limit_s:.0f} s: {checks.states(dsn)}")
+    while len(load.ids) < load.work.jobs or await deferToThread(lambda: checks.left(dsn, closing) > 0):
+        if reactor.seconds() - began > limit_s:
+            load.seen.flaws.append(f"not done after {limit_s:.0f} s: {checks.states(dsn, load.work)}")
             break
         await deferLater(reactor, LOOK_S)
     return round(float(reactor.seconds() - began), 1)
