@@ -104,6 +104,8 @@ class DataServiceConfig:
         "From so many other endpoints it is tried to be had first, if they have it", 1, low=0, high=10)
     other_queue: bool = setting(
         "Then its jobs go to another queue, unless they are pinned; else they go on waiting for it", True)
+    avoid_s: int = setting(
+        "They may come back to the queue that they left after this; 0 is never", DAY_S, low=0, high=365 * DAY_S)
     errand_retry_s: float = setting(
         "What could not be asked of the storage is asked again after this, then after twice as long, and so on", 10.0,
         low=0.01, high=HOUR_S)

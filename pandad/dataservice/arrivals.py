@@ -19,7 +19,7 @@ from pandad.dataservice.upkeep import DeleteRule, ExtendRule
 from pandad.spec.amount import told_time
 from pandad.spec.facts import Whereabouts
 from pandad.spec.jobstatus import Actor
-from pandad.taskbuffer import moves, outbox, placements
+from pandad.taskbuffer import avoidance, moves, outbox, placements
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.placements import Look, NewPlacement, Placement, PlacementStatus
 from pandad.taskbuffer.store import Store, Transaction
@@ -92,6 +92,7 @@ class Arrivals:
 
     async def run_once(self) -> bool:
         """Look at the rules that are due; True if there may be more. While nothing is known of them they stay due."""
+        await self._come_back()
         if self._datasets is None:
             return False
         due = await self._store.read("placements_read", placements.due, self._config.batch)
@@ -102,6 +103,11 @@ class Arrivals:
                 return False
             await self._store.transact("placements_write", self._write, seen)
         return len(due) == self._config.batch
+
+    async def _come_back(self) -> None:
+        """Jobs that avoided a queue for long enough."""
+        if await self._store.read("avoidance_read", avoidance.is_over):
+            await self._store.transact("avoidance_write", avoidance.end, self._config.batch, actor=Actor.DATASERVICE, who=WHO)
 
     async def _looked_at(self, datasets: IDatasets, due: Sequence[Placement]) -> list[Seen]:
         moving = [each.rule for each in due if each.status is PlacementStatus.MOVING and each.needed]
@@ -157,7 +163,7 @@ class Arrivals:
         else:
             held = await placements.held(txn, placement.id)
             stay = [each for each in held if each.is_pinned or not self._config.other_queue]
-            await send_elsewhere(txn, [each for each in held if each not in stay], why)
+            await send_elsewhere(txn, [each for each in held if each not in stay], why, self._config.avoid_s)
             await (self._again(txn, seen, None, why) if stay else self._give_up(txn, placement))
 
     async def _again(self, txn: Transaction, seen: Seen, source: str | None, why: str) -> None:

@@ -14,7 +14,7 @@ from pandad.dataservice.outbox import Done
 from pandad.dataservice.upkeep import DeleteRule, EraseDataset
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Actor, Event, JobStatus
-from pandad.taskbuffer import moves, outbox, placements, replacing, sites
+from pandad.taskbuffer import avoidance, moves, outbox, placements, replacing, sites
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.placements import ERRAND, Held, NewPlacement
@@ -92,7 +92,7 @@ class Dispatch:
             stay = [each for each in held if each.is_pinned or not self._config.other_queue]
             await fail(txn, stay, f"its input cannot be sent to {endpoint}: {error}")
             await send_elsewhere(txn, [each for each in held if each not in stay],
-                                 f"its input cannot be sent to {endpoint}: {error}")
+                                 f"its input cannot be sent to {endpoint}: {error}", self._config.avoid_s)
         await placements.drop(txn, number)
         await outbox.ask(txn, recall(Dataset(*dataset), None))
 
@@ -105,14 +105,19 @@ async def fail(txn: Transaction, held: Sequence[Held], why: str) -> None:
         await moves.move(txn, Event.REFUSED, changes, actor=Actor.DATASERVICE, who=WHO)
 
 
-async def send_elsewhere(txn: Transaction, held: Sequence[Held], why: str) -> None:
-    """Have jobs brokered anew, to another queue than theirs."""
+async def send_elsewhere(txn: Transaction, held: Sequence[Held], why: str, avoid_s: float) -> None:
+    """Have jobs brokered anew, to another queue than theirs.
+
+    :param avoid_s: after which they may come back; 0 is never.
+    """
     if not held:
         return
     changes = [Change(each.panda_id, {"computingSite": None, "avoided": sorted({*each.avoided, each.queue})},
                       why=f"{replacing.LEFT}{each.queue}: {why}") for each in held]
     moved = await moves.move(txn, Event.UNBROKERED, changes, actor=Actor.DATASERVICE, who=WHO, only=PLACED)
     ids, by_queue = {each.panda_id for each in moved}, defaultdict(list)
+    if avoid_s:
+        await avoidance.avoid(txn, {each.panda_id: each.queue for each in held if each.panda_id in ids}, avoid_s, why)
     for each in held:
         if each.panda_id in ids:
             by_queue[each.queue].append(each.panda_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pandad.spec.jobstatus import FINAL
 from pandad.taskbuffer.invariant import Severity, invariant
 from pandad.taskbuffer.placements import ERRAND, PlacementStatus
+from pandad.taskbuffer.statement import listed
 
 E = Severity.ERROR
 
@@ -25,4 +27,10 @@ PLACEMENTS = (
         SELECT p.id, concat('placement ', p.id, ' to ', p.endpoint, ' brings ', f.scope, ':', f.lfn, ' to ', f.endpoint)
         FROM placement p JOIN placement_file f ON f.placement = p.id WHERE f.endpoint <> p.endpoint""",
         "delete the placement, and its rule in Rucio"),
+    invariant(
+        "avoidance-stands", "a queue that a job avoids for a time is one that it avoids", E, f"""
+        SELECT j.pandaid, concat('it is to come back to ', a.queue, ' at ', a.until, ', and does not avoid it')
+        FROM avoidance a JOIN job j ON j.pandaid = a.pandaid
+        WHERE a.queue <> ALL (j.avoided) AND j.jobstatus NOT IN ({listed(FINAL)})""",
+        "DELETE it FROM avoidance: the job may go there already"),
 )

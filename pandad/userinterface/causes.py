@@ -17,6 +17,7 @@ from pandad.spec.line import Line
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS, Reason, of_closed, of_failures
 from pandad.spec.share import Capped
+from pandad.taskbuffer.avoidance import Avoidance
 from pandad.taskbuffer.carriage import Carried
 from pandad.taskbuffer.loops import Pulse
 from pandad.taskbuffer.outbox import Pending
@@ -54,6 +55,7 @@ class Known:
     :param pulse: how the loop that should move it does. :param pilots: the last of its queue, against its line; None: not known.
     :param carried: input that is brought for it. :param shipments: its outputs on their way. :param errands: calls that are owed
         for either.
+    :param avoidances: queues that it avoids for a time.
     :param asked_at: when one of them asked last. :param absent: what of its input is not where it should be.
     """
 
@@ -73,6 +75,7 @@ class Known:
     carried: Sequence[Carried] = ()
     shipments: Sequence[Shipment] = ()
     errands: Sequence[Pending] = ()
+    avoidances: Sequence[Avoidance] = ()
     stalled_s: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -113,7 +116,12 @@ def _defined(known: Known) -> Cause:
         return _pinned(known)
     if known.never is not None and known.never.queue is not None:
         return Cause(R.NEVER, f"; {known.never.sentence}", known.never.next_step)
-    return Cause(_why_refused(known.verdicts), f"; {funnel(known.verdicts)['text']}", step_of(nearest(known.verdicts)[0]))
+    detail = f"; {funnel(known.verdicts)['text']}{_avoiding(known)}"
+    return Cause(_why_refused(known.verdicts), detail, step_of(nearest(known.verdicts)[0]))
+
+
+def _avoiding(known: Known) -> str:
+    return "".join(f"; it avoids {each.queue} until {each.until:%Y-%m-%d %H:%M}, for {each.why}" for each in known.avoidances)
 
 
 def _pinned(known: Known) -> Cause:

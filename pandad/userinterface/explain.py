@@ -19,7 +19,20 @@ from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS
 from pandad.spec.share import CAP_RELEASE, caps_by
 from pandad.spec.timeouts import TIMEOUTS, Since
-from pandad.taskbuffer import carriage, decisions, deferrals, facts, jobs, lines, loops, outbox, places, queuenotes, shipments
+from pandad.taskbuffer import (
+    avoidance,
+    carriage,
+    decisions,
+    deferrals,
+    facts,
+    jobs,
+    lines,
+    loops,
+    outbox,
+    places,
+    queuenotes,
+    shipments,
+)
 from pandad.taskbuffer.jobs import JobEvent
 from pandad.taskbuffer.outbox import Pending
 from pandad.taskbuffer.queuenotes import Noted
@@ -99,7 +112,7 @@ class Explain:
         known = await self._ask(read.known, now)
         cause = cause_of(known)
         return {
-            **_head(known.job, cause, read.events),
+            **_head(known.job, cause, read.events), "avoided_until": [asdict(each) for each in known.avoidances],
             "decided_at": known.now if known.fresh else read.decided_at, "fresh": known.fresh,
             "again_at": read.again_at,
             "queues": list(known.verdicts), "funnel": funnel(known.verdicts), "nearest": nearest_of(known.verdicts)[:ASKED_MOST],
@@ -120,6 +133,7 @@ class Explain:
         known = Known(job=job, now=at, verdicts=decision.verdicts if decision else (), decided=decision is not None, pulse=pulse,
                       stalled_s=self._stalled_s)
         queue = await queuenotes.maybe(txn, job.computingSite)
+        known = replace(known, avoidances=await avoidance.of_job(txn, panda_id) if job.failed_at else ())
         known = await self._standing(txn, await _moving(txn, known))
         again_at = await deferrals.again_at(txn, panda_id)
         return _Read(known, decision.at if decision else None, again_at, await jobs.events(txn, panda_id), queue)

@@ -310,6 +310,47 @@ async def test_jobs_leave_a_queue_that_input_does_not_get_to(stage: Stage, world
 
 
 @ensureDeferred
+async def test_a_queue_that_was_left_is_open_again(stage: Stage, world: World) -> None:
+    """After avoid_s, and not before, a job may come back to a queue that its input did not get to; until then it says until when
+    it avoids that, and because of what. One that a retry rule made it avoid stays out."""
+    site, whys = await site_at(stage, world, avoid_s=7200), Whys(stage.store)
+    job = await site.job(NAMES[0], avoided=["FAILED_THERE"])
+    await site.look()
+    site.arrive(NAMES[0], state="U")
+    await site.poll(3601)
+    assert (await stage.look(job)).avoided == ["FAILED_THERE", QUEUE]
+    brokerage = Cycle(stage.store, BrokerageConfig(nopilot_s=0), Clock(), world.ddm)
+    await brokerage.run_once()
+    said = await whys.explain.job(ALICE_CALLER, job)
+    ((until,),) = await stage.sql("SELECT until FROM avoidance WHERE until - now() BETWEEN interval '119 min' AND interval '2 h'")
+    assert (said["reason"], [(each["queue"], each["until"]) for each in said["avoided_until"]]) == (
+        Reason.QUEUES_AVOIDED, [(QUEUE, until)])
+    assert f"; it avoids {QUEUE} until {until:%Y-%m-%d %H:%M}, for 1 of 1 files that are brought to {HERE}" in said["summary"]
+    await site.arrivals.run_once()
+    await brokerage.run_once()
+    assert (await stage.look(job)).avoided == ["FAILED_THERE", QUEUE]
+    await stage.sql("UPDATE avoidance SET until = now() RETURNING 1")
+    await site.arrivals.run_once()
+    assert (await stage.look(job)).avoided == ["FAILED_THERE"]
+    assert (await stage.history(job))[-1].why == f"it may go to {QUEUE} again"
+    await brokerage.run_once()  # though its pause is not over
+    seen = await stage.look(job)
+    assert (seen.jobStatus, seen.computingSite) == (JobStatus.ASSIGNED, QUEUE)
+    assert (await whys.explain.job(ALICE_CALLER, job))["avoided_until"] == []
+
+
+@ensureDeferred
+async def test_a_queue_that_is_left_for_good(stage: Stage, fake: FakeRucioWorld) -> None:
+    """With avoid_s = 0, as before."""
+    site = await site_at(stage, fake, avoid_s=0)
+    job = await site.job(NAMES[0])
+    await site.look()
+    await site.poll(3601)
+    assert (await stage.look(job)).avoided == [QUEUE]
+    assert await stage.sql("SELECT 1 FROM avoidance") == []
+
+
+@ensureDeferred
 async def test_a_rule_that_somebody_deleted(stage: Stage, fake: FakeRucioWorld) -> None:
     """It is made again."""
     site = await site_at(stage, fake)

@@ -304,6 +304,7 @@ CORRUPTIONS = (
     _c("placement-asked", "SELECT 7", _placement(status="'wanted', NULL")),
     _c("placement-files", "SELECT 7", _placement("")),
     _c("placement-endpoint", "SELECT 7", _placement("TAPE")),
+    _c("avoidance-stands", "running", "INSERT INTO avoidance VALUES (%(id)s, 'Q', now(), 'its input is stuck')"),
     # tasks
     _c("task-id", "SELECT 7", """
         INSERT INTO task (jeditaskid, taskname, uniquetaskname, status, owneranchor, ownersubject, username, vo,

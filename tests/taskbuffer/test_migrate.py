@@ -101,6 +101,8 @@ ROWS = {
                SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
            UPDATE dataset SET kept = '{DISK}';
            UPDATE shipment SET lasting = true""",
+    21: """INSERT INTO avoidance (pandaid, queue, until, why) VALUES (1, 'Q', now(), 'its input is stuck');
+           UPDATE errand SET obstacle = 'quota'""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

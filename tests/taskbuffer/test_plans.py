@@ -20,6 +20,7 @@ from pandad.spec.caller import Identity
 from pandad.spec.file import FileName
 from pandad.spec.jobstatus import IN_SLOT, Actor, Event, JobStatus
 from pandad.taskbuffer import (
+    avoidance,
     carriage,
     claims,
     datasets,
@@ -96,6 +97,8 @@ LOAD = f"""
     INSERT INTO placement (scope, name, endpoint, activity, status, files, bytes, rule, nextcheck)
         SELECT 'panda', 'p' || n, 'D' || n % 20, 'Express', 'moving', 20, 20, md5(n::text), now() - make_interval(secs => n)
         FROM generate_series(1, 2000) n;
+    INSERT INTO avoidance (pandaid, queue, until, why)
+        SELECT n, 'Q7', now() - make_interval(secs => n), 'stuck' FROM generate_series(1, 20000) n;
     INSERT INTO placement_file (endpoint, scope, lfn, placement)
         SELECT 'D' || n % 20, 'user', 'f' || n, 1 + (n + 1999) % 2000 FROM generate_series(1, 40000) n;
     INSERT INTO placement_job (pandaid, placement) SELECT n, 1 + n % 2000 FROM generate_series(1, 100000) n;
@@ -343,6 +346,9 @@ FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
         (lambda txn: placements.told_files(txn, [("D7", name) for name in FILES], 5.0), "placement_file_once", 40),
         (lambda txn: placements.leave(txn, [7]), "placement_job_pkey", 5),
         (lambda txn: carriage.of_job(txn, 7), "placement_job_pkey", 5),
+        (lambda txn: txn.many(avoidance._OVER, limit=50), "avoidance_until", 50),
+        (lambda txn: avoidance.is_over(txn), "avoidance_until", 1),
+        (lambda txn: avoidance.of_job(txn, 7), "avoidance_once", 1),
     ],
 )
 @ensureDeferred
