@@ -63,10 +63,6 @@ _REPEATED = sql("tasks.repeated", f"""
       AND digest = %(digest)s::text AND taskname = %(name)s::text AND NOT uniquetaskname
     ORDER BY modificationtime DESC LIMIT 1""", planned_each_time=True)
 
-# Two of one person at a time could both find that there is no task of that name, or room for one more.
-_ONE_BY_ONE = sql("tasks.one_by_one", """
-    SELECT pg_advisory_xact_lock(hashtextextended(%(anchor)s::text || ' ' || %(subject)s::text, 17))""")
-
 _COUNT = sql("tasks.count", f"""
     SELECT count(*) FROM task WHERE ownersubject = %(subject)s::text AND owneranchor = %(anchor)s::text AND status IN {_LIVE}""")
 
@@ -136,11 +132,6 @@ class NewTask:
     parameters: Mapping[str, Any]
     digest: str
     parent: int | None
-
-
-async def one_by_one(txn: Transaction, owner: Identity) -> None:
-    """Until the transaction ends nobody else submits a task of this owner."""
-    await txn.run(_ONE_BY_ONE, anchor=owner.anchor, subject=owner.subject)
 
 
 async def find(txn: Transaction, task_id: int) -> Task | None:

@@ -14,6 +14,7 @@ from pandad.spec.caller import Caller, Identity, compact_name
 from pandad.spec.confidential import Confidential
 from pandad.spec.errors import BadRequest, Conflict, NotAuthenticated, NotFound
 from pandad.taskbuffer import accounts, audit, secrets
+from pandad.taskbuffer.oneatatime import Matter, one_at_a_time
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.vault import Unopened, Vault
 
@@ -42,7 +43,7 @@ class Accounts:
         """A code to come back with under another identity."""
         identity = _identity(caller)
         code = Confidential(randomness.token_urlsafe(CODE_BYTES))
-        return LinkCode(code, await self._store.once("link_code", accounts.put_code, _digest(code), identity, CODE_LIVES_S))
+        return LinkCode(code, await self._store.transact("link_code", _keep_code, _digest(code), identity))
 
     async def link(self, caller: Caller, code: Confidential, subject: str | None) -> int:
         """Make the caller and who asked for that code one; the number of the account.
@@ -103,6 +104,11 @@ class Accounts:
         await audit.note(txn, doer(caller)("unlink", f"{whom} from account {number}"))
 
 
+async def _keep_code(txn: Transaction, digest: bytes, identity: Identity) -> datetime:
+    await one_at_a_time(txn, Matter.LINK_CODES, [identity])
+    return await accounts.put_code(txn, digest, identity, CODE_LIVES_S)
+
+
 async def _linked_already(txn: Transaction, here: Identity, subject: str | None) -> int | None:
     """The account in which somebody is with another identity of that subject."""
     number = await accounts.of(txn, here)
@@ -132,6 +138,7 @@ async def share(txn: Transaction, vault: Vault, number: int) -> None:
     account = await accounts.find(txn, number)
     assert account is not None
     members = sorted(account.identities, key=lambda i: (i.anchor, i.subject))
+    await one_at_a_time(txn, Matter.SECRETS, members)
     found = {member: {s.name: s for s in await secrets.of_owner(txn, member)} for member in members}
     for owner, named in found.items():
         for name, sealed in named.items():

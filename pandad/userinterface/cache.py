@@ -12,10 +12,11 @@ from twisted.internet.threads import deferToThreadPool
 from pandad.config import CacheConfig
 from pandad.spec.act import doer
 from pandad.spec.cachename import cache_name, is_sources
-from pandad.spec.caller import Caller
+from pandad.spec.caller import Caller, Identity
 from pandad.spec.errors import Conflict, Forbidden, NotFound, PandadError, Unavailable
 from pandad.taskbuffer import audit, cachefiles
 from pandad.taskbuffer.cachefiles import CacheFile
+from pandad.taskbuffer.oneatatime import Matter, one_at_a_time
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.userinterface.cachefolder import CacheFolder, Incoming, NoRoom
 from pandad.userinterface.identity import identity_of
@@ -56,7 +57,7 @@ class Cache:
 
     def __init__(self, store: Store, folder: CacheFolder | None, config: CacheConfig, reactor: Any) -> None:
         self._store, self._folder, self._config, self._reactor = store, folder, config, reactor
-        self._under_way: Counter[str] = Counter()  # by subject
+        self._under_way: Counter[int | Identity] = Counter()  # by person
 
     def limit_bytes(self, name: str | None = None) -> int:
         """The most that a file of that name may have; any file, if it is not known yet."""
@@ -71,23 +72,23 @@ class Cache:
         :raise NoCache: not here. :raise TooMuch: never. :raise NoRoom: it would fill the disk.
         :raise TooManyUploads: not now.
         """
-        folder, subject = self._opened(), identity_of(caller).subject
+        folder, person = self._opened(), _person(caller)
         if size > self.limit_bytes() + FORM_BYTES:
             raise TooMuch(self.limit_bytes())
         if self._under_way.total() >= self._config.uploads:
             raise TooManyUploads("this server has")
-        if self._under_way[subject] >= max(self._config.uploads // A_PERSONS, 1):
+        if self._under_way[person] >= max(self._config.uploads // A_PERSONS, 1):
             raise TooManyUploads("you have")
         free = folder.free_bytes()
         if free - size < self._config.free_mib * MIB:
             raise NoRoom(f"it has {free // MIB} MiB, and {self._config.free_mib} MiB have to stay free")
         file = folder.begin()
-        self._under_way[subject] += 1
+        self._under_way[person] += 1
         return CacheUpload(self, caller, file)
 
     def forget(self, caller: Caller) -> None:
         """One of his uploads is not under way any more."""
-        self._under_way[identity_of(caller).subject] -= 1
+        self._under_way[_person(caller)] -= 1
         self._under_way += Counter()  # without those who have none
 
     async def keep(self, caller: Caller, file: Incoming, name: str) -> None:
@@ -105,11 +106,12 @@ class Cache:
         await self._in_thread(lambda: folder.place(file, name))
 
     async def _put(self, txn: Transaction, caller: Caller, row: CacheFile) -> None:
+        await one_at_a_time(txn, Matter.UPLOADS, caller.identities)
         if await self._is_known(txn, caller, row):
             await cachefiles.touch(txn, [row.name])
         elif await cachefiles.put(txn, row, caller.identities, self._config.person_mib * MIB):
             await audit.note(txn, doer(caller)("upload", row.name))
-        elif not await self._is_known(txn, caller, row):  # two at a time, and the other one was first
+        elif not await self._is_known(txn, caller, row):  # two people at a time, and the other one was first
             raise Conflict(f"all of your files here together may have {self._config.person_mib} MiB, and would have more with "
                            f"{row.name}; delete some (file_server/delete_cache_file), or wait until they run out")
 
@@ -203,6 +205,10 @@ class CacheUpload:
         """It is over, one way or another; what was not kept is gone."""
         self._file.discard()
         self._cache.forget(self._caller)
+
+
+def _person(caller: Caller) -> int | Identity:
+    return identity_of(caller) if caller.account is None else caller.account
 
 
 def _check_owner(caller: Caller, file: CacheFile) -> None:

@@ -9,6 +9,7 @@ from pandad.spec.caller import Caller, Identity
 from pandad.spec.confidential import Confidential
 from pandad.spec.errors import BadRequest, NotAuthenticated, PandadError
 from pandad.taskbuffer import audit, secrets
+from pandad.taskbuffer.oneatatime import Matter, one_at_a_time
 from pandad.taskbuffer.secrets import MOST_BYTES
 from pandad.taskbuffer.store import Store, Transaction
 from pandad.taskbuffer.vault import Vault
@@ -48,6 +49,7 @@ class Secrets:
 
     async def _put(self, txn: Transaction, caller: Caller, name: str, value: Confidential) -> None:
         vault = self._opened()
+        await one_at_a_time(txn, Matter.SECRETS, caller.identities)
         for owner in (_owner(caller), *caller.others):
             if not await secrets.put(txn, owner, name, vault.seal(owner, name, value.reveal()), MOST_BYTES):
                 raise BadRequest("value", f"is too large: all secrets of an identity may have {MOST_BYTES} bytes together")

@@ -22,6 +22,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.task import Task, TaskSpec
 from pandad.spec.taskstatus import TASK_FINAL, TaskEvent
 from pandad.taskbuffer import taskfiles, tasks
+from pandad.taskbuffer.oneatatime import Matter, one_at_a_time
 from pandad.taskbuffer.store import Transaction
 from pandad.taskbuffer.tasks import NewTask
 from pandad.userinterface.jobs import prepare
@@ -102,7 +103,7 @@ async def store(txn: Transaction, wish: TaskWish, drafts: IDrafts, config: JediC
 
     :raise BadRequest: names the key that cannot be meant.
     """
-    await tasks.one_by_one(txn, wish.owner)
+    await one_at_a_time(txn, Matter.TASKS, [wish.owner])
     there = await _there(txn, wish)
     if there is not None and there.digest == wish.digest and there.submitted_s < wish.repeat_s:
         return TaskReceipt(Code.NEW, there.id, "a repeat: nothing new was stored; this was submitted "
