@@ -77,6 +77,9 @@ class DatabaseConfig:
     statement_timeout_s: float = setting(
         "How long one statement may run; a database that hangs is given up 5 s later", 20.0, low=0.1, high=HOUR_S
     )
+    upgrade_at_start: bool = setting(
+        "Bring the schema up to date at each start. false: only a database without one is given it, and a daemon that finds an "
+        "older one waits, not ready, for an operator's `pandad upgrade`", True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ from pandad.jobdispatcher.traffic import Traffic
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.monitor.house import pages
 from pandad.spec.errors import Unavailable
-from pandad.taskbuffer import census, migrate, vault
+from pandad.taskbuffer import census, migrate, upgrade, vault
 from pandad.taskbuffer.retries import policy_of
 from pandad.taskbuffer.store import CHANNELS, Store
 from pandad.userinterface import taskjobs
@@ -318,11 +318,11 @@ class Pandad(MultiService):
             operation.write_ports(server.ports_file, tls_port, http_port)
 
     async def _open(self) -> None:
-        """Bring the schema up to date, however long the database takes to appear; then start the loops."""
+        """See that the schema is up to date, however long that or the database takes to appear; then start the loops."""
         upgrading = Store(self._reactor, replace(self._config.database, statement_timeout_s=UPGRADE_LIMIT_S))
         while self.running and self._problem is not None:
             try:
-                applied = await upgrading.transact("upgrade", migrate.upgrade)
+                applied = await upgrading.transact("upgrade", upgrade.at_start, self._config.database.upgrade_at_start)
                 await self.admission.rights.run_once()
             except (Unavailable, migrate.SchemaError) as error:
                 self._complain(str(error))
@@ -339,7 +339,6 @@ class Pandad(MultiService):
                 loop.setServiceParent(self)
             operation.show_life(self._reactor, self._loops, self)
             systemd.tell("READY=1", "STATUS=works")
-
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:

@@ -75,10 +75,8 @@ def _refuse(plan: Plan, args: argparse.Namespace, config: Config) -> None:
             raise Refused("an upgrade wants a way back: name a dump with --backup FILE (make it with: "
                           f"{dump_command(config, 'FILE')}), or say --no-backup if you have another one")
         _look_at(args.backup)
-    if plan.stops_older and plan.daemons:
-        names = ", ".join(m.name for m in plan.stops_older)
-        raise Refused(f"{len(plan.daemons)} pandads are connected, and older ones cannot work after {names}: "
-                      "stop them all first (systemctl stop pandad pandad.socket)")
+    if plan.obstacle is not None:
+        raise Refused(plan.obstacle)
 
 
 def _look_at(file: Path) -> None:

@@ -100,7 +100,8 @@ DISK = error("database-disk", "the disk of the database is nearly full", "make r
 EMPTY = warning("schema-none", "the database has no schema yet", "start pandad: it makes it", UPGRADE)
 BEHIND = warning(
     "schema-behind", "the database's schema is older than this pandad",
-    "start pandad, which brings it up to date; `pandad upgrade` says first what that changes", "how-to/upgrade.md")
+    "`pandad upgrade` says what would change, and does it; so does the next start, unless [database] upgrade_at_start is false",
+    "how-to/upgrade.md")
 AHEAD = error(
     "schema-ahead", "the database's schema is newer than this pandad, which cannot work on it", "install a newer pandad",
     "how-to/upgrade.md#go-back")

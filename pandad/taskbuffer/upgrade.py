@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pandad.spec.act import Act
 from pandad.taskbuffer import audit, migrate
-from pandad.taskbuffer.migrate import Migration, Standing
+from pandad.taskbuffer.migrate import Migration, SchemaError, Standing
 from pandad.taskbuffer.statement import sql
 from pandad.taskbuffer.store import Transaction
 
@@ -48,6 +48,15 @@ class Plan:
         return [m for m in self.pending if not m.tolerated]
 
     @property
+    def obstacle(self) -> str | None:
+        """What has to be done before it may be made: pandads are at work that could not go on. None: nothing."""
+        if not self.stops_older or not self.daemons:
+            return None
+        names = ", ".join(m.name for m in self.stops_older)
+        return (f"{len(self.daemons)} pandads are connected, and older ones cannot work after {names}: "
+                "stop them all first (systemctl stop pandad pandad.socket)")
+
+    @property
     def loses_nothing(self) -> bool:
         """Whether the way back is to install the older pandad again."""
         return self.heeded and not self.stops_older
@@ -76,6 +85,22 @@ def touched(texts: Iterable[str]) -> list[str]:
     bare = _COMMENT.sub("", "\n".join(texts))
     made: Collection[str] = set(_MADE.findall(bare))
     return sorted({name for found in _TOUCHED.findall(bare) for name in found if name} - set(made))
+
+
+async def at_start(txn: Transaction, unasked: bool, migrations: Sequence[Migration] | None = None) -> int:
+    """What a daemon does that starts: make the schema where there is none, and bring an older one up to date if it may do so
+    `unasked`; how many migrations were applied.
+
+    :raise SchemaError: somebody has to do something first; or see `migrate.upgrade`.
+    """
+    found = await plan(txn, migrations)
+    if found.pending and found.standing.applied:
+        behind = f"the database has schema {found.standing.applied}, and this pandad needs {found.standing.known}"
+        if not unasked:
+            raise SchemaError(f"{behind}: run `pandad upgrade` ([database] upgrade_at_start is false)")
+        if found.obstacle is not None:
+            raise SchemaError(f"{behind}, but {found.obstacle}")
+    return await migrate.upgrade(txn, migrations)
 
 
 async def upgrade(txn: Transaction, by: Act, migrations: Sequence[Migration] | None = None) -> int:

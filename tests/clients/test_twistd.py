@@ -8,14 +8,17 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import psycopg2
 import pytest
 from pytest_twisted import async_yield_fixture, blockon, ensureDeferred
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from clients.conftest import started_sandbox
@@ -25,6 +28,8 @@ from clients.user import User, user_of
 from clients.waiting import in_thread, until
 from pandad.embedded.pki import SANDBOX_USERS
 from pandad.embedded.sandbox import QUEUE, Sandbox
+from pandad.taskbuffer import migrate
+from pandad.taskbuffer.store import Store
 
 LIMIT_S = 60
 HELP = """
@@ -136,6 +141,46 @@ async def test_an_upgrade_may_take_long(idle: Sandbox) -> None:
         finally:
             started.end(signal.SIGKILL)
             idle.config_file.write_text(usual)
+
+
+async def older(idle: Sandbox) -> str:
+    """A database of the sandbox's server that lacks the newest migration; its DSN."""
+    await idle.postgres.create_database("older")
+    config = replace(idle.config.database, dsn=idle.postgres.dsn_of("older"), connections=1)
+    store = Store(reactor, config)
+    await store.transact("upgrade", migrate.upgrade, migrate.known()[:-1])
+    await store.close()
+    return config.dsn
+
+
+@ensureDeferred
+async def test_an_upgrade_may_be_left_to_the_operator(idle: Sandbox) -> None:
+    """A daemon that may not upgrade by itself says what to do, does nothing on the older schema, answers so that callers come
+    again, and works in the same process as soon as the operator has done it."""
+    known, usual = len(migrate.known()), idle.config_file.read_text()
+    idle.config_file.write_text(re.sub("(?m)^dsn = .*", f'dsn = "{await older(idle)}"\nupgrade_at_start = false', usual))
+    started = Daemon(idle)
+
+    async def complaint() -> str | None:
+        answer = await in_thread(started.ask, "/readyz")
+        return answer.text if "run `pandad upgrade`" in answer.text else None
+
+    try:
+        assert await until(complaint, "a complaint") == (
+            f"not ready: the database has schema {known - 1}, and this pandad needs {known}: run `pandad upgrade` "
+            "([database] upgrade_at_start is false)\n")
+        no_job = await in_thread(started.tell, "getJob", siteName=QUEUE, prodSourceLabel="user", node="n1", diskSpace=10000)
+        assert (no_job.status, json.loads(no_job.text)["StatusCode"]) == (200, 20)
+        update = await in_thread(started.tell, "updateJob", jobId=1, attemptNr=1, state="running", node="n1", siteName=QUEUE)
+        assert update.status == 503
+        assert (await in_thread(started.ask, "/startupz")).status == 503
+        words = [sys.executable, "-m", "pandad.cli", "upgrade", "--config", str(idle.config_file), "--now", "--no-backup"]
+        upgraded = await in_thread(run, words)
+        assert upgraded.returncode == 0 and f"the database has schema {known}" in upgraded.stdout, upgraded
+        await ready(started)
+    finally:
+        started.end(signal.SIGKILL)
+        idle.config_file.write_text(usual)
 
 
 @pytest.fixture

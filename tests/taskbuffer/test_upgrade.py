@@ -7,7 +7,7 @@ from pytest_twisted import ensureDeferred
 
 from pandad.spec.act import operator_on
 from pandad.taskbuffer import audit, migrate, upgrade
-from pandad.taskbuffer.migrate import Migration
+from pandad.taskbuffer.migrate import Migration, SchemaError
 from pandad.taskbuffer.store import Store
 
 from .observing import rows, run
@@ -67,6 +67,48 @@ async def test_daemons_that_are_connected_are_told(store: Store) -> None:
         if len(plan.daemons) > len(before.daemons):
             break
     assert (len(before.daemons), list(plan.daemons)) == (0, [""])
+
+
+async def listening(store: Store) -> None:
+    """As a daemon on this database is: it has a connection that listens."""
+    store.listen("audit", lambda: None)
+    store.start()
+    while not (await store.transact("plan", upgrade.plan)).daemons:
+        pass
+
+
+WORKS_ON = later("-- Why.\n-- Older pandads: work on\nSELECT 1")
+STOPS = later("-- Why.\n-- Older pandads: stop, they look for it\nSELECT 1")
+
+
+@ensureDeferred
+async def test_a_start_upgrades_if_it_may(store: Store) -> None:
+    """Who was not asked leaves an older schema alone, and says what is wanted; it may go on where nothing is to be done."""
+    with pytest.raises(SchemaError) as refused:
+        await store.transact("start", upgrade.at_start, False, WORKS_ON)
+    assert str(refused.value) == (f"the database has schema {len(WORKS_ON) - 1}, and this pandad needs {len(WORKS_ON)}: "
+                                  "run `pandad upgrade` ([database] upgrade_at_start is false)")
+    assert (await store.transact("look", migrate.standing, WORKS_ON)).applied == len(WORKS_ON) - 1
+    assert await store.transact("start", upgrade.at_start, True, WORKS_ON) == 1
+    assert await store.transact("start", upgrade.at_start, False, WORKS_ON) == 0
+
+
+@ensureDeferred
+async def test_a_start_makes_the_schema_where_there_is_none(store: Store) -> None:
+    """Whatever it may do with an older one: there is nothing to lose."""
+    await store.transact("empty", run, "DROP SCHEMA public CASCADE")
+    await store.transact("fresh", run, "CREATE SCHEMA public")
+    assert await store.transact("start", upgrade.at_start, False) == len(migrate.known())
+
+
+@ensureDeferred
+async def test_a_start_stops_nobody_who_is_at_work(store: Store) -> None:
+    """An upgrade that older pandads cannot work with waits until they are gone, as in a restart node by node; another one does
+    not wait."""
+    await listening(store)
+    with pytest.raises(SchemaError, match="1 pandads are connected, and older ones cannot work after later.sql: stop them all"):
+        await store.transact("start", upgrade.at_start, True, STOPS)
+    assert await store.transact("start", upgrade.at_start, True, WORKS_ON) == 1
 
 
 @pytest.mark.parametrize(("text", "tables"), [
