@@ -188,10 +188,11 @@ class FakeRucioWorld(RucioWorld):
 
 POOR = "poor"
 CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
-TABLES = "dids, deleted_dids, updated_dids, replicas, requests, rse_usage"
+TABLES = "dids, deleted_dids, updated_dids, messages, messages_history, replicas, requests, rse_usage"
 DATASETS = "SELECT scope, name, is_open FROM dids WHERE did_type = 'D'"
 CONTENTS = "SELECT scope, name, child_scope, child_name FROM contents ORDER BY child_scope, child_name"
 RULES = "SELECT scope, name, rse_expression FROM rules"
+MESSAGE = "id, created_at, updated_at, event_type, payload, payload_nolimit, services"
 COPIES = "SELECT rse, scope, name FROM replicas JOIN rses ON id = rse_id WHERE state = 'A' ORDER BY scope, name"
 
 
@@ -275,6 +276,13 @@ class RealRucioWorld(RucioWorld):
     async def chores(self) -> None:
         """What has run out goes; what was put into datasets gets to where rules want it."""
         await self.stand._run_to_end([str(CHORES)])
+
+    def tell_again(self) -> int:
+        """Have hermes tell anew what it has told; how much that is."""
+        told = len(self._rows("SELECT 1 FROM messages_history"))
+        self._sql(f"INSERT INTO messages ({MESSAGE}) SELECT {MESSAGE} FROM messages_history", {})
+        self._sql("TRUNCATE messages_history", {})
+        return told
 
     def revoke(self) -> None:
         """No token is good any more; nor is the hand's own."""

@@ -10,12 +10,16 @@ from factories import a_caller, a_file
 from pytest_twisted import ensureDeferred
 from rucioworlds import RUCIOS
 from stages import Stage
+from twisted.internet.task import Clock
 from whys import Whys
 
+from pandad.config import TimeoutsConfig
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState
 from pandad.dataservice.ddm import DatasetClosed, FileName
+from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.retry import RetryPolicy
 
 from .homecoming import HERE, OUT, THERE, Home, World, content, entry, files
 
@@ -308,6 +312,28 @@ async def test_a_transfer_that_fails(home: Home) -> None:
     await home.world.transferred()
     await home.rounds(1)
     assert await home.stage.status(panda_id) is S.FINISHED
+
+
+@ensureDeferred
+async def test_a_transfer_that_never_succeeds(home: Home) -> None:
+    """Its job ends at the limit of its state, its rule is given up, and its output stays where it was written."""
+    await home.open()
+    outputs = files(THERE)
+    panda_id = await home.reported(outputs, maxAttempt=1)
+    await home.rounds(2)
+    (sub,) = await home.shipments()
+    for _ in range(2):
+        await home.world.transferred(fail="out.root")
+        await home.rounds(1)
+    assert await home.stage.status(panda_id) is S.TRANSFERRING
+    await home.stage.later(8 * 24 * 3600)
+    await Watcher(home.stage.store, TimeoutsConfig(), RetryPolicy(), Clock()).run_once()
+    job = await home.stage.look(panda_id)
+    assert (job.jobStatus, job.taskBufferErrorCode) == (S.FAILED, errorcodes.TRANSFER_TIMEOUT.code)
+    await home.rounds(4)
+    assert (await home.shipments(), await home.left()) == ([], [])
+    assert all(rule.expires_at is not None for rule in await home.world.datasets.rules_of(sub))
+    assert (await home.at(HERE, outputs), await home.at(THERE, outputs)) == ({"out.root", "out.log.tgz"}, set())
 
 
 @ensureDeferred

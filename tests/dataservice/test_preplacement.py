@@ -49,7 +49,7 @@ class Site:
     """A queue that reads at HERE, and the loops that bring it what it misses."""
 
     def __init__(self, stage: Stage, world: World, config: DataServiceConfig = CONFIG) -> None:
-        self.stage, self.world = stage, world
+        self.stage, self.world, self.config = stage, world, config
         handlers = [*upkeep.handlers(world.datasets), Dispatch(world.datasets, config)]
         self.activator = Activator(stage.store, world.ddm, config, Clock(), catalogue=True)
         self.outbox = Outbox(stage.store, handlers, config)

@@ -44,11 +44,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One file that has to get to an endpoint."""
+    """One file that has to get to an endpoint. ``source``: the only one that it may come from, if its rule names one."""
 
     scope: str
     name: str
     endpoint: str
+    source: str | None = None
 
 
 def work(admin: Admin, options: Options) -> dict[str, int]:
@@ -73,7 +74,7 @@ def wanted(admin: Admin, options: Options) -> Iterator[Transfer]:
         for rule in admin.lines("GET", f"/rules/?state={state}"):
             for lock in admin.lines("GET", f"/rules/{rule['id']}/locks"):
                 if lock["state"] != "OK" and (lock["state"] != "STUCK" or options.retry_stuck):
-                    yield Transfer(lock["scope"], lock["name"], lock["rse"])
+                    yield Transfer(lock["scope"], lock["name"], lock["rse"], rule["source_replica_expression"])
 
 
 def _moved(admin: Admin, transfers: Sequence[Transfer], options: Options) -> Iterator[tuple[Transfer, str]]:
@@ -84,12 +85,19 @@ def _moved(admin: Admin, transfers: Sequence[Transfer], options: Options) -> Ite
         try:
             if options.fail and re.search(options.fail, transfer.name):
                 raise TransferFailed("as it was told to")
-            copy(sources.get((transfer.scope, transfer.name)), path_of(admin, transfer))
+            copy(_source(sources.get((transfer.scope, transfer.name)), transfer), path_of(admin, transfer))
         except (TransferFailed, OSError) as error:
             print(f"{transfer.scope}:{transfer.name} did not get to {transfer.endpoint}: {error}", flush=True)  # noqa: T201
             yield transfer, UNAVAILABLE
         else:
             yield transfer, AVAILABLE
+
+
+def _source(file: Mapping[str, Any] | None, transfer: Transfer) -> Mapping[str, Any] | None:
+    """The file with those copies only that it may come from."""
+    if file is None or transfer.source is None:
+        return file
+    return {**file, "pfns": {pfn: copy for pfn, copy in file["pfns"].items() if copy["rse"] == transfer.source}}
 
 
 def path_of(admin: Admin, transfer: Transfer) -> Path:
