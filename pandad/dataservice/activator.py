@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from pandad.config import DataServiceConfig
-from pandad.dataservice import closer, subdatasets
+from pandad.dataservice import closer, subdatasets, taken
 from pandad.dataservice.copies import locate
+from pandad.dataservice.datasets import IDatasets
 from pandad.dataservice.ddm import IDDM
 from pandad.dataservice.destination import landing
 from pandad.dataservice.inspection import Missing, Ready, inspect
 from pandad.dataservice.setupper import Coming, Setupper
+from pandad.dataservice.taken import Names, Taken, Unknown
 from pandad.pace import Pace
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import Actor, Event, JobStatus
@@ -28,12 +30,13 @@ FILES = 2000  # in one round, beside those of its last job: what is done with th
 class Activator:
     """Looks at the inputs of `assigned` and `waiting` jobs. Only what the catalogue says activates them.
 
-    ``catalogue``: outputs go into datasets, and may have to be moved.
+    ``datasets``: what outputs go into, and how they may be moved; None: neither.
     """
 
     def __init__(self, store: Store, ddm: IDDM, config: DataServiceConfig, clock: IReactorTime, *,
-                 catalogue: bool = False) -> None:
-        self._store, self._ddm, self._config, self._clock, self._catalogue = store, ddm, config, clock, catalogue
+                 datasets: IDatasets | None = None) -> None:
+        self._store, self._ddm, self._config, self._clock = store, ddm, config, clock
+        self._names = Names(datasets) if datasets is not None else None
         self._setupper = Setupper(store, ddm, config)
 
     async def run_once(self) -> bool:
@@ -47,19 +50,22 @@ class Activator:
                 outcomes.append(self._with_outputs(inspect(job, queues.get(job.computingSite or ""), copies), queues))
                 await pace.rest()
             considered = await self._setupper.consider(outcomes)
-            await self._store.transact("activator_write", self._write, considered)
+            named = await self._names.consider(considered) if self._names is not None else considered
+            await self._store.transact("activator_write", self._write, named)
         return len(due) == self._config.batch or sum(len(job.Files) for job in due) >= FILES
 
-    async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing | Coming]) -> None:
+    async def _write(self, txn: Transaction, outcomes: Sequence[Ready | Missing | Coming | Taken | Unknown]) -> None:
         # What is on its way first: rows of placements are locked before those of jobs, here as elsewhere.
         coming = [o for o in outcomes if isinstance(o, Coming)]
         if coming:
             await self._setupper.bring(txn, coming)
         await self._activate(txn, [o for o in outcomes if isinstance(o, Ready)])
         await self._keep_waiting(txn, [o for o in outcomes if isinstance(o, Missing)])
+        await self._look_again(txn, [o.job for o in outcomes if isinstance(o, Unknown)])
+        await taken.end(txn, [o for o in outcomes if isinstance(o, Taken)])
 
     async def _activate(self, txn: Transaction, ready: Sequence[Ready]) -> None:
-        if self._catalogue and ready:
+        if self._names is not None and ready:
             ready = await self._with_datasets(txn, ready)
         if not ready:
             return
@@ -75,14 +81,17 @@ class Activator:
     async def _with_datasets(self, txn: Transaction, ready: Sequence[Ready]) -> list[Ready]:
         """Those whose output datasets are there, and the `_sub` datasets; the others come when they are."""
         waiting = await closer.expect(txn, [o.job for o in ready]) | await subdatasets.expect(txn, ready, self._config)
-        for status in (JobStatus.ASSIGNED, JobStatus.WAITING):
-            ids = [_id(o.job) for o in ready if o.job.PandaID in waiting and o.job.jobStatus is status]
-            await moves.defer(txn, ids, status, self._config.missing_retry_s)
+        await self._look_again(txn, [o.job for o in ready if o.job.PandaID in waiting])
         return [o for o in ready if o.job.PandaID not in waiting]
+
+    async def _look_again(self, txn: Transaction, jobs: Sequence[JobSpec]) -> None:
+        for status in (JobStatus.ASSIGNED, JobStatus.WAITING):
+            if ids := [_id(job) for job in jobs if job.jobStatus is status]:
+                await moves.defer(txn, ids, status, self._config.missing_retry_s)
 
     def _with_outputs(self, outcome: Ready | Missing, queues: Mapping[str, Queue]) -> Ready | Missing:
         """Where outputs can be moved they are written at the queue, wherever they are wanted."""
-        if not self._catalogue or isinstance(outcome, Missing):
+        if self._names is None or isinstance(outcome, Missing):
             return outcome
         queue, outputs = queues[outcome.job.computingSite or ""], [f.row_ID for f in outcome.job.outputs]
         inputs = [f for f in outcome.files if f.row_ID not in outputs]

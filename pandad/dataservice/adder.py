@@ -60,7 +60,7 @@ class Adder:
                 await self._keep_holding(txn, group)
                 continue
             if event is Event.FAILED:
-                lost = [Failed(_id(o), event, o.why or "", o.job.attemptNr, _values(o), o.files) for o in group]
+                lost = [Failed(_id(o), event, o.why or "", o.job.attemptNr, _values(o), o.files, o.entered) for o in group]
                 await retries.settle(txn, self._policy, lost, actor=Actor.DATASERVICE, who=WHO)
                 continue
             changes = [moves.Change(_id(o), _values(o), why=o.why) for o in group]

@@ -120,6 +120,10 @@ class IDatasets(Protocol):
         """It and its rules go, as soon as the system gets to it; none there is fine."""
         ...
 
+    async def taken(self, names: Sequence[FileName]) -> Sequence[FileName]:
+        """Those of these names that stand for something, be it a dataset, and whether or not a copy is anywhere."""
+        ...
+
     async def register(self, endpoint: str, files: Sequence[NewFile]) -> None:
         """Copies are there, of files that may be new.
 

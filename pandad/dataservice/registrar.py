@@ -21,6 +21,7 @@ from pandad.dataservice.ddm import (
     DatasetClosed,
     DDMRefused,
     DDMUnavailable,
+    FileDiffers,
     NoQuota,
     NotAllowed,
     NotNow,
@@ -143,8 +144,9 @@ class Registrar:
         claims = [claim(reported) for reported in due]
         troubles = await self._at_once(claims, lambda f: f.destinationSE or "", self._register)
         good = [each for each in claims if _id(each) not in troubles]
+        entered = {_id(each) for each in good} | {i for i, trouble in troubles.items() if isinstance(trouble, FileDiffers)}
         troubles |= await self._at_once(good, dataset_of, self._attach)
-        return [concluded(each, troubles.get(_id(each)), self._config.give_up_s) for each in claims]
+        return [concluded(each, troubles.get(_id(each)), self._config.give_up_s, _id(each) in entered) for each in claims]
 
     async def note(self, txn: Transaction, outcomes: Sequence[Outcome]) -> None:
         """With what becomes of the jobs: which datasets have files now."""
@@ -175,10 +177,11 @@ class Registrar:
             await self._datasets.attach(dataset, names)
 
 
-def concluded(each: Claim, trouble: Trouble | None, give_up_s: float) -> Outcome:
+def concluded(each: Claim, trouble: Trouble | None, give_up_s: float, there: bool = False) -> Outcome:
     """Finished, on the way, failed, killed, or not known yet. Pure.
 
     :param trouble: why its files could not be entered. :param give_up_s: how long after the report that is tried again.
+    :param there: the catalogue has files of their names nevertheless.
     """
     job, reported = each.job, each.reported
     if isinstance(trouble, DDMUnavailable) and reported.age_s < give_up_s:
@@ -192,7 +195,7 @@ def concluded(each: Claim, trouble: Trouble | None, give_up_s: float) -> Outcome
     if each.problems:
         return failed(job, _staying(seen), "; ".join(map(str, each.problems)), each.problems[0].code)
     if trouble is not None:
-        return failed(job, _staying(seen), str(trouble), _code(trouble))
+        return replace(failed(job, _staying(seen), str(trouble), _code(trouble)), entered=there)
     return counted(job, Event.TRANSFER_STARTED if any(f.status == MOVES for f in seen) else Event.COMPLETED, seen)
 
 

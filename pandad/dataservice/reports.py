@@ -21,13 +21,14 @@ Report = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of a reported job. No event: look again later."""
+    """What becomes of a reported job. No event: look again later. ``entered``: the catalogue has files of its outputs' names."""
 
     job: JobSpec
     event: Event | None
     why: str | None = None
     files: Sequence[FileSpec] = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    entered: bool = False
 
 
 def failed(job: JobSpec, seen: Sequence[FileSpec], why: str, code: int = errorcodes.DDM_ADDER) -> Outcome:

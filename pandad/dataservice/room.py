@@ -62,7 +62,7 @@ class DataService:
             handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
                         Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
         self.catalogue = Catalogue(store, datasets)
-        self.activator = Activator(store, self.ddm, config, reactor, catalogue=datasets is not None)
+        self.activator = Activator(store, self.ddm, config, reactor, datasets=datasets)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)
         self.bulletin = Bulletin(store, [hear_of_placements, hear_of_shipments])

@@ -86,8 +86,9 @@ ADVICE: Mapping[tuple[str, int], Advice] = {
         "no queue took it when it was looked at last; it is looked at again",
         "see what each queue lacks with `pandad job why ID`: ask for less, or open a queue"),
     (M, e.DDM_SETUPPER): Advice(
-        "its input is not there, its queue or files are described wrongly, or it cannot write into its dataset",
-        "bring the input, describe it rightly, or name another dataset; ddmErrorDiag names it"),
+        "its input is not there, its queue or files are described wrongly, the name of an output is taken, or it cannot write "
+        "into its dataset",
+        "bring the input, describe it rightly, or name other outputs or another dataset; ddmErrorDiag names it"),
     (M, e.DDM_GUID): Advice(f"an input has no GUID; {_OF_OLD}", "register the input with its GUID"),
     (M, e.DDM_ADDER): Advice(
         "its outputs are not what its report says, or cannot be registered",

@@ -32,6 +32,12 @@ def renamed(files: Sequence[FileSpec], parameters: str | None, attempt_nr: int) 
     return outputs, parameters
 
 
+def kept(files: Sequence[FileSpec], parameters: str | None, attempt_nr: int) -> list[str]:
+    """The outputs that have the same name in that attempt."""
+    before = {file.lfn for file in files}
+    return [file.lfn or "" for file in renamed(files, parameters, attempt_nr)[0] if file.lfn in before]
+
+
 def _next(file: FileSpec, attempt_nr: int) -> str:
     """`out.root.3` after `out.root.2`, and both after `out.root`; a number that the owner gave stays."""
     name = file.lfn or ""

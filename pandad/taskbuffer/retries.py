@@ -31,6 +31,9 @@ def policy_of(config: RetryConfig) -> RetryPolicy:
     return RetryPolicy(config.attempts, config.most_attempts, rules)
 
 
+LISTED = 3  # names in a message
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """An attempt that has failed.
@@ -40,6 +43,7 @@ class Failed:
     :param attempt_nr: which attempt; a job that is in another one by now is left alone. None: whichever it is in.
     :param values: the errors that the caller found, JobSpec attributes; the others stand on the job.
     :param files: what became known of its outputs; kept if the job ends.
+    :param entered: the catalogue has files of the names of its outputs, so that no other attempt can write these.
     """
 
     panda_id: int
@@ -48,6 +52,7 @@ class Failed:
     attempt_nr: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     files: Sequence[FileSpec] = ()
+    entered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ def _case(failed: Failed, job: JobSpec, owner: Identity, attempts: int, policy: 
     decision = decide(with_errors, attempts, policy, queue)
     if job.jobStatus not in TRANSITIONS[Event.RETRIED].sources:
         decision = Decision(False, f"not retried: it was {job.jobStatus}")
+    if decision.retried and failed.entered and (kept := outputname.kept(job.Files, job.jobParameters, job.attemptNr + 1)):
+        decision = Decision(False, f"not retried: it would write {', '.join(kept[:LISTED])} again, a name that is taken now")
     return _Case(failed, with_errors, owner, decision, queue)
 
 

@@ -122,6 +122,19 @@ async def test_copies_are_registered(world: World) -> None:
         "out.1": GUID.replace("-", ""), "out.2": None, "out.3": None}
 
 
+@ensureDeferred
+async def test_names_that_are_taken(world: World) -> None:
+    """A name stands for a file, with a copy or without one, or for a dataset; what can be no name is free, and hides no other."""
+    await dataset(world)
+    await world.datasets.erase(DIS)
+    await world.datasets.register(DISK, [new(f"out.{number}") for number in range(250)])
+    odd = [FileName("user.alice", "a b"), FileName("user.alice", "x" * 300), FileName("no scope", "x"), FileName("nowhere", "x"),
+           FileName("user.alice", "-")]
+    taken = [*NAMES, FileName(DIS.scope, DIS.name), *(FileName("user.alice", f"out.{number}") for number in range(250))]
+    assert set(await world.datasets.taken([*taken, NOBODY, *odd])) == set(taken)
+    assert list(await world.datasets.taken([])) == []
+
+
 @pytest.mark.parametrize("other", [new("out.1", size_bytes=5), new("out.1", adler32="11111111")])
 @ensureDeferred
 async def test_another_file_of_that_name(world: World, other: NewFile) -> None:

@@ -63,7 +63,7 @@ class Rooms:
 
     def __init__(self, store: Store, datasets: IDatasets, ddm: Any, config: DataServiceConfig) -> None:
         policy = RetryPolicy()
-        self.activator = Activator(store, ddm, config, Clock(), catalogue=True)
+        self.activator = Activator(store, ddm, config, Clock(), datasets=datasets)
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.arrivals = Arrivals(store, ddm, datasets, config)
         handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),

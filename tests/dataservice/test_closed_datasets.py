@@ -87,22 +87,3 @@ async def test_closed_while_its_job_runs(home: Home) -> None:
     await home.rooms.adder.run_once()
     assert await home.stage.status(panda_id) is S.FINISHED
     assert await home.held() == {"out.root", "out.log.tgz"}
-
-
-@ensureDeferred
-async def test_a_name_that_is_taken(home: Home) -> None:
-    """An attempt whose output has the name of the one before it and another content fails with the reason: the catalogue keeps
-    what it knows. The log of the new attempt has a name of its own, and is entered."""
-    await home.open()
-    panda_id = await home.reported(files(name="a"))
-    await home.rooms.adder.run_once()
-    assert await home.stage.status(panda_id) is S.FINISHED
-    other = files(name="a")
-    other[1].lfn = "a.log.tgz.2"
-    second = await home.running(other)
-    said = {f.lfn or "": {"guid": "x", "fsize": 1, "adler32": "00000001"} for f in other}
-    await home.said(second, said)
-    await home.rooms.adder.run_once()
-    job = await home.stage.look(second)
-    assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_ADDER)
-    assert "user.alice:a.root with another size or checksum" in (job.ddmErrorDiag or "")

@@ -171,8 +171,10 @@ async def test_the_one_that_is_refused(home: Home) -> None:
     """A file of a name that is known with another content fails its own job; those entered in the same call are finished."""
     await home.open()
     outputs = [files(name=name) for name in "abcde"]
+    jobs = [await home.running(each) for each in outputs]
     home.world.put(THERE, FileName("user.alice", "c.root"), b"something else")
-    jobs = [await home.reported(each) for each in outputs]
+    for panda_id, each in zip(jobs, outputs, strict=True):
+        await home.ended(panda_id, each)
     await home.rooms.adder.run_once()
     assert [await home.stage.status(i) for i in jobs] == [S.FINISHED, S.FINISHED, S.FAILED, S.FINISHED, S.FINISHED]
     job = await home.stage.look(jobs[2])
@@ -200,11 +202,12 @@ async def test_a_dataset_that_cannot_be_made_now(home: Home) -> None:
     """While Rucio is away its jobs wait, and start when it is back."""
     await home.open()
     panda_id = await home.stage.job(S.ASSIGNED, Files=files())
+    await home.rooms.activator.run_once()
     await home.world.away()
     for _ in range(2):
         await home.due()
-        await home.rooms.activator.run_once()
         await home.rooms.outbox.run_once()
+        await home.rooms.activator.run_once()
     assert await home.stage.status(panda_id) is S.ASSIGNED
     ((kind, _, tries, error),) = await home.left()
     assert (kind, tries) == ("make output dataset", 2) and "Rucio at" in error

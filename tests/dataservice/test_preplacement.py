@@ -51,7 +51,7 @@ class Site:
     def __init__(self, stage: Stage, world: World, config: DataServiceConfig = CONFIG) -> None:
         self.stage, self.world, self.config = stage, world, config
         handlers = [*upkeep.handlers(world.datasets), Dispatch(world.datasets, config)]
-        self.activator = Activator(stage.store, world.ddm, config, Clock(), catalogue=True)
+        self.activator = Activator(stage.store, world.ddm, config, Clock(), datasets=world.datasets)
         self.outbox = Outbox(stage.store, handlers, config)
         self.arrivals = Arrivals(stage.store, world.ddm, world.datasets, config)
 

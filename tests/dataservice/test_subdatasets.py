@@ -234,4 +234,4 @@ async def test_what_two_hundred_jobs_cost(fake: Home) -> None:
     await fake.stage.sql("UPDATE shipment SET nextcheck = now() RETURNING 1")
     await fake.rooms.finisher.run_once()
     assert {await fake.stage.status(i) for i in jobs} == {S.FINISHED}
-    assert sum(asked.values()) == 20
+    assert sum(asked.values()) == 28

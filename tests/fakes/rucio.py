@@ -167,6 +167,11 @@ class FakeRucio:
         lifetime = body.get("lifetime")
         self.dids[name] = Did(body["type"], meta=body.get("meta", {}), ends_s=time.time() + lifetime if lifetime else None)
 
+    def metadata(self, body: Body) -> Iterator[dict[str, Any]]:
+        for name in ((did["scope"], did["name"]) for did in body["dids"]):
+            if name in self.dids:
+                yield {"scope": name[0], "name": name[1], "did_type": self.dids[name].type, "bytes": self.dids[name].bytes}
+
     def attach(self, body: Body) -> None:
         for attachment in body["attachments"]:
             dataset = self.did((attachment["scope"], attachment["name"]))

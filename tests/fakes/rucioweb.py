@@ -73,6 +73,7 @@ class Web(Resource):
             (get, "/rses/([^/]+)", lambda q, body, rse: r.rse(rse)),
             (get, "/rses/([^/]+)/attr/", lambda q, body, rse: {rse: True, "site": rse.split("_")[0]}),
             (get, "/rses/([^/]+)/usage", lambda q, body, rse: Lines(r.usage(rse, q["source"]))),
+            (post, "/dids/bulkmeta", lambda q, body: Lines(r.metadata(body))),
             (post, "/dids/attachments", lambda q, body: r.attach(body)),
             (post, DID, lambda q, body, *name: r.add_did(name, body)),
             (get, DID, lambda q, body, *name: {key: getattr(r.did(name), key) for key in ("type", "open", "account")}),

@@ -62,7 +62,7 @@ class Placing:
         config, ddm = DataServiceConfig(), RucioDDM(session)
         datasets = RucioDatasets(session, ddm)
         self.reactor, self.stage, self.session = reactor, Stage(store), session
-        self.activator = Activator(store, ddm, config, reactor, catalogue=True)
+        self.activator = Activator(store, ddm, config, reactor, datasets=datasets)
         self.outbox = Outbox(store, [*upkeep.handlers(datasets), Dispatch(datasets, config)], config)
         self.arrivals = Arrivals(store, ddm, datasets, config)
 

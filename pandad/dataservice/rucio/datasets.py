@@ -21,7 +21,7 @@ from pandad.dataservice.ddm import (
     NotNow,
     UnknownEndpoint,
 )
-from pandad.dataservice.rucio.ddm import RucioDDM, is_endpoint
+from pandad.dataservice.rucio.ddm import RucioDDM, described, is_endpoint, named
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
 
@@ -82,7 +82,7 @@ class RucioDatasets:
         try:
             for some in self._chunks(names):
                 attachment = {"scope": dataset.scope, "name": dataset.name,
-                              "dids": [{"scope": name.scope, "name": name.lfn} for name in some]}
+                              "dids": described(some)}
                 await self._session.do(Call("POST", "/dids/attachments", f"files of {dataset}",
                                             {"attachments": [attachment], "ignore_duplicate": True}))
         except Refused as error:
@@ -121,6 +121,13 @@ class RucioDatasets:
         except Refused as error:
             if error.kind != "DataIdentifierNotFound":
                 raise error.error(f"dataset {dataset}") from None
+
+    async def taken(self, names: Sequence[FileName]) -> Sequence[FileName]:
+        """See `IDatasets.taken`."""
+        def asking(some: Sequence[FileName]) -> Call:
+            return Call("POST", "/dids/bulkmeta", f"the names {some[0]} and others", {"dids": described(some)})
+
+        return await self._ddm.listed(names, asking, named)
 
     async def register(self, endpoint: str, files: Sequence[NewFile]) -> None:
         """See `IDatasets.register`. Rucio keeps silent about a file that it knows otherwise, so it is asked what it knows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from pandad.dataservice.rucio.session import Call, Session, together
 from pandad.spec.facts import Space, Whereabouts
 
 T = TypeVar("T")
+Asking = Callable[[Sequence[FileName]], Call]
 
 AVAILABLE = "AVAILABLE"
 RETRY_S = 15.0  # after endpoints could not be looked up
@@ -51,9 +52,9 @@ class RucioDDM:
         def read(entry: Mapping[str, Any]) -> Replica | None:
             if entry["states"].get(endpoint) != AVAILABLE:
                 return None
-            return Replica(_named(entry), endpoint, int(entry["bytes"]), str(entry["adler32"] or "").lower().rjust(8, "0"))
+            return Replica(named(entry), endpoint, int(entry["bytes"]), str(entry["adler32"] or "").lower().rjust(8, "0"))
 
-        found = await self._listed(names, {"rse_expression": endpoint}, read)
+        found = await self._copies(names, {"rse_expression": endpoint}, read)
         return {replica.name: replica for replica in found}
 
     async def locate(self, names: Sequence[FileName]) -> Whereabouts:
@@ -68,9 +69,9 @@ class RucioDDM:
         def read(entry: Mapping[str, Any]) -> tuple[FileName, Mapping[str, int]] | None:
             size_bytes = int(entry["bytes"])
             places = {rse: size_bytes for rse, state in entry["states"].items() if state == AVAILABLE and rse not in closed}
-            return (_named(entry), places) if places else None
+            return (named(entry), places) if places else None
 
-        copies = dict(await self._listed(names, {}, read))
+        copies = dict(await self._copies(names, {}, read))
         return Whereabouts(copies, {name: f"{name} {CLOSED}" for name in sorted(closed)})
 
     async def _endpoints(self, availability: str, wanted: bool) -> list[str]:
@@ -144,33 +145,37 @@ class RucioDDM:
         except Refused as error:
             raise error.error(call.subject) from None
 
-    async def _listed(self, names: Iterable[FileName], how: Mapping[str, object], read: Callable[[Any], T | None]) -> list[T]:
-        """One question for each chunk of names."""
+    async def _copies(self, names: Iterable[FileName], how: Mapping[str, object], read: Callable[[Any], T | None]) -> list[T]:
+        def asking(some: Sequence[FileName]) -> Call:
+            body = {"dids": described(some), "schemes": NO_SCHEME, "ignore_availability": True, "resolve_archives": False, **how}
+            return Call("POST", "/replicas/list", f"the copies of {some[0]} and others", body)
+
+        return await self.listed(names, asking, read)
+
+    async def listed(self, names: Iterable[FileName], asking: Asking, read: Callable[[Any], T | None]) -> list[T]:
+        """One question for each chunk of names. Names that cannot be any are not asked about.
+
+        :param read: an object of the answer; None leaves it out. :raise DDMUnavailable, DDMRefused: nothing is known.
+        """
         config = self._session.config
         asked = [name for name in dict.fromkeys(names)
                  if _possible(name.scope, config.scope_length) and _possible(name.lfn, config.name_length)]
         chunks = [asked[at:at + config.chunk] for at in range(0, len(asked), config.chunk)]
-        found = await together(self._list(chunk, how, read) for chunk in chunks)
+        found = await together(self._lines(chunk, asking, read) for chunk in chunks)
         return [each for some in found for each in some]
 
-    def _list(self, names: Sequence[FileName], how: Mapping[str, object],
-              read: Callable[[Any], T | None]) -> Coroutine[Any, Any, list[T]]:
-        dids = [{"scope": name.scope, "name": name.lfn} for name in names]
-        body = {"dids": dids, "schemes": NO_SCHEME, "ignore_availability": True, "resolve_archives": False, **how}
-        return self._lines(Call("POST", "/replicas/list", f"the copies of {names[0]} and others", body), names, how, read)
-
-    async def _lines(self, call: Call, names: Sequence[FileName], how: Mapping[str, object],
-                     read: Callable[[Any], T | None]) -> list[T]:
+    async def _lines(self, names: Sequence[FileName], asking: Asking, read: Callable[[Any], T | None]) -> list[T]:
+        call = asking(names)
         try:
             return await self._session.lines(call, read)
         except Refused as error:
             if error.kind != "InvalidObject":
                 raise error.error(call.subject) from None
-        # A name that its schema does not allow has no copies, and hides nobody else's.
+        # A name that its schema does not allow stands for nothing, and hides nobody else's.
         if len(names) == 1:
             return []
         half = len(names) // 2
-        return [*await self._list(names[:half], how, read), *await self._list(names[half:], how, read)]
+        return [*await self._lines(names[:half], asking, read), *await self._lines(names[half:], asking, read)]
 
 
 def is_endpoint(name: str) -> bool:
@@ -178,7 +183,13 @@ def is_endpoint(name: str) -> bool:
     return _ENDPOINT.fullmatch(name) is not None
 
 
-def _named(entry: Mapping[str, Any]) -> FileName:
+def described(names: Iterable[FileName]) -> list[dict[str, str]]:
+    """In Rucio's words."""
+    return [{"scope": name.scope, "name": name.lfn} for name in names]
+
+
+def named(entry: Mapping[str, Any]) -> FileName:
+    """From them."""
     return FileName(entry["scope"], entry["name"])
 
 
