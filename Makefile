@@ -15,7 +15,7 @@ test: $(VENV)/ready lint
 
 # The tests that need a real Rucio, which is installed in .rucio; where it cannot be had they are skipped and say so.
 test-rucio: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -m rucio -rs --rucio .rucio tests/contracts tests/embedded tests/dataservice
+	$(VENV)/bin/python -m pytest -m rucio -rs --rucio .rucio tests/contracts tests/embedded tests/dataservice tests/jedi
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check pandad tests twisted setup.py

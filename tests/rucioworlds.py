@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
-from fakes.rucio import Rse
+from fakes.rucio import Did, Rse
 from fakes.rucioweb import PASSWORD, USER, RucioServer
 from pytest_twisted import blockon
 from ruciostand import ENDPOINTS, SCOPES, token_of
@@ -134,6 +134,13 @@ class FakeRucioWorld(RucioWorld):
                 if state == "C" or state == "U" and fail is None:
                     self.moved(endpoint, FileName(scope, name), "U" if fail and re.search(fail, name) else "A")
 
+    def fill(self, dataset: Dataset, count: int) -> None:
+        """So many files of no bytes, with events, are in it, and nowhere."""
+        for number in range(count):
+            name = (dataset.scope, f"{dataset.name}.{number:05d}")
+            self._rucio.dids[name] = Did("FILE", 0, "00000001", events=number)
+            self._rucio.dids[dataset.scope, dataset.name].files.append(name)
+
     def of_bob(self, dataset: Dataset) -> None:
         """Another account has made it."""
         self._rucio.dids[dataset.scope, dataset.name].account = POOR
@@ -189,6 +196,17 @@ class FakeRucioWorld(RucioWorld):
 POOR = "poor"
 CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, messages, messages_history, replicas, requests, rse_usage"
+# What registering and attaching leaves, in a hundredth of the time.
+_FILL = ("""
+    INSERT INTO dids (scope, name, account, did_type, monotonic, hidden, obsolete, availability, suppressed, bytes, length,
+                      adler32, purge_replicas, events, created_at, updated_at)
+    SELECT %(scope)s, %(name)s || '.' || to_char(n, 'FM00000'), account, 'F', monotonic, hidden, obsolete, availability,
+           suppressed, 0, 1, '00000001', purge_replicas, n, created_at, updated_at
+    FROM dids, generate_series(0, %(count)s - 1) AS n WHERE scope = %(scope)s AND name = %(name)s""", """
+    INSERT INTO contents (scope, name, child_scope, child_name, did_type, child_type, bytes, adler32, events, created_at,
+                          updated_at)
+    SELECT %(scope)s, %(name)s, %(scope)s, f.name, 'D', 'F', f.bytes, f.adler32, f.events, f.created_at, f.updated_at
+    FROM dids f WHERE f.scope = %(scope)s AND f.name LIKE %(name)s || '._____'""")
 DATASETS = "SELECT scope, name, is_open FROM dids WHERE did_type = 'D'"
 CONTENTS = "SELECT scope, name, child_scope, child_name FROM contents ORDER BY child_scope, child_name"
 RULES = "SELECT scope, name, rse_expression FROM rules"
@@ -260,6 +278,11 @@ class RealRucioWorld(RucioWorld):
     async def transferred(self, fail: str | None = None) -> None:
         """What rules want moved is moved, but for files whose names match, which fail."""
         await self.stand.in_thread(lambda: agent.work(self._admin, agent.Options(fail, retry_stuck=fail is None)))
+
+    def fill(self, dataset: Dataset, count: int) -> None:
+        """So many files of no bytes, with events, are in it, and nowhere."""
+        for statement in _FILL:
+            self._sql(statement, {**vars_of(dataset), "count": count})
 
     def of_bob(self, dataset: Dataset) -> None:
         """Another account has made it."""

@@ -14,6 +14,7 @@ from pandad.config import JediConfig, UserInterfaceConfig
 from pandad.dataservice.catalogue import Catalogue
 from pandad.jedi.cycle import Cycle
 from pandad.jedi.drafts import Drafts
+from pandad.jedi.feeder import ICatalogue
 from pandad.spec.caller import Caller
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
@@ -57,7 +58,7 @@ class Shelf:
         """A dataset with such files."""
         self.datasets[name] = Contents([KnownFile("user.ann", lfn, None, size, "ad:00000001") for lfn in lfns])
 
-    async def contents(self, dataset: str) -> Contents:
+    async def contents(self, dataset: str, most: int) -> Contents:
         """As `Catalogue`."""
         return self.datasets.get(dataset, Contents(problem=f"unknown dataset {dataset}", hopeless=True))
 
@@ -65,13 +66,13 @@ class Shelf:
 class TaskWorld(Stage):
     """Somebody's tasks, the loop, and what becomes of their jobs."""
 
-    def __init__(self, store: Store, **config: Any) -> None:
+    def __init__(self, store: Store, catalogue: ICatalogue | None = None, **config: Any) -> None:
         super().__init__(store)
         self.config = JediConfig(**{"look_s": 0.05, "input_retry_s": 0.05, **config})
         self.shelf = Shelf()
         self.tasks = Tasks(store, Drafts(self.config), self.config, UserInterfaceConfig())
         self.views = TaskViews(store)
-        self.loop = Cycle(store, self.config, self.shelf, taskjobs.submit)
+        self.loop = Cycle(store, self.config, catalogue or self.shelf, taskjobs.submit)
         self.catalogue = Catalogue(store, None)
         self.alice = a_caller("alice")
 

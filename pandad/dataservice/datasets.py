@@ -6,7 +6,7 @@ second time changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,12 +28,22 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file as it is registered. ``adler32``: 8 lower-case hex digits."""
+    """A file as it is registered. ``adler32``: 8 lower-case hex digits; "" where nobody knows it. ``events`` in it, if known."""
 
     name: FileName
     size_bytes: int
     adler32: str
     guid: str | None = None
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name stands for: ``datasets`` in the order of their names, with so many ``files``. ``closed``: for ever."""
+
+    datasets: Sequence[Dataset]
+    files: int
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +112,30 @@ class IDatasets(Protocol):
         """
         ...
 
+    async def gather(self, container: Dataset, datasets: Sequence[Dataset]) -> None:
+        """These datasets are in a container, which is made if there is none of that name.
+
+        :raise UnknownData: there is no such scope or dataset. :raise DatasetClosed: it takes no more of them.
+        """
+        ...
+
     async def contents(self, dataset: Dataset) -> Sequence[NewFile]:
         """Its files.
 
         :raise UnknownData: there is no such dataset.
         """
+        ...
+
+    async def named(self, name: Dataset) -> Named:
+        """The dataset of that name; of a container those in it, however deep; of a pattern, with a * for any text, those of all
+        names in the scope that fit, but what data management systems and pandad make for themselves (``_dis1``, ``_sub1``).
+
+        :raise UnknownData: there is none.
+        """
+        ...
+
+    async def files(self, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
+        """What is in each; nothing in one that is gone."""
         ...
 
     async def close(self, dataset: Dataset) -> None:

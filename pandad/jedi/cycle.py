@@ -54,7 +54,7 @@ class Cycle:
             return False
         spec = refine(task.parameters, self._config)
         if due.status in FEEDING:
-            looked = await feeder.look(spec, self._catalogue)
+            looked = await feeder.look(spec, self._catalogue, self._config)
             await self._store.transact("task_feed", feeder.feed, due.id, spec, looked, self._config)
             return True
         return await self._store.transact("task_round", self._maker.round, due.id, spec)

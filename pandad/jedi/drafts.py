@@ -8,7 +8,7 @@ from typing import Any
 
 from pandad.config import JediConfig
 from pandad.jedi import refiner
-from pandad.jedi.generator import Library, build_job, lib_dataset, run_job
+from pandad.jedi.generator import build_job, lib_dataset, run_job
 from pandad.spec.job import JobSpec
 from pandad.spec.task import LOWEST_TASK_ID, PSEUDO_DATASET, Chunk, TaskFile, TaskSpec
 
@@ -39,8 +39,11 @@ class Drafts:
         """One job of each kind, as they would be submitted."""
         numbers = _Numbers()
         name = spec.input.datasets[0] if spec.input else PSEUDO_DATASET
-        chunk = Chunk([TaskFile(id=1, dataset=1, container=name, scope="", lfn="1")])
-        lib = TaskFile(id=2, dataset=2, container=lib_dataset(numbers.id), scope="", lfn="lib.tgz")
-        library = Library(lib, lib_dataset(numbers.id)) if spec.build else None
+        chunk = Chunk([_a_file(1, name, "1")])
+        library = _a_file(2, lib_dataset(numbers.id), "lib.tgz") if spec.build else None
         builds = [build_job(numbers, spec)] if spec.build else []
         return [*builds, run_job(numbers, spec, chunk, 1, library)]
+
+
+def _a_file(number: int, dataset: str, lfn: str) -> TaskFile:
+    return TaskFile(id=number, dataset=number, name=dataset, container=dataset, scope="", lfn=lfn)

@@ -9,7 +9,7 @@ from typing import Protocol
 from pandad.config import JediConfig
 from pandad.jedi import generator
 from pandad.jedi.items import FILE_NAME
-from pandad.spec.task import PSEUDO_DATASET, Contents, Task, TaskSpec
+from pandad.spec.task import PSEUDO_DATASET, Contents, KnownFile, Task, TaskSpec
 from pandad.spec.taskstatus import FEEDING, TASK_LIVE, TaskEvent
 from pandad.taskbuffer import taskfiles, tasks
 from pandad.taskbuffer.store import Transaction
@@ -20,8 +20,11 @@ WHO = "feeder"
 class ICatalogue(Protocol):
     """Knows what is in datasets."""
 
-    async def contents(self, dataset: str) -> Contents:
-        """The files of a dataset, or of all datasets of a container."""
+    async def contents(self, dataset: str, most: int) -> Contents:
+        """The files of a dataset, of those in a container, or of those that a pattern fits.
+
+        :param most: so many files may be in it.
+        """
         ...
 
 
@@ -32,15 +35,27 @@ class Looked:
     contents: Sequence[tuple[str, Contents]] = ()
 
     @property
+    def files(self) -> Sequence[tuple[str, str, Sequence[KnownFile]]]:
+        """By dataset, with the name by which the task asks for it. A file that is in several is in the first of them."""
+        found: dict[str, tuple[str, list[KnownFile]]] = {}
+        seen = set[tuple[str, str]]()
+        for name, contents in self.contents:
+            for file in contents.files:
+                if (file.scope, file.lfn) not in seen:
+                    seen.add((file.scope, file.lfn))
+                    found.setdefault(file.dataset or name, (name.rstrip("/"), []))[1].append(file)
+        return [(dataset, container, files) for dataset, (container, files) in found.items()]
+
+    @property
     def problem(self) -> Contents | None:
         return next((found for _, found in self.contents if found.problem is not None), None)
 
 
-async def look(spec: TaskSpec, catalogue: ICatalogue) -> Looked:
+async def look(spec: TaskSpec, catalogue: ICatalogue, config: JediConfig) -> Looked:
     """The datasets as they are now."""
     if spec.input is None:
         return Looked()
-    return Looked([(name, await catalogue.contents(name)) for name in spec.input.datasets])
+    return Looked([(name, await catalogue.contents(name, config.max_files)) for name in spec.input.datasets])
 
 
 async def feed(txn: Transaction, task_id: int, spec: TaskSpec, looked: Looked, config: JediConfig) -> None:
@@ -66,14 +81,14 @@ async def _fill(txn: Transaction, task: Task, spec: TaskSpec, looked: Looked, co
         await taskfiles.ensure(txn, task.id, [*written, ("pseudo_input", PSEUDO_DATASET, PSEUDO_DATASET)])
         await taskfiles.add_pseudo(txn, task.id, spec.pseudo_files)
     else:
-        names = (file.lfn for _, found in looked.contents for file in found.files)
-        untold = next((lfn for lfn in names if not FILE_NAME.fullmatch(lfn)), None)
+        known = looked.files
+        untold = next((file.lfn for *_, files in known for file in files if not FILE_NAME.fullmatch(file.lfn)), None)
         if untold is not None:
             why = f"its input has the file {untold!r:.300}, a name that no pilot can be told"
             await tasks.happened(txn, task.id, TaskEvent.BROKEN, who=WHO, why=why)
             return
-        await taskfiles.ensure(txn, task.id, [*written, *(("input", name, name.rstrip("/")) for name, _ in looked.contents)])
-        await taskfiles.add(txn, task.id, spec.input, [(name, found.files) for name, found in looked.contents])
+        await taskfiles.ensure(txn, task.id, [*written, *(("input", name, container) for name, container, _ in known)])
+        await taskfiles.add(txn, task.id, spec.input, [(name, files) for name, _, files in known])
     await taskfiles.recount(txn, task.id)
     await _judge(txn, task, spec, config)
 

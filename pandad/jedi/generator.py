@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pandad.jedi.macros import fill
@@ -27,28 +26,21 @@ class Numbers(Protocol):
     def more_attempts(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
-    """What the build job made: a file of this dataset."""
-
-    file: TaskFile
-    dataset: str
-
-
-def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: Library | None) -> JobSpec:
+def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: TaskFile | None) -> JobSpec:
     """The job for these files.
 
+    :param library: what the build job made.
     :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs apart stays the same when
         the chunk is tried again.
     """
     number = number_of(spec, chunk, serial)
-    inputs = [_read(file, file.container, None) for file in chunk.files] if spec.input else []
+    inputs = [_read(file, None) for file in chunk.files] if spec.input else []
     values: dict[str, str | Sequence[str]] = {
         "SN": f"{serial:06d}", "SEQNUMBER": str(spec.offset + number), "SURL": spec.source_url,
         "IN": [file.lfn for file in chunk.files]}
     if library is not None:
-        values["LIB"] = library.file.lfn
-        inputs.append(_read(library.file, library.dataset, LOCAL))
+        values["LIB"] = library.lfn
+        inputs.append(_read(library, LOCAL))
     if not spec.input:
         values |= {"MAXEVENTS": str(spec.events), "SKIPEVENTS": str((number - 1) * spec.events)}
     outputs = [_output(output, task, values) for output in spec.outputs]
@@ -98,15 +90,15 @@ def _job(task: Numbers, spec: TaskSpec, files: Iterable[FileSpec], values: Mappi
     job = JobSpec(
         **given, jediTaskID=task.id, reqID=task.id, VO=spec.vo, workingGroup=spec.group, processingType=spec.processing_type,
         assignedPriority=spec.priority, lockedby=WHO, Files=list(files))
-    job.prodDBlock = next((file.dataset for file in job.inputs), None)
+    job.prodDBlock = next((file.prodDBlock for file in job.inputs), None)
     job.destinationDBlock = next((file.dataset for file in job.outputs), None)
     return job
 
 
-def _read(file: TaskFile, dataset: str, token: str | None) -> FileSpec:
+def _read(file: TaskFile, token: str | None) -> FileSpec:
     return FileSpec(
-        type="input", scope=file.scope, lfn=file.lfn, GUID=file.guid, fsize=file.size, checksum=file.checksum, dataset=dataset,
-        prodDBlock=dataset, prodDBlockToken=token, fileID=file.id, datasetID=file.dataset)
+        type="input", scope=file.scope, lfn=file.lfn, GUID=file.guid, fsize=file.size, checksum=file.checksum,
+        dataset=file.container, prodDBlock=file.name, prodDBlockToken=token, fileID=file.id, datasetID=file.dataset)
 
 
 def _output(output: Output, task: Numbers, values: Mapping[str, str | Sequence[str]]) -> FileSpec:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pandad.jedi.macros import INPUT_FORMS, JOB_ID, MACRO, SERIAL, SERIAL_FORMS, TASK_ID, macros_in
 from pandad.jedi.parameters import ITEM_MEANT, WHERE, Reader
 from pandad.spec.errors import BadRequest
-from pandad.spec.task import Input, Output, Piece
+from pandad.spec.task import Input, Output, Piece, scope_of
 
 CONSTANT, TEMPLATE = "constant", "template"
 INPUT, OUTPUT, LOG, PSEUDO, NUMBER = "input", "output", "log", "pseudo_input", "number"
@@ -22,18 +22,20 @@ _ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL"})
 _WITHOUT_INPUT = frozenset({"MAXEVENTS", "SKIPEVENTS"})  # only there the server knows how many events there are
 FILE_NAME = re.compile(r"[A-Za-z0-9._@+=-]+")  # as a pilot and the data management take it
 _DATASET = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%-]+/?")
+_READ = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%*-]+/?")  # with * for any text
 _NO_PATTERN = re.compile(r"\(\?|\\[1-9a-ce-rt-vx-zA-CE-RT-VX-Z]|[*+?}]\+")  # what PostgreSQL reads otherwise than Python
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``files_per_job``: as the input's item says; 0: it does not. ``offset``: of SEQNUMBER."""
+    """``files_per_job``: as the input's item says; 0: it does not. ``offset``: of SEQNUMBER. ``apart``: see Splitting."""
 
     pieces: tuple[Piece, ...]
     input: Input | None
     outputs: tuple[Output, ...]
     files_per_job: int
     offset: int
+    apart: bool
 
 
 def read(task: Reader, has_lib: bool) -> Found:
@@ -53,7 +55,7 @@ def read(task: Reader, has_lib: bool) -> Found:
     known = _ALWAYS | ({"IN"} if given else _WITHOUT_INPUT) | ({"LIB"} if has_lib else set())
     offset = max((i.whole("offset") for i in found if i.text("param_type") == PSEUDO), default=0)
     return Found(_pieces(found, known), given, _outputs(task, found), max((i.whole("nFilesPerJob") for i in inputs), default=0),
-                 offset)
+                 offset, any(i.flag("expand") for i in inputs))
 
 
 def refuse_macros(text: str, known: Collection[str], key: str) -> None:
@@ -87,8 +89,10 @@ def _input(task: Reader, found: Sequence[Reader]) -> Input:
             raise item.wrong("dataset", "is a second input; a task of this server reads one")
     datasets = tuple(name.strip() for name in first.needed("dataset", LONGEST).split(",") if name.strip())
     for name in datasets:
-        if not _DATASET.fullmatch(name):
+        if not _READ.fullmatch(name):
             raise first.wrong("dataset", f"{name!r} is no name of a dataset")
+        if "*" in scope_of(name):
+            raise first.wrong("dataset", f"{name!r} has a * in its scope; write scope:name, with * in the name alone")
     if not any(name == "IN" for item in task.objects("jobParameters") for name, _ in macros_in(item.text("value", LONGEST))):
         raise first.wrong("value", "has no ${IN}: no job would be told what to read")
     return Input(datasets, _patterns(first, "include"), _patterns(first, "exclude"), first.texts("files"),

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from pandad.config import JediConfig
-from pandad.jedi.generator import WHO, Library, build_job, lib_dataset, number_of, run_job
+from pandad.jedi.generator import WHO, build_job, number_of, run_job
 from pandad.jedi.splitter import split
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
-from pandad.spec.task import Chunk, Figures, Task, TaskSpec
+from pandad.spec.task import Chunk, Figures, Task, TaskFile, TaskSpec
 from pandad.spec.taskstatus import GENERATING, Kind, TaskEvent, TaskStatus, verdict
 from pandad.taskbuffer import jobs, taskfiles, tasks
 from pandad.taskbuffer.store import Transaction
@@ -58,10 +58,9 @@ class Maker:
             return 0
         library = None
         if spec.build is not None:
-            file = await taskfiles.library(txn, task.id)
-            if file is None:
+            library = await taskfiles.library(txn, task.id)
+            if library is None:
                 return await self._build(txn, task, spec)
-            library = Library(file, lib_dataset(task.id))
         return await self._run(txn, task, spec, room, library)
 
     async def _build(self, txn: Transaction, task: Task, spec: TaskSpec) -> int:
@@ -72,7 +71,7 @@ class Maker:
         await taskfiles.made(txn, task.id, task.round_nr, task.serial, [Made(panda_id, 0, ())], Kind.BUILD)
         return 1
 
-    async def _run(self, txn: Transaction, task: Task, spec: TaskSpec, room: int, library: Library | None) -> int:
+    async def _run(self, txn: Transaction, task: Task, spec: TaskSpec, room: int, library: TaskFile | None) -> int:
         rule = spec.splitting
         each = 1 if spec.input is None else rule.files or rule.most_files
         files = await taskfiles.ready(txn, task.id, room, room * each + 1)

@@ -28,7 +28,7 @@ CHANGE_NOTHING = frozenset({
 
 ITEM_MEANT = frozenset({
     "type", "value", "param_type", "dataset", "container", "hidden", "padding", "offset", "include", "exclude", "files",
-    "destination", "expand", "nFilesPerJob"})
+    "destination", "expand", "consolidate", "nFilesPerJob"})
 
 
 def is_said(value: Any) -> bool:

@@ -6,6 +6,7 @@ Every mistake raises BadRequest with the key in the sender's own spelling. (PanD
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +48,7 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         priority=read.whole("currentPriority", -10_000) or read.whole("taskPriority", -10_000) or USER_PRIORITY,
         pieces=found.pieces, input=found.input, outputs=found.outputs, offset=found.offset,
         pseudo_files=0 if found.input else _jobs(read, events), events=0 if found.input else events,
-        splitting=_splitting(read, found.files_per_job, config), source_url=source_url, build=build,
+        splitting=replace(_splitting(read, found.files_per_job, config), apart=found.apart), source_url=source_url, build=build,
         waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
 
 

@@ -37,6 +37,8 @@ def _cut(files: Iterable[TaskFile], rule: Splitting) -> Iterator[list[TaskFile]]
 
 def _fits(chunk: Sequence[TaskFile], file: TaskFile, rule: Splitting) -> bool:
     size = sum(f.size or 0 for f in chunk) + (file.size or 0)
+    if rule.apart and file.dataset != chunk[-1].dataset:
+        return False
     return not _is_full(chunk, rule) and not (rule.most_bytes and size > rule.most_bytes)
 
 

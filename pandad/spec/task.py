@@ -30,6 +30,7 @@ class Input:
     """The datasets whose files are to be processed.
 
     :param include, exclude: regular expressions for parts of names: one of those must be found if there are any, none of these.
+    :param datasets: names of datasets or containers; a * stands for any text.
     :param files: nothing but these. :param skip: so many of what is left, by name. :param most: and no more than so many; 0: all.
     """
 
@@ -53,11 +54,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """How files go into jobs. 0 is no limit; ``files``: exactly so many, as far as there are."""
+    """How files go into jobs. 0 is no limit; ``files``: exactly so many, as far as there are. ``apart``: those of two datasets go
+    into two jobs."""
 
     files: int = 0
     most_files: int = 0
     most_bytes: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFile:
-    """One file of a task's dataset. ``container``: the name of that, as the task has it."""
+    """One file of a task's dataset. ``name``: of that; ``container``: as the task has it."""
 
     id: int
     dataset: int
+    name: str
     container: str
     scope: str
     lfn: str
@@ -167,18 +171,22 @@ class TaskFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file of a dataset, as the data management knows it. ``checksum``: as in FileSpec."""
+    """A file of a dataset, as the data management knows it. ``checksum``: as in FileSpec. ``dataset``: "" is the one that was
+    asked for, else one that its name stands for. ``events``: so many are in it, if that is known."""
 
     scope: str
     lfn: str
     guid: str | None = None
     size: int | None = None
     checksum: str | None = None
+    dataset: str = ""
+    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in a dataset. ``problem``: why that is not known; ``hopeless``: and will not be."""
+    """What is in a dataset, or in those that its name stands for, one after the other. ``problem``: why that is not known, or of
+    no use; ``hopeless``: and will not be."""
 
     files: Sequence[KnownFile] = ()
     problem: str | None = None

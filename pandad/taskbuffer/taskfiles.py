@@ -14,14 +14,15 @@ from pandad.taskbuffer.store import Transaction
 
 CLOSED_TRIES = 3  # jobs of a file that pandad itself closed before they ran: then another one is made
 INPUTS = "('input', 'pseudo_input')"
-_FILE = "f.id, f.dataset, d.container, f.scope, f.lfn, f.guid, f.fsize, f.checksum, f.status, f.chunk, f.attemptnr"
+_FILE = "f.id, f.dataset, d.name, d.container, f.scope, f.lfn, f.guid, f.fsize, f.checksum, f.status, f.chunk, f.attemptnr"
 
 _ENSURE = sql("taskfiles.ensure", """
     INSERT INTO task_dataset (jeditaskid, type, name, container)
     SELECT %(task_id)s::bigint, * FROM unnest(%(types)s::text[], %(names)s::text[], %(containers)s::text[])
     ON CONFLICT (jeditaskid, type, name) DO NOTHING""")
 
-# By dataset in the order that the task names them, then by name: skip and most mean the same files each time.
+# By dataset in the order that the task names them, then by name: skip and most mean the same files each time. A file that the
+# task has already in another of its datasets is none that it lacks.
 _ADD = sql("taskfiles.add", f"""
     WITH found AS (
         SELECT d.id AS dataset, d.container, n.* FROM jsonb_to_recordset(%(files)s::jsonb) AS
@@ -32,7 +33,10 @@ _ADD = sql("taskfiles.add", f"""
           AND (cardinality(%(only)s::text[]) = 0 OR n.lfn = ANY (%(only)s::text[]))
         ORDER BY n.place, n.lfn, n.scope OFFSET %(skip)s::bigint LIMIT nullif(%(most)s::bigint, 0))
     INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status)
-    SELECT dataset, scope, lfn, guid, size, checksum, '{FileStatus.READY}' FROM found ORDER BY place, lfn, scope
+    SELECT dataset, scope, lfn, guid, size, checksum, '{FileStatus.READY}' FROM found WHERE NOT EXISTS (
+        SELECT FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND f.scope = found.scope AND f.lfn = found.lfn)
+    ORDER BY place, lfn, scope
     ON CONFLICT (dataset, scope, lfn) DO NOTHING""", planned_each_time=True)
 
 _ADD_PSEUDO = sql("taskfiles.add_pseudo", f"""
@@ -81,7 +85,7 @@ _TAKE = sql("taskfiles.take", f"""
     WITH made AS (
         SELECT * FROM unnest(%(files)s::bigint[], %(ids)s::bigint[], %(chunks)s::bigint[]) AS m(id, pandaid, chunk))
     UPDATE task_file f SET status = '{FileStatus.RUNNING}', pandaid = m.pandaid, chunk = m.chunk, attemptnr = f.attemptnr + 1
-    FROM made m WHERE f.id = m.id AND f.id = ANY (%(files)s::bigint[]) AND f.status = '{FileStatus.READY}'""")
+    FROM made m WHERE f.id = m.id AND f.status = '{FileStatus.READY}'""")
 
 _MADE = sql("taskfiles.made", """
     WITH counted AS (
@@ -223,6 +227,6 @@ async def open_jobs(txn: Transaction, task_id: int) -> list[int]:
 
 
 def _file(row: Row) -> TaskFile:
-    file_id, dataset, container, scope, lfn, guid, size, checksum, status, chunk, attempt = row
-    return TaskFile(id=file_id, dataset=dataset, container=container, scope=scope, lfn=lfn, guid=guid, size=size,
+    file_id, dataset, name, container, scope, lfn, guid, size, checksum, status, chunk, attempt = row
+    return TaskFile(id=file_id, dataset=dataset, name=name, container=container, scope=scope, lfn=lfn, guid=guid, size=size,
                     checksum=checksum, status=FileStatus(status), chunk=chunk, attempt=attempt)

@@ -32,7 +32,7 @@ class Refusal(Exception):
 
 @dataclass
 class Did:
-    """A file or a dataset."""
+    """A file, a dataset, or a container, whose ``files`` are datasets and containers."""
 
     type: str
     bytes: int = 0
@@ -43,6 +43,7 @@ class Did:
     files: list[Name] = field(default_factory=list)
     ends_s: float | None = None
     account: str = "panda"
+    events: int | None = None
 
 
 @dataclass
@@ -179,13 +180,39 @@ class FakeRucio:
                 raise Refusal(409, "UnsupportedOperation", "Data identifier is closed")
             names = [(did["scope"], did["name"]) for did in attachment["dids"]]
             for name in names:
-                self.did(name)
+                if (self.did(name).type == "FILE") != (dataset.type == "DATASET"):
+                    raise Refusal(409, "UnsupportedOperation", "Mixed collection is not allowed")
             dataset.files += [name for name in names if name not in dataset.files]
 
+    def describe(self, name: Name) -> dict[str, Any]:
+        """With the number of its files, as if that was asked for."""
+        did = self.did(name)
+        open_ = {} if did.type == "FILE" else {"open": did.open}
+        return {"type": did.type, "account": did.account, "length": len(list(self.files(name))), **open_}
+
+    def content(self, name: Name) -> Iterator[dict[str, Any]]:
+        """One level of it."""
+        return ({"scope": scope, "name": child, "type": self.did((scope, child)).type} for scope, child in self.did(name).files)
+
     def files(self, name: Name) -> Iterator[dict[str, Any]]:
-        found = ((each, self.did(each)) for each in self.did(name).files)
-        return ({"scope": scope, "name": lfn, "bytes": file.bytes, "adler32": file.adler32, "guid": file.guid, "events": None}
-                for (scope, lfn), file in found)
+        """However deep."""
+        did = self.did(name)
+        if did.type == "FILE":
+            return iter([{"scope": name[0], "name": name[1], "bytes": did.bytes, "adler32": did.adler32, "guid": did.guid,
+                          "events": did.events}])
+        return (file for each in did.files for file in self.files(each))
+
+    def bulk_files(self, body: Body) -> Iterator[dict[str, Any]]:
+        """Of several; those that are not there are left out."""
+        names = [(did["scope"], did["name"]) for did in body["dids"]]
+        return ({**file, "parent_scope": name[0], "parent_name": name[1]}
+                for name in names if name in self.dids for file in self.files(name))
+
+    def search(self, scope: str, kind: str, pattern: str) -> Iterator[str]:
+        """Names like a pattern."""
+        like = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+        return (name for (where, name), did in self.dids.items()
+                if where == scope and did.type == kind.upper() and like.fullmatch(name) and not did.meta.get("hidden"))
 
     def set_status(self, name: Name, body: Body) -> None:
         did = self.did(name)

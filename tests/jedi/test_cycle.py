@@ -167,11 +167,11 @@ async def test_a_task_reads_what_another_wrote(world: TaskWorld) -> None:
     """Without a data management that knows datasets they are what tasks wrote, by the name that prun gave them."""
     first = await world.submit(parameters("random", nEvents=2))
     await world.work(first)
-    found = await world.catalogue.contents("user.ann.test3_out.txt/")
+    found = await world.catalogue.contents("user.ann.test3_out.txt/", 100)
     assert [(f.scope, f.lfn, f.size, f.checksum) for f in found.files] == [
         ("user.ann", f"user.ann.{first}._{n:06d}.out.txt", 7, "ad:00000007") for n in (1, 2)]
-    assert await world.catalogue.contents("user.ann:user.ann.test3_out.txt") == found
-    nobody = await world.catalogue.contents("user.ann.nothing")
+    assert await world.catalogue.contents("user.ann:user.ann.test3_out.txt", 100) == found
+    nobody = await world.catalogue.contents("user.ann.nothing", 100)
     assert nobody.hopeless and "unknown dataset user.ann.nothing" in str(nobody.problem)
 
 
@@ -235,4 +235,4 @@ async def test_jobs_that_left_for_the_history(world: TaskWorld) -> None:
     assert await world.store.once("archive", history.archive, 0, 10) == 2
     await world.rounds()
     assert (await world.task_status(task_id), await world.figures(task_id)) == (TaskStatus.FINISHED, (2, 1, 1))
-    assert len((await world.catalogue.contents("user.ann.test3_out.txt/")).files) == 1
+    assert len((await world.catalogue.contents("user.ann.test3_out.txt/", 100)).files) == 1

@@ -11,7 +11,7 @@ from taskworld import parameters
 
 from pandad.config import JediConfig
 from pandad.jedi.drafts import Drafts
-from pandad.jedi.generator import Library, build_job, run_job
+from pandad.jedi.generator import build_job, run_job
 from pandad.jedi.macros import MACRO, Unresolved, fill
 from pandad.jedi.refiner import refine
 from pandad.spec.job import JobSpec
@@ -28,10 +28,10 @@ class Numbers:
 
 def a_job(sample: str, names: list[str], serial: int = 3, number: int | None = None, **but: Any) -> JobSpec:
     """The job of these files."""
-    files = [TaskFile(id=n, dataset=1, container="user.ann.input1", scope="user.ann", lfn=lfn, size=5)
+    files = [TaskFile(id=n, dataset=1, name="user.ann.in1", container="user.ann.input1", scope="user.ann", lfn=lfn, size=5)
              for n, lfn in enumerate(names)]
     spec = refine(parameters(sample, **but), JediConfig())
-    library = Library(TaskFile(id=9, dataset=2, container="l", scope="panda", lfn="lib.tgz"), "l") if spec.build else None
+    library = TaskFile(id=9, dataset=2, name="l", container="l", scope="panda", lfn="lib.tgz") if spec.build else None
     return run_job(Numbers(), spec, Chunk(files, number), serial, library)
 
 
@@ -74,7 +74,8 @@ def test_what_a_job_is() -> None:
     """It knows its task, its datasets and what all jobs of the task have."""
     job = a_job("build", ["a"])
     assert (job.jediTaskID, job.reqID, job.lockedby, job.VO) == (TASK_ID, TASK_ID, "jedi", "wlcg")
-    assert (job.prodDBlock, job.destinationDBlock) == ("user.ann.input1", "user.ann.test2_out.root")
+    assert (job.prodDBlock, job.inputs[0].dataset) == ("user.ann.in1", "user.ann.input1")
+    assert job.destinationDBlock == "user.ann.test2_out.root"
     assert [(f.scope, f.destinationDBlock) for f in job.outputs] == [
         ("user.ann", "user.ann.test2_out.root"), ("user.ann", "user.ann.test2_hist"), ("user.ann", "user.ann.test2.log")]
     library = job.inputs[-1]
@@ -95,7 +96,7 @@ def test_more_attempts() -> None:
 
     for said, got in ((3, 5), (0, 0)):
         spec = refine(parameters(maxAttempt=said), JediConfig())
-        file = TaskFile(id=1, dataset=1, container="x", scope="", lfn="1")
+        file = TaskFile(id=1, dataset=1, name="x", container="x", scope="", lfn="1")
         assert run_job(More(), spec, Chunk([file]), 1, None).maxAttempt == got
 
 

@@ -43,7 +43,7 @@ def test_with_input_and_build() -> None:
     """prun --inDS: what to read, how much of it, what to leave out, how many files go together, and the library."""
     spec = of(sample="build")
     assert spec.input is not None and spec.build is not None
-    assert (spec.input.datasets, spec.input.most, spec.splitting) == (("user.ann.input1/",), 30, Splitting(files=10))
+    assert (spec.input.datasets, spec.input.most, spec.splitting) == (("user.ann.input1/",), 30, Splitting(files=10, apart=True))
     assert spec.input.exclude == ("\\.log\\.tgz(\\.\\d+)*$",)
     assert [(o.type, o.dataset) for o in spec.outputs] == [
         ("output", "user.ann.test2_out.root/"), ("output", "user.ann.test2_hist/"), ("log", "user.ann.test2.log/")]
@@ -153,6 +153,18 @@ def test_nothing_else_is_raised(odd: dict[str, Any], sample: str) -> None:
         refine(given_parameters, CONFIG)
     except BadRequest as refused:
         assert re.match(r"task_parameters\.\w+", refused.key)
+
+
+def test_patterns_and_several_datasets() -> None:
+    """A * may stand in a name, and not in its scope; with --notExpandInDS files of several datasets may go into one job."""
+    item = {"type": "template", "param_type": "input", "value": "${IN}", "dataset": "user.ann.in*/,s:*.root",
+            "consolidate": "user.ann.0815/"}
+    spec = of(jobParameters=[item])
+    assert spec.input is not None and spec.input.datasets == ("user.ann.in*/", "s:*.root") and not spec.splitting.apart
+    for name in ("user.a*.in", "*", "u*:x"):
+        with pytest.raises(BadRequest) as refused:
+            of(jobParameters=[{**item, "dataset": name}])
+        assert refused.value.key == "task_parameters.jobParameters[0].dataset"
 
 
 def test_every_key_of_prun_is_known() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,9 +14,9 @@ RULES = st.builds(Splitting, files=st.integers(0, 7), most_files=st.integers(1, 
 SIZES = st.lists(st.one_of(st.none(), st.integers(0, 2000)), max_size=60)
 
 
-def a_file(number: int, size: int | None = 1000, chunk: int | None = None) -> TaskFile:
+def a_file(number: int, size: int | None = 1000, chunk: int | None = None, dataset: int = 1) -> TaskFile:
     """One of the input."""
-    return TaskFile(id=number, dataset=1, container="x", scope="s", lfn=f"f{number}", size=size, chunk=chunk)
+    return TaskFile(id=number, dataset=dataset, name="x", container="x", scope="s", lfn=f"f{number}", size=size, chunk=chunk)
 
 
 @given(SIZES, RULES)
@@ -51,3 +53,12 @@ def test_exactly_so_many() -> None:
     """nFilesPerJob: so many in each but the last."""
     chunks = split([a_file(n) for n in range(25)], Splitting(files=10))
     assert [len(chunk.files) for chunk in chunks] == [10, 10, 5]
+
+
+@given(st.lists(st.integers(1, 3), max_size=40), RULES)
+def test_datasets_apart(datasets: list[int], rule: Splitting) -> None:
+    """If that is asked for no job reads two datasets; still each file is in one job."""
+    files = [a_file(number, dataset=dataset) for number, dataset in enumerate(datasets)]
+    chunks = split(files, replace(rule, apart=True))
+    assert [file for chunk in chunks for file in chunk.files] == files
+    assert all(len({file.dataset for file in chunk.files}) == 1 for chunk in chunks)

@@ -185,7 +185,7 @@ async def test_retry(world: TaskWorld) -> None:
     assert {f.lfn for f in again.outputs}.isdisjoint(f.lfn for f in bad.outputs)
     await world.work(task_id)
     assert (await world.task_status(task_id), await world.figures(task_id)) == (TaskStatus.DONE, (6, 6, 0))
-    assert [f.lfn for f in (await world.catalogue.contents("user.ann.out/")).files] == [
+    assert [f.lfn for f in (await world.catalogue.contents("user.ann.out/", 100)).files] == [
         f"x.{n:06d}.root" for n in (1, 3, 4)]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote
-from uuid import UUID
 
-from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
+from pandad.dataservice.datasets import Dataset, Named, NewFile, Rule, RuleState, RuleWish
 from pandad.dataservice.ddm import (
     DatasetClosed,
     DDMRefused,
@@ -21,7 +20,10 @@ from pandad.dataservice.ddm import (
     NotNow,
     UnknownEndpoint,
 )
-from pandad.dataservice.rucio.ddm import RucioDDM, described, is_endpoint, named
+from pandad.dataservice.rucio import naming
+from pandad.dataservice.rucio.ddm import RucioDDM, dids_of, is_endpoint, named
+from pandad.dataservice.rucio.files import described, file_of
+from pandad.dataservice.rucio.naming import path_of
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
 
@@ -50,15 +52,15 @@ class RucioDatasets:
     async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False, reopen: bool = False) -> bool:
         """See `IDatasets.make`."""
         meta = {"hidden": True, "purge_replicas": True} if hidden else {}
-        body = {"type": "DATASET", "lifetime": lifetime_s, "meta": meta}
+        body = {"type": naming.DATASET, "lifetime": lifetime_s, "meta": meta}
         try:
-            await self._session.do(Call("POST", _path(dataset), f"dataset {dataset}", body))
+            await self._session.do(Call("POST", path_of(dataset), f"dataset {dataset}", body))
             return True
         except Refused as error:
             if error.kind != "DataIdentifierAlreadyExists":
                 raise error.error(f"dataset {dataset}") from None
         known = await self._known(dataset)
-        if known.type != "DATASET":
+        if known.type != naming.DATASET:
             raise DDMRefused(f"{dataset} exists, and is no dataset")
         if reopen and not known.open:
             await self._reopen(dataset, known.account)
@@ -69,7 +71,7 @@ class RucioDatasets:
         if owner != self._session.config.account:
             raise DatasetClosed(f"{dataset} of {owner} is closed and takes no more files; write into another one")
         try:
-            await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": True}))
+            await self._session.do(Call("PUT", f"{path_of(dataset)}/status", f"dataset {dataset}", {"open": True}))
         except Refused as error:
             refused = error.error(f"dataset {dataset}")
             if isinstance(refused, NotAllowed):
@@ -82,7 +84,7 @@ class RucioDatasets:
         try:
             for some in self._chunks(names):
                 attachment = {"scope": dataset.scope, "name": dataset.name,
-                              "dids": described(some)}
+                              "dids": dids_of(some)}
                 await self._session.do(Call("POST", "/dids/attachments", f"files of {dataset}",
                                             {"attachments": [attachment], "ignore_duplicate": True}))
         except Refused as error:
@@ -98,18 +100,48 @@ class RucioDatasets:
         if missing:
             raise DatasetClosed(f"{dataset} is closed, and does not have {listed(missing)}")
 
+    async def gather(self, container: Dataset, datasets: Sequence[Dataset]) -> None:
+        """See `IDatasets.gather`."""
+        subject = f"container {container}"
+        try:
+            await self._session.do(Call("POST", path_of(container), subject, {"type": naming.CONTAINER}))
+        except Refused as error:
+            if error.kind != "DataIdentifierAlreadyExists":
+                raise error.error(subject) from None
+        dids = [{"scope": each.scope, "name": each.name} for each in datasets]
+        attachment = {"scope": container.scope, "name": container.name, "dids": dids}
+        try:
+            await self._session.do(Call("POST", "/dids/attachments", subject, {
+                "attachments": [attachment], "ignore_duplicate": True}))
+        except Refused as error:
+            if error.kind == "UnsupportedOperation":
+                await self._not_gathered(container)
+            raise error.error(subject) from None
+
+    async def _not_gathered(self, container: Dataset) -> None:
+        """The better reasons."""
+        known = await self._known(container)
+        if known.type != naming.CONTAINER:
+            raise DDMRefused(f"{container} exists, and is no container")
+        if not known.open:
+            raise DatasetClosed(f"the container {container} of {known.account} is closed and takes no more datasets")
+
     async def contents(self, dataset: Dataset) -> Sequence[NewFile]:
         """See `IDatasets.contents`."""
-        def read(entry: Any) -> NewFile:
-            name = FileName(entry["scope"], entry["name"])
-            return NewFile(name, int(entry["bytes"]), str(entry["adler32"]), guid_of(entry.get("guid")))
+        return await self._lines(Call("GET", f"{path_of(dataset)}/files", f"files of {dataset}"), file_of)
 
-        return await self._lines(Call("GET", f"{_path(dataset)}/files", f"files of {dataset}"), read)
+    async def named(self, name: Dataset) -> Named:
+        """See `IDatasets.named`."""
+        return await naming.named(self._session, name)
+
+    async def files(self, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
+        """See `IDatasets.files`."""
+        return await naming.files(self._session, datasets)
 
     async def close(self, dataset: Dataset) -> None:
         """See `IDatasets.close`."""
         try:
-            await self._session.do(Call("PUT", f"{_path(dataset)}/status", f"dataset {dataset}", {"open": False}))
+            await self._session.do(Call("PUT", f"{path_of(dataset)}/status", f"dataset {dataset}", {"open": False}))
         except Refused as error:
             if error.kind != "UnsupportedOperation" or (await self._known(dataset)).open:
                 raise error.error(f"dataset {dataset}") from None
@@ -117,7 +149,7 @@ class RucioDatasets:
     async def erase(self, dataset: Dataset) -> None:
         """See `IDatasets.erase`. Rucio's undertaker does it, with the rules."""
         try:
-            await self._session.do(Call("POST", f"{_path(dataset)}/meta/lifetime", f"dataset {dataset}", {"value": 0}))
+            await self._session.do(Call("POST", f"{path_of(dataset)}/meta/lifetime", f"dataset {dataset}", {"value": 0}))
         except Refused as error:
             if error.kind != "DataIdentifierNotFound":
                 raise error.error(f"dataset {dataset}") from None
@@ -125,14 +157,14 @@ class RucioDatasets:
     async def taken(self, names: Sequence[FileName]) -> Sequence[FileName]:
         """See `IDatasets.taken`."""
         def asking(some: Sequence[FileName]) -> Call:
-            return Call("POST", "/dids/bulkmeta", f"the names {some[0]} and others", {"dids": described(some)})
+            return Call("POST", "/dids/bulkmeta", f"the names {some[0]} and others", {"dids": dids_of(some)})
 
         return await self._ddm.listed(names, asking, named)
 
     async def register(self, endpoint: str, files: Sequence[NewFile]) -> None:
         """See `IDatasets.register`. Rucio keeps silent about a file that it knows otherwise, so it is asked what it knows."""
         for some in self._chunks(files):
-            body = {"rse": endpoint, "files": [_described(file) for file in some]}
+            body = {"rse": endpoint, "files": [described(file) for file in some]}
             await self._do(Call("POST", "/replicas", f"copies at {endpoint}", body))
         known = await self._ddm.replicas(endpoint, [file.name for file in files])
         absent = [file.name for file in files if file.name not in known]
@@ -178,7 +210,7 @@ class RucioDatasets:
         def read(entry: Any) -> Rule | None:
             return rule_of(entry) if entry["account"] == account and entry["copies"] == 1 else None
 
-        return await self._lines(Call("GET", f"{_path(dataset)}/rules", f"rules for {dataset}"), read)
+        return await self._lines(Call("GET", f"{path_of(dataset)}/rules", f"rules for {dataset}"), read)
 
     async def rules(self, ids: Sequence[str]) -> Sequence[Rule]:
         """See `IDatasets.rules`."""
@@ -207,7 +239,7 @@ class RucioDatasets:
                 raise error.error(f"rule {rule_id}") from None
 
     async def _known(self, dataset: Dataset) -> _Known:
-        call = Call("GET", _path(dataset), f"dataset {dataset}")
+        call = Call("GET", path_of(dataset), f"dataset {dataset}")
         try:
             return await self._session.ask(
                 call, lambda entry: _Known(entry["type"], bool(entry.get("open")), entry.get("account", "")))
@@ -233,25 +265,6 @@ class RucioDatasets:
 
 def _raise(error: Refused, call: Call) -> NoReturn:
     raise error.error(call.subject) from None
-
-
-def _path(dataset: Dataset) -> str:
-    return f"/dids/{quote(dataset.scope, safe='')}/{quote(dataset.name, safe='')}"
-
-
-def _described(file: NewFile) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "scope": file.name.scope, "name": file.name.lfn, "bytes": file.size_bytes, "adler32": file.adler32}
-    guid = guid_of(file.guid)
-    return {**said, "meta": {"guid": guid}} if guid else said
-
-
-def guid_of(text: str | None) -> str | None:
-    """A GUID, 32 lower-case hex digits; None for what is none: one that is wrong would have the whole call refused."""
-    try:
-        return UUID(text or "").hex
-    except ValueError:
-        return None
 
 
 def rule_of(entry: Any) -> Rule:

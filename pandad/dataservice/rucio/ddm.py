@@ -147,7 +147,7 @@ class RucioDDM:
 
     async def _copies(self, names: Iterable[FileName], how: Mapping[str, object], read: Callable[[Any], T | None]) -> list[T]:
         def asking(some: Sequence[FileName]) -> Call:
-            body = {"dids": described(some), "schemes": NO_SCHEME, "ignore_availability": True, "resolve_archives": False, **how}
+            body = {"dids": dids_of(some), "schemes": NO_SCHEME, "ignore_availability": True, "resolve_archives": False, **how}
             return Call("POST", "/replicas/list", f"the copies of {some[0]} and others", body)
 
         return await self.listed(names, asking, read)
@@ -183,7 +183,7 @@ def is_endpoint(name: str) -> bool:
     return _ENDPOINT.fullmatch(name) is not None
 
 
-def described(names: Iterable[FileName]) -> list[dict[str, str]]:
+def dids_of(names: Iterable[FileName]) -> list[dict[str, str]]:
     """In Rucio's words."""
     return [{"scope": name.scope, "name": name.lfn} for name in names]
 
