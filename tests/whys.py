@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fakes.ddm import FakeDDM
+from replyshapes import checked
 from twisted.internet.task import Clock
 
 from pandad.brokerage.advisor import Advisor
@@ -21,6 +22,30 @@ from pandad.userinterface.standing import Sources
 DISK = "TEST_DISK"
 
 
+class ToldExplain(Explain):
+    """Whatever it says is of the shape that its call gives."""
+
+    async def told(self, *asked: Any) -> dict[str, Any]:
+        """See there."""
+        return dict(checked("/api/v1/job/why", await super().told(*asked)))
+
+
+class ToldQueueWhy(QueueWhy):
+    """Likewise."""
+
+    async def told(self, *asked: Any) -> dict[str, Any]:
+        """See there."""
+        return dict(checked("/api/v1/queue/why", await super().told(*asked)))
+
+
+class ToldDryRun(DryRun):
+    """Likewise."""
+
+    async def where(self, *asked: Any) -> list[dict[str, Any]]:
+        """See there."""
+        return list(checked("/api/v1/job/try_brokerage", await super().where(*asked)))
+
+
 class Whys:
     """``explain``, ``queues`` and ``dry_run`` answer; ``clock`` and ``ddm`` are theirs to be moved and filled."""
 
@@ -31,5 +56,5 @@ class Whys:
         self.sources = Sources(
             advisor=Advisor(store, brokerage or BrokerageConfig(), self.clock, data), suitability=Suitability(store, self.clock),
             order=Order(store, self.clock, shares), inputs=Inputs(data))
-        self.explain = Explain(store, self.sources, shares, TimeoutsConfig(), LoopsConfig())
-        self.queues, self.dry_run = QueueWhy(store, self.sources.advisor), DryRun(store, self.sources)
+        self.explain = ToldExplain(store, self.sources, shares, TimeoutsConfig(), LoopsConfig())
+        self.queues, self.dry_run = ToldQueueWhy(store, self.sources.advisor), ToldDryRun(store, self.sources)

@@ -1,6 +1,7 @@
 """The API, described as OpenAPI 3.1: made of the routes and of their request dataclasses, so that nothing is said twice.
 
-Beside what OpenAPI has, an operation says who may call it (``x-access``), and how it is called with curl (``x-codeSamples``).
+Beside what OpenAPI has, an operation says who may call it (``x-access``), how it is called with curl (``x-codeSamples``), and
+what a success says, in API v1 inside the envelope (``x-gives``).
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from pandad.api.access import credential, reach, role
 from pandad.api.coerce import INT64
 from pandad.api.decode import camel_case
 from pandad.api.errors import RESPONSES, Incident, LimitReached, TooLarge, WrongMethod
+from pandad.api.replyschema import PLACE, Schema, Shapes
 from pandad.api.route import V1, V1_ACQUIRE, Route
 from pandad.spec.errors import BadRequest, Conflict, Forbidden, NotAuthenticated, NotFound, PandadError, Unavailable
 from pandad.spec.token import BadToken
 
-Schema = dict[str, Any]
 Declared = tuple[Route, Callable[..., Any]]
 
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _MODULE = re.compile(r"/api/v1/(\w+)/")
 _ENVELOPE: Schema = {
     "type": "object", "required": ["success", "message", "data"],
-    "properties": {"success": {"type": "boolean"}, "message": {"type": "string"}, "data": {}}}
+    "properties": {"success": {"type": "boolean"}, "message": {"type": "string"}, "data": {}},
+    "description": "Of every answer of API v1. Without success the message says why, and data is null, or a code."}
+_IN_ENVELOPES = (V1, V1_ACQUIRE)
 _INTEGER: Schema = {"type": "integer", "format": "int64", "minimum": INT64.start, "maximum": INT64.stop - 1}
 _KINDS: Mapping[Any, Schema] = {
     int: _INTEGER, float: {"type": "number"}, bool: {"type": "boolean"}, str: {"type": "string"},
@@ -57,23 +60,28 @@ OF_IDENTITY = frozenset({NotAuthenticated, Forbidden})
 
 
 def description(declared: Iterable[Declared]) -> Schema:
-    """All of it, from routes and the functions that answer them."""
+    """All of it, from routes and the functions that answer them.
+
+    :raise NoSchema: a route does not say what it gives.
+    """
     paths: dict[str, Schema] = {}
+    shapes = Shapes()
     for route, method in declared:
         place = paths.setdefault(_VARIABLE.sub(r"{\1}", route.path), {})
-        place.update({verb.lower(): _operation(route, method, verb) for verb in route.methods})
+        place.update({verb.lower(): _operation(route, method, verb, shapes) for verb in route.methods})
     info = {"title": "pandad", "version": __version__, "description": "The PanDA server; for people: /docs."}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": {"Envelope": _ENVELOPE}}}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": {"Envelope": _ENVELOPE, **shapes.named}}}
 
 
-def _operation(route: Route, method: Callable[..., Any], verb: str) -> Schema:
+def _operation(route: Route, method: Callable[..., Any], verb: str, shapes: Shapes) -> Schema:
     variables = _VARIABLE.findall(route.path)
     asked = _properties(route, variables)
+    gives = shapes.of(route.gives)
     told = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in variables]
     described: Schema = {
         "operationId": f"{verb.lower()} {route.path}", "tags": [tag_of(route.path)],
         "summary": " ".join((getdoc(method) or "").split("\n\n")[0].split()),
-        "description": f"For {route.access.says}.", "responses": _responses(route),
+        "description": f"For {route.access.says}.", "responses": _responses(route, gives), "x-gives": gives,
         "x-access": {"credential": credential(route.access), "role": role(route.access), "reaches": reach(route.access)}}
     if verb == "GET":
         told += [{"name": name, "in": "query", "required": required, "schema": schema}
@@ -121,7 +129,7 @@ def _schema(hint: Any, items: int) -> Schema:
     return dict(_KINDS[get_origin(kinds[0]) or kinds[0]])
 
 
-def _responses(route: Route) -> Schema:
+def _responses(route: Route, gives: Schema) -> Schema:
     told: dict[str, list[str]] = {"200": ["done"]}
     answers = RESPONSES[route.dialect.name]
     for kind, text in REFUSALS.items():
@@ -130,9 +138,15 @@ def _responses(route: Route) -> Schema:
         answer = next(answers[base] for base in kind.__mro__ if base in answers)
         said = told.setdefault(str(answer.status), [])
         said.append(text if answer.status_code is None else f"StatusCode {answer.status_code}: {text}")
-    if route.dialect in (V1, V1_ACQUIRE):
+    if route.dialect in _IN_ENVELOPES:
         told["200"].insert(1, "or refused, with success false and as message one of these")
     found: Schema = {status: {"description": "; ".join(dict.fromkeys(texts))} for status, texts in sorted(told.items())}
-    if route.dialect in (V1, V1_ACQUIRE):
-        found["200"]["content"] = {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}
+    found["200"]["content"] = {media: {"schema": _enveloped(gives) if route.dialect in _IN_ENVELOPES else gives}
+                               for media in route.media}
     return found
+
+
+def _enveloped(gives: Schema) -> Schema:
+    """What was refused has the same form, with other data."""
+    success = {"properties": {"success": {"const": True}}}
+    return {"$ref": f"{PLACE}Envelope", "if": success, "then": {"properties": {"data": gives}}}

@@ -21,7 +21,7 @@ class Ddm:
     def __init__(self, bulletin: Bulletin) -> None:
         self._bulletin = bulletin
 
-    @Route(PATH, POST, PLAIN, access=TELLS_OF_DATA, raw=True, body_limit_bytes=8 * MIB, urgency=Urgency.LIST)
+    @Route(PATH, POST, PLAIN, access=TELLS_OF_DATA, gives=str, raw=True, body_limit_bytes=8 * MIB, urgency=Urgency.LIST)
     async def callback(self, caller: Caller, body: bytes) -> str:
         """Rules and transfers that something happened to. Pandad would find out by itself, later: what is lost does no harm."""
         notices = await self._bulletin.post(body)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from twisted.web.template import Tag, flattenString, tags
+
+from pandad.api.schemawords import Described, keys_of, type_of, words
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --link: light-dark(#0550ae, #8cf); }
@@ -26,8 +27,6 @@ caption { text-align: left; font-weight: 600; padding-top: .4rem; }
 _HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-Described = Mapping[str, Any]
-
 
 def page(description: Described) -> bytes:
     """The whole page, in UTF-8."""
@@ -37,7 +36,7 @@ def page(description: Described) -> bytes:
 
 
 def _document(description: Described) -> Tag:
-    operations = list(operations_of(description))
+    operations, shapes = list(operations_of(description)), description.get("components", {}).get("schemas", {})
     info = description["info"]
     return tags.html(
         tags.head(
@@ -46,7 +45,7 @@ def _document(description: Described) -> Tag:
         tags.body(
             tags.header(tags.h1("API of pandad ", info["version"]), _introduction()),
             tags.nav(*_contents(operations), **{"aria-label": "Calls"}),
-            Tag("main")(*(_call(*operation) for operation in operations))),
+            Tag("main")(*(_call(*operation) for operation in operations), *_shapes(shapes))),
         lang="en")
 
 
@@ -65,7 +64,9 @@ def _introduction() -> Tag:
                "; a refusal is one too, with success false. Bodies are JSON or forms; times are UTC. The calls below "
                "/server/panda are PanDA's legacy dialect, which pilots speak."),
         tags.p("Show who you are with a certificate or proxy in TLS, or with a bearer token and the header Origin, which names "
-               "the VO, or VO:ROLE. What is marked for anybody is served on the port without TLS too."))
+               "the VO, or VO:ROLE. What is marked for anybody is served on the port without TLS too."),
+        tags.p("What a call gives stands there without the envelope. What has a name is a shape, described at the end; a key "
+               "that a shape does not have may come with a later version: read past it."))
 
 
 def _contents(operations: list[tuple[str, str, Described]]) -> Iterator[Tag]:
@@ -91,7 +92,8 @@ def _call(path: str, verb: str, operation: Described) -> Tag:
     return tags.section(
         tags.h3(tags.span(verb.upper(), class_="verb"), tags.a(path, href=f"#{anchor(path, verb)}")),
         tags.p(operation["summary"]), tags.p(tags.strong("Who: "), *who),
-        *_parameters(operation), *_responses(operation["responses"]),
+        *_parameters(operation), tags.p(tags.strong("Gives: "), *linked(operation["x-gives"])),
+        *_responses(operation["responses"]),
         *(each for sample in operation["x-codeSamples"] for each in _sample(sample)),
         id=anchor(path, verb), class_="call")
 
@@ -109,11 +111,27 @@ def parameters_of(operation: Described) -> list[tuple[str, str, str, bool]]:
     return found
 
 
-def type_of(schema: Described) -> str:
-    """In words."""
-    if schema.get("type") == "array":
-        return f"list of {type_of(schema['items'])}"
-    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "any JSON"))
+def linked(schema: Described) -> Iterator[str | Tag]:
+    """A schema in words, with a link to each shape."""
+    for word in words(schema):
+        yield word if isinstance(word, str) else tags.a(word.name, href=f"#{shape_anchor(word.name)}")
+
+
+def shape_anchor(name: str) -> str:
+    """The address of a shape on the page."""
+    return f"shape-{name}"
+
+
+def _shapes(shapes: Described) -> Iterator[Tag]:
+    if shapes:
+        yield tags.h2("Shapes", id="shapes")
+    for name, shape in sorted(shapes.items()):
+        rows = [tags.tr(tags.td(tags.code(key)), tags.td(*linked(schema)), tags.td("yes" if must else "no"))
+                for key, schema, must in keys_of(shape)]
+        yield tags.section(
+            tags.h3(tags.a(name, href=f"#{shape_anchor(name)}")), tags.p(shape.get("description", "")),
+            *([_table("Keys", ("name", "type", "always there"), rows)] if rows else [tags.p(type_of(shape))]),
+            id=shape_anchor(name), class_="call")
 
 
 def _parameters(operation: Described) -> Iterator[Tag]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 import orjson  # ten times faster than the standard library on a job definition
@@ -16,6 +16,28 @@ import orjson  # ten times faster than the standard library on a job definition
 JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"
 TEXT = b"text/plain;charset=utf-8"
+FILE = b"application/octet-stream"
+
+Encoder = TypeVar("Encoder", bound=Callable[..., Any])
+
+
+def comes_as(*media: bytes) -> Callable[[Encoder], Encoder]:
+    """Of an encoder: the Content-Types that it may give."""
+
+    def marked(encoder: Encoder) -> Encoder:
+        encoder.__dict__["media"] = tuple(each.decode().partition(";")[0] for each in media)
+        return encoder
+
+    return marked
+
+
+def media_of(encoder: Callable[..., Any]) -> tuple[str, ...]:
+    """Those, without parameters.
+
+    :raise KeyError: it does not say.
+    """
+    found: tuple[str, ...] = encoder.__dict__["media"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +66,37 @@ class Envelope:
     data: Any = None
 
 
+@comes_as(JSON)
 def envelope(result: Any, wants_json: bool) -> Reply:
     """API v1: always JSON. A handler may return the envelope itself, or only its data."""
     return Reply(json_bytes(result if isinstance(result, Envelope) else Envelope(True, "", result)))
 
 
+@comes_as(JSON, FORM)
 def legacy(result: Mapping[str, Any], wants_json: bool) -> Reply:
     """The legacy dialect: JSON for those who say that they accept it, else a form."""
     return as_json(result, True) if wants_json else as_form(result, False)
 
 
+@comes_as(JSON)
 def as_json(result: Any, wants_json: bool) -> Reply:
     """JSON, whatever the caller accepts."""
     return Reply(json_bytes(result))
 
 
+@comes_as(JSON)
 def as_json_text(result: str, wants_json: bool) -> Reply:
     """JSON that was written already, whatever the caller accepts."""
     return Reply(result.encode())
 
 
+@comes_as(FORM)
 def as_form(result: Mapping[str, Any], wants_json: bool) -> Reply:
     """A urlencoded form, whatever the caller accepts. Structures in it become JSON text. Keys must need no quoting."""
     return Reply("&".join([f"{key}={_quoted(_form_text(value))}" for key, value in result.items()]).encode(), FORM)
 
 
+@comes_as(JSON, FORM)
 def legacy_repr(result: Mapping[str, Any], wants_json: bool) -> Reply:
     """As legacy, but structures in a form become Python literals: pilots read getResourceTypes so."""
     if wants_json:
@@ -76,11 +104,13 @@ def legacy_repr(result: Mapping[str, Any], wants_json: bool) -> Reply:
     return as_form({k: repr(v) if isinstance(v, (list, dict)) else v for k, v in result.items()}, False)
 
 
+@comes_as(TEXT)
 def as_text(result: str, wants_json: bool) -> Reply:
     """Plain text."""
     return Reply(result.encode(), TEXT)
 
 
+@comes_as(FILE)
 def as_file(result: Path, wants_json: bool) -> FileReply:
     """A file, from its path."""
     return FileReply(result)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pandad.api import encode
 from pandad.api.access import PUBLIC
 from pandad.api.load import Urgency
+from pandad.api.replies.server import EndpointDescription, QueueDescription
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.cachename import is_cache_name
 from pandad.spec.caller import Caller
@@ -60,25 +61,27 @@ class Files:
         self._descriptions = descriptions
         self._cache, self._trf_dir = cache, trf_dir
 
-    @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN,
-           access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json_text)
+    @Route("/cache/schedconfig/<queue>.all.json", GET, PLAIN, access=PUBLIC, gives=QueueDescription,
+           passive=True, urgency=Urgency.ALWAYS, takes=QueueName, encode=encode.as_json_text)
     async def schedconfig(self, caller: Caller, asked: QueueName) -> str:
         """The description of one queue."""
         return await self._descriptions.queue(asked.queue)
 
-    @Route("/cache/schedconfig/pandaqueues.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS,
+    @Route("/cache/schedconfig/pandaqueues.json", GET, PLAIN, access=PUBLIC, gives=dict[str, QueueDescription], passive=True,
+           urgency=Urgency.ALWAYS,
            encode=encode.as_json_text)
     async def pandaqueues(self, caller: Caller) -> str:
         """The descriptions of all queues, by name, for Harvester's cacher."""
         return await self._descriptions.queues()
 
-    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS,
+    @Route("/cache/ddmendpoints.json", GET, PLAIN, access=PUBLIC, gives=dict[str, EndpointDescription], passive=True,
+           urgency=Urgency.ALWAYS,
            encode=encode.as_json_text)
     async def ddmendpoints(self, caller: Caller) -> str:
         """All storage endpoints."""
         return await self._descriptions.endpoints()
 
-    @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
+    @Route("/cache/<path:name>", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
            encode=encode.as_file)
     async def cached(self, caller: Caller, asked: FileName) -> Path:
         """A sandbox or another uploaded file: whoever knows its name may have it."""
@@ -88,7 +91,7 @@ class Files:
         self._cache.note_fetch(path)
         return path
 
-    @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
+    @Route("/trf/<path:name>", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, urgency=Urgency.ALWAYS, takes=FileName,
            encode=encode.as_file)
     async def transformation(self, caller: Caller, asked: FileName) -> Path:
         """A payload script."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from inspect import isawaitable
 
 from pandad.api.access import PUBLIC
-from pandad.api.encode import TEXT, Reply, json_bytes
+from pandad.api.encode import JSON, TEXT, Reply, comes_as, json_bytes
 from pandad.api.load import Urgency
+from pandad.api.replies import server
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 
@@ -31,6 +32,7 @@ class Report:
         return [sentence for sentence in self.checks.values() if sentence is not None]
 
 
+@comes_as(JSON, TEXT)
 def told(report: Report, wants_json: bool) -> Reply:
     """Two hundred or 503; for those who accept it JSON with each check, else a line for each thing to say."""
     wrong = report.sentences
@@ -52,17 +54,17 @@ class Health:
     def __init__(self, ready: Checks, started: Checks, notes: Callable[[], Sequence[str]] = tuple) -> None:
         self._ready, self._started, self._notes = ready, started, notes
 
-    @Route("/healthz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    @Route("/healthz", GET, PLAIN, access=PUBLIC, gives=server.Health, passive=True, urgency=Urgency.ALWAYS, encode=told)
     async def healthz(self, caller: Caller) -> Report:
         """The process lives and its reactor turns. Says nothing about the database: restarting would not mend that."""
         return Report({"reactor": None})
 
-    @Route("/startupz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    @Route("/startupz", GET, PLAIN, access=PUBLIC, gives=server.Health, passive=True, urgency=Urgency.ALWAYS, encode=told)
     async def startupz(self, caller: Caller) -> Report:
         """Whether the start is over: the schema is up to date and the loops run. Once it is, it stays so."""
         return Report(await answers(self._started()))
 
-    @Route("/readyz", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=told)
+    @Route("/readyz", GET, PLAIN, access=PUBLIC, gives=server.Health, passive=True, urgency=Urgency.ALWAYS, encode=told)
     async def readyz(self, caller: Caller) -> Report:
         """Whether requests should be sent here."""
         return Report(await answers(self._ready()), self._notes())

@@ -10,6 +10,7 @@ from pandad.api import encode
 from pandad.api.access import CLAIM, PILOT, PUBLIC, REPORT
 from pandad.api.coerce import MAX_DEPTH
 from pandad.api.load import Urgency
+from pandad.api.replies import pilots
 from pandad.api.route import ANY, LEGACY, LEGACY_GETJOB, MIB, POST, WATCHED_S, Route
 from pandad.api.v1.pilot import NO_JOBS, definitions, urgency_of
 from pandad.jobdispatcher.requests import AcquireJobs, JobUpdate, WorkerStatus
@@ -41,7 +42,8 @@ class Legacy:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=CLAIM, takes=AcquireJobs, forgiving=True,
+    @Route("/server/panda/getJob", POST, LEGACY_GETJOB, access=CLAIM, gives=pilots.PilotJob | pilots.Jobs | pilots.NoJob,
+           takes=AcquireJobs, forgiving=True,
            tells_gone=True, urgency=Urgency.ACQUIRE)
     async def getJob(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Answer:
         """One job, flat; a list of jobs for those who said how many."""
@@ -50,34 +52,37 @@ class Legacy:
             return {"StatusCode": 20, "errorDialog": NO_JOBS}
         return {**OK, "jobs": jobs} if asked.n_jobs is not None else {**OK, **jobs[0]}
 
-    @Route("/server/panda/updateJob", POST, LEGACY, access=REPORT, takes=JobUpdate, forgiving=True,
+    @Route("/server/panda/updateJob", POST, LEGACY, access=REPORT, gives=pilots.JobCommand, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB, json_depth=MAX_DEPTH, urgency=urgency_of)
     async def updateJob(self, caller: Caller, update: JobUpdate) -> Answer:
         """How a job is; the answer holds the command to the pilot. A pilot takes every 200 for "stored"."""
         command = await self._heartbeat.update(caller, update)
         return {**OK, "command": command, **await self._secrets.of_update(command)}
 
-    @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, passive=True, takes=Ids, encode=encode.as_form,
+    @Route("/server/panda/getStatus", ANY, LEGACY, access=PUBLIC, gives=pilots.JobStates, passive=True, takes=Ids,
+           encode=encode.as_form,
            answer_s=WATCHED_S)
     async def getStatus(self, caller: Caller, asked: Ids) -> Answer:
         """States and attempts, joined by a plus."""
         states = await self._dispatcher.statuses(asked.ids)
         return {**OK, "status": "+".join(map(_status, states)), "attemptNr": "+".join(map(_attempt, states))}
 
-    @Route("/server/panda/isAlive", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.as_text,
+    @Route("/server/panda/isAlive", ANY, LEGACY, access=PUBLIC, gives=str, passive=True, encode=encode.as_text,
            urgency=Urgency.ALWAYS)
     async def isAlive(self, caller: Caller) -> str:
         """Yes."""
         return "alive=yes"
 
-    @Route("/server/panda/updateWorkerPilotStatus", POST, LEGACY, access=PILOT, takes=WorkerStatus, forgiving=True,
+    @Route("/server/panda/updateWorkerPilotStatus", POST, LEGACY, access=PILOT, gives=pilots.Done, takes=WorkerStatus,
+           forgiving=True,
            urgency=Urgency.HEARTBEAT)
     async def updateWorkerPilotStatus(self, caller: Caller, status: WorkerStatus) -> Answer:
         """A pilot began or ended."""
         await self._workers.update_status(caller, status)
         return OK
 
-    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, passive=True, encode=encode.legacy_repr,
+    @Route("/server/panda/getResourceTypes", ANY, LEGACY, access=PUBLIC, gives=pilots.ResourceTypes, passive=True,
+           encode=encode.legacy_repr,
            urgency=Urgency.ALWAYS)
     async def getResourceTypes(self, caller: Caller) -> Answer:
         """The classes of jobs; pilots evaluate the form's value as a Python literal."""

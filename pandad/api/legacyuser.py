@@ -51,36 +51,39 @@ class LegacyUser:
     def __init__(self, debug: Debug, secrets: Secrets) -> None:
         self._debug, self._secrets = debug, secrets
 
-    @Route("/server/panda/setDebugMode", POST, LEGACY, access=DEBUG_AS_PILOT, takes=DebugMode, encode=encode.as_text)
+    @Route("/server/panda/setDebugMode", POST, LEGACY, access=DEBUG_AS_PILOT, gives=str, takes=DebugMode, encode=encode.as_text)
     async def setDebugMode(self, caller: Caller, asked: DebugMode) -> str:
         """Switch debug mode of a job; pilots do so for their own."""
         await self._debug.set_mode(caller, asked.panda_id, asked.mode_on)
         return SUCCEEDED
 
-    @Route("/server/panda/send_command_to_job", POST, LEGACY, access=DEBUG, takes=JobCommand, encode=encode.as_json)
+    @Route("/server/panda/send_command_to_job", POST, LEGACY, access=DEBUG, gives=tuple[bool, str], takes=JobCommand,
+           encode=encode.as_json)
     async def send_command_to_job(self, caller: Caller, asked: JobCommand) -> Answer:
         """Have the pilot of a job do a debug command."""
         command = await self._debug.command(caller, asked.panda_id, asked.com)
         return True, f"{command} is told to the pilot at its next heartbeat"
 
-    @Route("/server/panda/set_user_secret", POST, LEGACY, access=OWN, takes=UserSecret, encode=encode.as_json,
+    @Route("/server/panda/set_user_secret", POST, LEGACY, access=OWN, gives=tuple[bool, str], takes=UserSecret,
+           encode=encode.as_json,
            body_limit_bytes=SECRET_BYTES)
     async def set_user_secret(self, caller: Caller, secret: UserSecret) -> Answer:
         """Keep or forget a secret of the caller's."""
         return True, await self._secrets.set(caller, secret.key, secret.confidential)
 
-    @Route("/server/panda/get_user_secrets", ANY, LEGACY, access=OWN, takes=WantedSecrets, encode=encode.as_json)
+    @Route("/server/panda/get_user_secrets", ANY, LEGACY, access=OWN, gives=tuple[bool, str | dict[str, str]],
+           takes=WantedSecrets, encode=encode.as_json)
     async def get_user_secrets(self, caller: Caller, asked: WantedSecrets) -> Answer:
         """The caller's own secrets."""
         found = await self._secrets.get(caller, asked.keys)
         return True, found if asked.get_json else json_bytes(found).decode()
 
-    @Route("/server/panda/getAttr", ANY, LEGACY, access=IDENTIFIED, encode=encode.as_text)
+    @Route("/server/panda/getAttr", ANY, LEGACY, access=IDENTIFIED, gives=str, encode=encode.as_text)
     async def getAttr(self, caller: Caller) -> str:
         """Whom this server takes the caller for, a line for each thing."""
         return whoami.lines(whoami.environment(caller))
 
-    @Route("/server/panda/getVomsAttr", ANY, LEGACY, access=IDENTIFIED, encode=encode.as_text)
+    @Route("/server/panda/getVomsAttr", ANY, LEGACY, access=IDENTIFIED, gives=str, encode=encode.as_text)
     async def getVomsAttr(self, caller: Caller) -> str:
         """Of the same, the DN and the FQANs."""
         return whoami.lines(whoami.voms(caller))

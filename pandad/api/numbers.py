@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pandad import metrics
 from pandad.api.access import PUBLIC
-from pandad.api.encode import Reply
+from pandad.api.encode import Reply, comes_as
 from pandad.api.exposition import CONTENT_TYPE, exposition, families
 from pandad.api.load import Urgency
 from pandad.api.route import GET, PLAIN, Route
@@ -25,6 +25,7 @@ ANSWER_LIMIT_S = 2.0  # for the database; without it the numbers of this process
 FRESH_S = 5.0  # however many scrapers there are
 
 
+@comes_as(CONTENT_TYPE)
 def as_openmetrics(result: bytes, wants_json: bool) -> Reply:
     """OpenMetrics text."""
     return Reply(result, CONTENT_TYPE)
@@ -44,7 +45,7 @@ class Numbers:
             series.read(partial(self._of, read))
         metrics.DATABASE_UP.is_now(lambda: float(self._taken is not None))
 
-    @Route("/metrics", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=as_openmetrics)
+    @Route("/metrics", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, urgency=Urgency.ALWAYS, encode=as_openmetrics)
     async def metrics(self, caller: Caller) -> bytes:
         """This process's counters, timings and gauges; ages, leases and errands from the database, while that answers."""
         if self._clock.seconds() > self._until_s:

@@ -64,6 +64,7 @@ class Route:
     and the bytes to come; this one then gets the Upload, all of which is here, and is to finish and end it.
     ``passive``: a read, also served on the port without TLS.
     ``forgiving``: see decode.Decoder.
+    ``gives``: the type of what its success says, of the envelope's data in API v1: see replyschema. None: nothing.
     ``encode``: where the reply is not what the dialect has by default.
     ``body_limit_bytes``: of the body, also after it was inflated. ``json_depth``: of its JSON. ``items``: of each list.
     ``answer_s``: by when it is answered at the latest, where that is sooner than [limits] answer_s: for those who will not wait.
@@ -76,6 +77,7 @@ class Route:
     dialect: Dialect = V1
     _: KW_ONLY
     access: Access
+    gives: Any
     takes: type | None = None
     raw: bool = False
     tells_gone: bool = False
@@ -111,6 +113,11 @@ class Route:
             return None
         by_method = Urgency.USER if self.methods == POST else Urgency.LIST
         return by_method if self.urgency is None else self.urgency
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """The Content-Types that a success may have."""
+        return encode.media_of(self.encode or self.dialect.encode)
 
     @property
     def legacy(self) -> bool:

@@ -91,7 +91,7 @@ class JobPages(Room):
         super().__init__(config)
         self._overviews, self._lists, self._stories = overviews, lists, stories
 
-    @Route("/jobs/", GET, PAGE, access=COUNTS, passive=True, takes=Filter)
+    @Route("/jobs/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=Filter)
     async def jobs(self, caller: Caller, asked: Filter) -> Page:
         """Jobs, those that changed their state last first; what they are filtered by is in the address."""
         if (asked.produsername or asked.workinggroup) and not sight.sees_names(caller):
@@ -99,7 +99,7 @@ class JobPages(Room):
                 "whose jobs they are is told to who comes with an identity: with a certificate or a token, over TLS")
         return await job_list(self._lists, self._overviews, caller, asked)
 
-    @Route("/job/<panda_id>/", GET, PAGE, access=STORY, passive=True, takes=OneJob)
+    @Route("/job/<panda_id>/", GET, PAGE, access=STORY, gives=Page, passive=True, takes=OneJob)
     async def job(self, caller: Caller, asked: OneJob) -> Page:
         """One job: where it is and why, what became of each attempt, what each queue says of it, its files and logs."""
         story = await self._stories.of(caller, asked.panda_id)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from pandad.api.access import COUNTS, PUBLIC
-from pandad.api.encode import Reply
+from pandad.api.encode import Reply, comes_as
 from pandad.api.route import GET, PLAIN, Route
 from pandad.config import LoopsConfig
 from pandad.monitor import look, sight
@@ -59,7 +59,7 @@ class Overall(Room):
         super().__init__(config)
         self._overviews, self._lists, self._complaints = overviews, lists, complaints
 
-    @Route("/", GET, PAGE, access=COUNTS, passive=True, takes=Window)
+    @Route("/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=Window)
     async def overview(self, caller: Caller, asked: Window) -> Page:
         """How it goes: jobs by state over time, what runs and fails where, and what is wrong now."""
         now = await self._overviews.now()
@@ -74,14 +74,14 @@ class Overall(Room):
         return Page("overview.html", "Overview", told, caller, {
             "rows": busy[:TOP], "more": len(busy) - TOP, "samples": samples, "ended": ends, "bucket_s": BUCKET_S})
 
-    @Route("/loops/", GET, PAGE, access=COUNTS, passive=True)
+    @Route("/loops/", GET, PAGE, access=COUNTS, gives=Page, passive=True)
     async def loops(self, caller: Caller) -> Page:
         """What happens by itself: each timed loop, which process runs it, and how its rounds go."""
         now = await self._overviews.now()
         rows = [_loop(each, sight.sees_troubles(caller)) for each in now.loops]
         return Page("loops.html", "Loops", {"at": now.at, "loops": rows}, caller)
 
-    @Route("/errors/", GET, PAGE, access=COUNTS, passive=True, takes=Window)
+    @Route("/errors/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=Window)
     async def errors(self, caller: Caller, asked: Window) -> Page:
         """What fails: by component and code, and by queue, with jobs for example."""
         now = await self._overviews.now()
@@ -95,15 +95,21 @@ class Overall(Room):
         return Page("errors.html", "Errors", told, caller)
 
 
+@comes_as(b"text/css", b"image/svg+xml")
+def as_it_is(result: Reply, wants_json: bool) -> Reply:
+    """A reply that was made already."""
+    return result
+
+
 class Looks:
     """What pages are dressed in; nothing that anybody owns."""
 
-    @Route("/monitor/style.css", GET, PLAIN, access=PUBLIC, passive=True, encode=lambda result, wants_json: result)
+    @Route("/monitor/style.css", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, encode=as_it_is)
     async def style(self, caller: Caller) -> Reply:
         """The one style sheet."""
         return _STYLE
 
-    @Route("/monitor/icon.svg", GET, PLAIN, access=PUBLIC, passive=True, encode=lambda result, wants_json: result)
+    @Route("/monitor/icon.svg", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, encode=as_it_is)
     async def icon(self, caller: Caller) -> Reply:
         """What a browser shows in its tab."""
         return _ICON

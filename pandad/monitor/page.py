@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from pandad import __version__
-from pandad.api.encode import JSON, Reply
+from pandad.api.encode import JSON, Reply, comes_as
 from pandad.api.errors import RESPONSES, answer_to
 from pandad.api.route import Dialect
 from pandad.monitor import drawing, look, sight, words
@@ -55,6 +55,7 @@ class Elsewhere:
     path: str
 
 
+@comes_as(HTML, JSON)
 def encode(result: Page | Elsewhere, wants_json: bool) -> Reply:
     """The reply."""
     if isinstance(result, Elsewhere):

@@ -40,7 +40,7 @@ class Queues(Room):
         self._overviews, self._reasons = overviews, reasons
         self._told: Kept[dict[str, Any]] = Kept(clock)
 
-    @Route("/sites/", GET, PAGE, access=COUNTS, passive=True)
+    @Route("/sites/", GET, PAGE, access=COUNTS, gives=Page, passive=True)
     async def queues(self, caller: Caller) -> Page:
         """All queues: status, jobs, pilots, and how attempts end."""
         now = await self._overviews.now()
@@ -48,7 +48,7 @@ class Queues(Room):
         told = {"at": now.at, "queues": [queue_row(each) for each in rows], "problems": problems(now, caller)}
         return Page("queues.html", "Queues", told, caller, {"rows": rows})
 
-    @Route("/site/<name>/", GET, PAGE, access=COUNTS, passive=True, takes=OneQueue)
+    @Route("/site/<name>/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=OneQueue)
     async def queue(self, caller: Caller, asked: OneQueue) -> Page:
         """One queue: what it takes, why it does or does not run, who asked, what it refuses, what fails, how to drain it."""
         window_s, whole = asked.window_s, lastpilots.may_see_nodes(caller)

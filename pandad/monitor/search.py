@@ -34,7 +34,7 @@ class Search(Room):
         super().__init__(config)
         self._overviews, self._tasks = overviews, tasks
 
-    @Route("/search/", GET, PAGE, access=COUNTS, passive=True, takes=Question)
+    @Route("/search/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=Question)
     async def search(self, caller: Caller, asked: Question) -> Page | Elsewhere:
         """To the page of a job, a task, a queue or a user of that name; else what comes near it."""
         word = asked.q.strip()

@@ -62,7 +62,7 @@ class TaskPages(Room):
         super().__init__(config)
         self._overviews, self._lists = overviews, lists
 
-    @Route("/tasks/", GET, PAGE, access=COUNTS, passive=True, takes=TaskFilter)
+    @Route("/tasks/", GET, PAGE, access=COUNTS, gives=Page, passive=True, takes=TaskFilter)
     async def tasks(self, caller: Caller, asked: TaskFilter) -> Page:
         """Tasks, the newest first, with how far they are."""
         if asked.username and not sight.sees_names(caller):
@@ -76,7 +76,7 @@ class TaskPages(Room):
         return Page("tasks.html", "Tasks", told, caller, {
             "sees_names": sight.sees_names(caller), "states": [*TaskStatus], "asked": asked, "went_on": asked.below is not None})
 
-    @Route("/task/<task_id>/", GET, PAGE, access=STORY, passive=True, takes=OneTask)
+    @Route("/task/<task_id>/", GET, PAGE, access=STORY, gives=Page, passive=True, takes=OneTask)
     async def task(self, caller: Caller, asked: OneTask) -> Page:
         """One task: how far it is, what its jobs do, and what happened to it."""
         story = await self._lists.story(asked.task_id)

@@ -46,14 +46,14 @@ class Users(Room):
         super().__init__(config)
         self._overviews, self._lists = overviews, lists
 
-    @Route("/users/", GET, PAGE, access=READ)
+    @Route("/users/", GET, PAGE, access=READ, gives=Page)
     async def users(self, caller: Caller) -> Page:
         """Who has jobs here: what runs and what waits, by the label of the owner."""
         rows = persons(await self._overviews.people(caller))
         now = await self._overviews.now()
         return Page("users.html", "Users", {"at": now.at, "users": [asdict(each) for each in rows]}, caller)
 
-    @Route("/user/<path:name>/", GET, PAGE, access=READ, takes=OneUser)
+    @Route("/user/<path:name>/", GET, PAGE, access=READ, gives=Page, takes=OneUser)
     async def user(self, caller: Caller, asked: OneUser) -> Page:
         """One of them: by kind of work what runs and what waits, and the latest jobs."""
         lines = [each for each in await self._overviews.people(caller) if each.line.owner_name == asked.name]

@@ -91,7 +91,7 @@ class Watchful:
         self.seen: list[bool] = []
         self.gone: Callable[[], bool] = bool
 
-    @Route("/watch", access=CLAIM, takes=Nothing, tells_gone=True)
+    @Route("/watch", access=CLAIM, gives=None, takes=Nothing, tells_gone=True)
     async def watch(self, caller: Caller, asked: Nothing, gone: Callable[[], bool]) -> None:
         self.gone = gone
         self.seen.append(gone())

@@ -15,7 +15,7 @@ from pandad.api.v1.pilot import MANY_JOBS
 from pandad.cli.access import routes
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"
-USUAL = Route("/", access=next(routes()).access)
+USUAL = Route("/", access=next(routes()).access, gives=None)
 
 
 def nested(levels: int) -> Any:

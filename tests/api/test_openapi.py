@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 from base64 import b64encode
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypedDict
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from replyshapes import faults_of_text
 
 from pandad.api import docspage
 from pandad.api.apidescription import OF_IDENTITY, REFUSALS
 from pandad.api.openapi import OpenApi
+from pandad.api.replyschema import NoSchema, Shapes
 from pandad.api.route import declared
 
 
@@ -56,6 +60,44 @@ def test_what_it_says_of_refusals(api: Any) -> None:
     assert set(get_job) == {"200"} and "StatusCode 60: no identity" in get_job["200"]["description"]
     alive = paths["/api/v1/system/is_alive"]["get"]["responses"]
     assert not any(REFUSALS[kind] in reply["description"] for kind in OF_IDENTITY for reply in alive.values())
+
+
+def test_what_it_says_of_replies(api: Any) -> None:
+    """Each success has a schema, in an envelope where there is one; what refers to a shape finds it."""
+    description = api.passive.get("/api/v1/openapi.json").json
+    named = description["components"]["schemas"]
+    for path, _, operation in docspage.operations_of(description):
+        for media, content in operation["responses"]["200"]["content"].items():
+            enveloped = content["schema"].get("$ref", "").endswith("/Envelope")
+            assert enveloped == (path.startswith("/api/v1/") and path != "/api/v1/openapi.json"), path
+            assert (content["schema"]["then"]["properties"]["data"] if enveloped else content["schema"]) == operation["x-gives"]
+            assert "/" in media
+    assert set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(description))) == set(named)
+    assert named["JobCommand"]["properties"]["command"] == {"type": "string"}
+    assert named["JobCommand"]["required"] == ["StatusCode", "command"]
+
+
+PLAIN_ONES = {
+    "/healthz": "", "/startupz": "", "/readyz": "", "/api/v1/openapi.json": "", "/cache/ddmendpoints.json": "",
+    "/cache/schedconfig/pandaqueues.json": "", "/cache/schedconfig/<queue>.all.json": "/cache/schedconfig/TEST_PQ.all.json"}
+
+
+@pytest.mark.parametrize("path", PLAIN_ONES)
+def test_what_anybody_may_have(api: Any, path: str) -> None:
+    """What is answered is of the shape that the route says. (Other calls: tests/rights, on a real database.)"""
+    got = api.passive.get(PLAIN_ONES[path] or path, headers={"accept": "application/json"})
+    assert faults_of_text(path, got.text) == []
+
+
+def test_what_there_is_no_schema_of() -> None:
+    """A type that could be anything is none that a route may give, nor are two shapes of one name."""
+    for vague in (Any, dict, list[Any], dict[str, Any], tuple[int, Any]):
+        with pytest.raises(NoSchema, match="says nothing about a reply"):
+            Shapes().of(vague)
+    shapes = Shapes()
+    shapes.of(TypedDict("Same", {"a": int}))
+    with pytest.raises(NoSchema, match="two shapes are called Same"):
+        shapes.of(TypedDict("Same", {"a": str}))
 
 
 def test_each_call_can_be_typed(api: Any) -> None:
@@ -114,7 +156,8 @@ def test_the_page(api: Any) -> None:
     calls = [docspage.anchor(path, verb) for path, verb, _ in docspage.operations_of(OpenApi(api.handlers)._description)]
     assert len(set(outline.ids)) == len(outline.ids) and set(calls) <= set(outline.ids) and outline.open == []
     assert {link for link in outline.links if not link.startswith("#")} == {"/api/v1/openapi.json"}
-    assert {link.removeprefix("#") for link in outline.links if link.startswith("#")} == set(calls)
+    shapes = {docspage.shape_anchor(name) for name in OpenApi(api.handlers)._description["components"]["schemas"]}
+    assert {link.removeprefix("#") for link in outline.links if link.startswith("#")} == {*calls, *shapes} <= set(outline.ids)
     assert outline.tags.isdisjoint({"script", "img", "link", "iframe", "form"})
     style = re.search(r"<style>(.*?)</style>", got.text, re.DOTALL)
     assert style is not None
@@ -127,6 +170,9 @@ def test_nothing_on_the_page_is_markup() -> None:
     """Whatever a description says is text."""
     operation = {"operationId": "x", "tags": ["<b>"], "summary": "<script>alert(1)</script>", "description": "For <i>.",
                  "responses": {"200": {"description": "a & b"}}, "x-access": {"credential": "<", "role": "-", "reaches": "'"},
-                 "x-codeSamples": []}
-    page = docspage.page({"info": {"version": "<1>"}, "paths": {"/x": {"get": operation}}}).decode()
+                 "x-codeSamples": [], "x-gives": {"enum": ["<u>"]}}
+    shape = {"type": "object", "description": "<em>", "properties": {"<s>": {"type": "<q>"}}}
+    page = docspage.page({"info": {"version": "<1>"}, "paths": {"/x": {"get": operation}},
+                          "components": {"schemas": {"<tt>": shape}}}).decode()
+    assert not any(tag in page for tag in ("<u>", "<em>", "<s>", "<q>", "<tt>"))
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "a &amp; b" in page

@@ -23,18 +23,20 @@ PASSIVE = {
 
 
 def test_no_route_without_a_rule() -> None:
-    """A route that does not say who may call it cannot be made, nor one that says it with something else."""
+    """A route that does not say who may call it, or what it gives, cannot be made, nor one that says it with something else."""
     with pytest.raises(TypeError):
-        Route("/api/v1/job/kill")  # type: ignore[call-arg]
+        Route("/api/v1/job/kill", gives=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="gives"):
+        Route("/api/v1/job/kill", access=PUBLIC)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="not an access rule"):
-        Route("/api/v1/job/kill", access="everybody")  # type: ignore[arg-type]
+        Route("/api/v1/job/kill", access="everybody", gives=None)  # type: ignore[arg-type]
 
 
 def test_passive_is_public() -> None:
     """What the port without TLS serves cannot ask for an identity: nobody has one there."""
     with pytest.raises(TypeError, match="nobody has an identity"):
-        Route("/x", access=IDENTIFIED, passive=True)
-    Route("/x", access=PUBLIC, passive=True)
+        Route("/x", access=IDENTIFIED, gives=None, passive=True)
+    Route("/x", access=PUBLIC, gives=None, passive=True)
 
 
 def test_what_is_passive(api: Any) -> None:

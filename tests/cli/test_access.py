@@ -41,7 +41,7 @@ def test_a_rule_is_whole() -> None:
     with pytest.raises(TypeError):
         Route("/x")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="is not an access rule"):
-        Route("/x", access=None)  # type: ignore[arg-type]
+        Route("/x", access=None, gives=None)  # type: ignore[arg-type]
     for reach, grounds in ((Reach.GROUNDS, frozenset()), (Reach.OWN, frozenset({Ground.OWNER}))):
         with pytest.raises(TypeError, match="grounds go with"):
             Access(name="X", says="x", reach=reach, grounds=grounds)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pytest_twisted import ensureDeferred
+from replyshapes import ROUTES, faults_of_text
 
 from pandad.api.access import Reach
 from pandad.api.grants import Banned
@@ -62,6 +63,8 @@ async def problems(world: World, cell: Cell) -> list[str]:
     done, found = cell.how.done(status, text), []
     if done != allowed(cell):
         found.append(f"{cell}: {'done' if done else 'refused'}: {status} {text[:300]}")
+    if done and path_of(cell.call) in ROUTES:
+        found += faults_of_text(path_of(cell.call), text)
     if not done and await world.signs(panda_id) != before:
         found.append(f"{cell}: refused, and something changed")
     if not done and not says_who(cell, text):

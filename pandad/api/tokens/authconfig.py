@@ -17,6 +17,7 @@ from pandad.api import encode
 from pandad.api.access import PUBLIC
 from pandad.api.files import FileName
 from pandad.api.load import Urgency
+from pandad.api.replies.server import AuthConfig
 from pandad.api.route import GET, PLAIN, Route
 from pandad.api.tokens.accepted import GROUPS_CLAIM, WELL_KNOWN, Accepted
 from pandad.spec.caller import Caller
@@ -49,7 +50,7 @@ class AuthConfigs:
         """From now on these."""
         self._files = {name: _public(content) for name, content in files.items()}
 
-    @Route("/auth/<name>", GET, PLAIN, access=PUBLIC, passive=True, takes=FileName, encode=encode.as_json,
+    @Route("/auth/<name>", GET, PLAIN, access=PUBLIC, gives=AuthConfig, passive=True, takes=FileName, encode=encode.as_json,
            urgency=Urgency.ALWAYS)
     async def auth_config(self, caller: Caller, asked: FileName) -> Mapping[str, Any]:
         """The issuer of a VO. panda-client writes VO:ROLE as it is in PANDA_AUTH_VO."""

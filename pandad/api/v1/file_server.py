@@ -40,7 +40,7 @@ class FileServer:
         """A place for a file in a body of so many bytes."""
         return self._cache.begin(caller, length)
 
-    @Route("/api/v1/file_server/upload_cache_file", access=OWN, opens="open")
+    @Route("/api/v1/file_server/upload_cache_file", access=OWN, gives=str, opens="open")
     async def upload_cache_file(self, caller: Caller, upload: Upload) -> Envelope:
         """Keep the file of a multipart form, under the name that it has there."""
         try:
@@ -51,20 +51,20 @@ class FileServer:
             upload.place.end()
         return Envelope(True, f"{place.name} is here", place.name)
 
-    @Route("/api/v1/file_server/validate_cache_file", access=OWN, takes=Footer, tells_host=True)
+    @Route("/api/v1/file_server/validate_cache_file", access=OWN, gives=str | None, takes=Footer, tells_host=True)
     async def validate_cache_file(self, caller: Caller, asked: Footer, host: str) -> Envelope:
         """Whether the caller's file is here already: FOUND:HOST:NAME or NOTFOUND. HOST is the one that was called, because each
         that shares the folder has it."""
         name = await self._cache.look(caller, asked.file_size, asked.checksum)
         return Envelope(True, "NOTFOUND" if name is None else f"FOUND:{host}:{name}", name)
 
-    @Route("/api/v1/file_server/touch_cache_file", access=OWN, takes=CacheName)
+    @Route("/api/v1/file_server/touch_cache_file", access=OWN, gives=None, takes=CacheName)
     async def touch_cache_file(self, caller: Caller, asked: CacheName) -> Envelope:
         """The file is still wanted."""
         await self._cache.touch(caller, asked.file_name)
         return Envelope(True, "")
 
-    @Route("/api/v1/file_server/delete_cache_file", access=OWN, takes=CacheName)
+    @Route("/api/v1/file_server/delete_cache_file", access=OWN, gives=None, takes=CacheName)
     async def delete_cache_file(self, caller: Caller, asked: CacheName) -> Envelope:
         """The file is not wanted any more."""
         await self._cache.delete(caller, asked.file_name)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pandad.api.access import DEBUG, KILL, OWN, PUBLIC, READ
 from pandad.api.encode import Envelope
 from pandad.api.jobstates import job_specs
+from pandad.api.replies.jobs import DebugOutput, JobEvent, Killed, Stored
+from pandad.api.replies.pilots import StatusAndCommand
 from pandad.api.route import ANY, GET, MIB, WATCHED_S, Route
 from pandad.api.v1.pilot import JobIds
 from pandad.settings import nearest
@@ -111,7 +113,7 @@ class Job:
     def __init__(self, jobs: Jobs, dispatcher: Dispatcher, debug: Debug) -> None:
         self._jobs, self._dispatcher, self._debug = jobs, dispatcher, debug
 
-    @Route("/api/v1/job/submit", access=OWN, takes=Submission, body_limit_bytes=64 * MIB)
+    @Route("/api/v1/job/submit", access=OWN, gives=list[Stored], takes=Submission, body_limit_bytes=64 * MIB)
     async def submit(self, caller: Caller, submission: Submission) -> Envelope:
         """Store new jobs: their ids, in order. A submission that came before gets its first answer, and the message says so.
         Jobs that no registered queue can ever take are stored too; the message says so, and ``warnings`` beside the data."""
@@ -122,24 +124,26 @@ class Job:
         return WarningEnvelope(True, receipt.message, rows, [
             {"PandaID": panda_id, "reason": Reason.NEVER, **_lacking(never)} for panda_id, never in receipt.never.items()])
 
-    @Route("/api/v1/job/get_description", ANY, access=READ, takes=JobIds, body_limit_bytes=MANY_IDS_BYTES)
-    @Route("/api/v1/job/get_description_incl_archive", ANY, access=READ, takes=JobIds,
+    @Route("/api/v1/job/get_description", ANY, access=READ, gives=list[JobSpec | None], takes=JobIds,
+           body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/get_description_incl_archive", ANY, access=READ, gives=list[JobSpec | None], takes=JobIds,
            body_limit_bytes=MANY_IDS_BYTES)
     async def get_description(self, caller: Caller, asked: JobIds) -> list[JobSpec | None]:
         """All attributes and files, in the order asked; null for what is not there. One table holds live and old jobs."""
         return await self._jobs.describe(caller, asked.job_ids)
 
-    @Route("/api/v1/job/list", ANY, access=OWN, takes=Mine)
+    @Route("/api/v1/job/list", ANY, access=OWN, gives=Page, takes=Mine)
     async def list_own(self, caller: Caller, asked: Mine) -> Page:
         """The caller's own jobs, the newest first: a line of each, and from where to ask for more. pandad's own."""
         return await self._jobs.listed(caller, asked.wish())
 
-    @Route("/api/v1/job/get_status", GET, access=PUBLIC, passive=True, takes=JobIds, answer_s=WATCHED_S)
+    @Route("/api/v1/job/get_status", GET, access=PUBLIC, gives=list[StatusAndCommand], passive=True, takes=JobIds,
+           answer_s=WATCHED_S)
     async def get_status(self, caller: Caller, asked: JobIds) -> list[dict[str, str]]:
         """State and command by PandaID, in the order asked."""
         return [_status(state) for state in await self._dispatcher.statuses(asked.job_ids)]
 
-    @Route("/api/v1/job/kill", access=KILL, takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
+    @Route("/api/v1/job/kill", access=KILL, gives=list[bool] | list[Killed], takes=Kill, body_limit_bytes=MANY_IDS_BYTES)
     async def kill(self, caller: Caller, asked: Kill) -> Envelope:
         """Whether each job is being killed, in the order asked; the message says why some are not."""
         answers = await self._jobs.kill_each(caller, asked.job_ids, asked.code)
@@ -147,23 +151,23 @@ class Job:
             a.taken for a in answers]
         return Envelope(True, _refusals(answers), rows)
 
-    @Route("/api/v1/job/set_debug_mode", access=DEBUG, takes=DebugMode)
+    @Route("/api/v1/job/set_debug_mode", access=DEBUG, gives=str, takes=DebugMode)
     async def set_debug_mode(self, caller: Caller, asked: DebugMode) -> Envelope:
         """Switch debug mode of a job."""
         await self._debug.set_mode(caller, asked.job_id, asked.mode)
         return Envelope(True, SUCCEEDED, SUCCEEDED)
 
-    @Route("/api/v1/job/set_command", access=DEBUG, takes=Command)
+    @Route("/api/v1/job/set_command", access=DEBUG, gives=str, takes=Command)
     async def set_command(self, caller: Caller, asked: Command) -> Envelope:
         """Have the pilot of a job do a debug command; the command as the pilot gets it."""
         return Envelope(True, SUCCEEDED, await self._debug.command(caller, asked.job_id, asked.command))
 
-    @Route("/api/v1/job/get_debug_output", GET, access=DEBUG, takes=JobId)
+    @Route("/api/v1/job/get_debug_output", GET, access=DEBUG, gives=DebugOutput, takes=JobId)
     async def get_debug_output(self, caller: Caller, asked: JobId) -> dict[str, Any]:
         """What came back from the pilot of a job in debug mode. pandad's own: PanDA shows it in its monitor only."""
         return await self._debug.output(caller, asked.job_id)
 
-    @Route("/api/v1/job/get_timeline", GET, access=READ, takes=JobId)
+    @Route("/api/v1/job/get_timeline", GET, access=READ, gives=list[JobEvent], takes=JobId)
     async def get_timeline(self, caller: Caller, asked: JobId) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
         return await self._jobs.timeline(caller, asked.job_id)

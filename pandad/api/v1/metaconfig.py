@@ -21,12 +21,13 @@ class Metaconfig:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    @Route("/api/v1/metaconfig/get_banned_users", GET, access=IDENTIFIED)
+    @Route("/api/v1/metaconfig/get_banned_users", GET, access=IDENTIFIED, gives=dict[str, bool])
     async def get_banned_users(self, caller: Caller) -> Mapping[str, bool]:
         """Who is banned, by the short names that PanDA shows, which are no identities; each is false, as in PanDA."""
         return dict.fromkeys(await self._accounts.banned(), False)
 
-    @Route("/api/v1/metaconfig/get_resource_types", GET, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS)
+    @Route("/api/v1/metaconfig/get_resource_types", GET, access=PUBLIC, gives=list[ResourceType], passive=True,
+           urgency=Urgency.ALWAYS)
     async def get_resource_types(self, caller: Caller) -> Sequence[ResourceType]:
         """The classes of jobs by cores and memory per core."""
         return RESOURCE_TYPES

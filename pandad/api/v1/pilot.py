@@ -15,6 +15,7 @@ from pandad.api.encode import Envelope
 from pandad.api.errors import guarded, refusal
 from pandad.api.jobdefinition import job_definition
 from pandad.api.load import Urgency
+from pandad.api.replies import pilots
 from pandad.api.route import GET, MIB, POST, V1_ACQUIRE, WATCHED_S, Route
 from pandad.jobdispatcher.guards import is_last_word
 from pandad.jobdispatcher.jobsecrets import may_have_secrets
@@ -59,7 +60,7 @@ class Pilot:
     def __init__(self, dispatcher: Dispatcher, heartbeat: Heartbeat, workers: Workers, secrets: JobSecrets) -> None:
         self._dispatcher, self._heartbeat, self._workers, self._secrets = dispatcher, heartbeat, workers, secrets
 
-    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=CLAIM, takes=AcquireJobs, forgiving=True,
+    @Route("/api/v1/pilot/acquire_jobs", POST, V1_ACQUIRE, access=CLAIM, gives=pilots.Jobs, takes=AcquireJobs, forgiving=True,
            tells_gone=True, urgency=Urgency.ACQUIRE)
     async def acquire_jobs(self, caller: Caller, asked: AcquireJobs, gone: Callable[[], bool]) -> Envelope:
         """Work for a pilot; no work is a refusal, as in PanDA."""
@@ -68,14 +69,15 @@ class Pilot:
             return Envelope(False, NO_JOBS)
         return Envelope(True, "", {"StatusCode": 0, "jobs": await definitions(jobs, self._secrets)})
 
-    @Route("/api/v1/pilot/update_job", access=REPORT, takes=JobUpdate, forgiving=True,
+    @Route("/api/v1/pilot/update_job", access=REPORT, gives=pilots.JobCommand, takes=JobUpdate, forgiving=True,
            body_limit_bytes=16 * MIB, json_depth=MAX_DEPTH, urgency=urgency_of)
     async def update_job(self, caller: Caller, update: JobUpdate) -> dict[str, Any]:
         """How one job is; the answer holds the command to the pilot."""
         command = await self._heartbeat.update(caller, update)
         return {"StatusCode": 0, "command": command, **await self._secrets.of_update(command)}
 
-    @Route("/api/v1/pilot/update_jobs_bulk", access=REPORT, takes=JobUpdates, body_limit_bytes=64 * MIB,
+    @Route("/api/v1/pilot/update_jobs_bulk", access=REPORT, gives=list[pilots.JobReport], takes=JobUpdates,
+           body_limit_bytes=64 * MIB,
            json_depth=MAX_DEPTH, items=MANY_JOBS, urgency=Urgency.FINAL)
     async def update_jobs_bulk(self, caller: Caller, updates: JobUpdates) -> Sequence[Envelope]:
         """How many jobs are; one envelope per job, in order. They go together, so that they can share a commit."""
@@ -85,13 +87,14 @@ class Pilot:
     async def _row(self, caller: Caller, row: dict[str, Any]) -> Envelope:
         return Envelope(True, "", await self.update_job(caller, decoder_for(JobUpdate, forgiving=True)(row)))
 
-    @Route("/api/v1/pilot/get_job_status", GET, access=PUBLIC, passive=True, takes=JobIds, answer_s=WATCHED_S)
+    @Route("/api/v1/pilot/get_job_status", GET, access=PUBLIC, gives=list[pilots.JobState], passive=True, takes=JobIds,
+           answer_s=WATCHED_S)
     async def get_job_status(self, caller: Caller, asked: JobIds) -> list[dict[str, Any]]:
         """States by PandaID, in the order asked."""
         states = await self._dispatcher.statuses(asked.job_ids)
         return [_status(job_id, state) for job_id, state in zip(asked.job_ids, states, strict=True)]
 
-    @Route("/api/v1/pilot/update_worker_status", access=PILOT, takes=WorkerStatus, forgiving=True,
+    @Route("/api/v1/pilot/update_worker_status", access=PILOT, gives=None, takes=WorkerStatus, forgiving=True,
            urgency=Urgency.HEARTBEAT)
     async def update_worker_status(self, caller: Caller, status: WorkerStatus) -> None:
         """A pilot began or ended."""

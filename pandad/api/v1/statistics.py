@@ -8,6 +8,7 @@ from pandad.api.access import PUBLIC
 from pandad.api.exposition import exposition, gauges
 from pandad.api.load import Urgency
 from pandad.api.numbers import as_openmetrics
+from pandad.api.replies.server import QueueDemand
 from pandad.api.route import GET, PLAIN, Route
 from pandad.spec.caller import Caller
 
@@ -25,22 +26,23 @@ class Statistics:
     def __init__(self, demand: Demand) -> None:
         self._demand = demand
 
-    @Route("/api/v1/statistics/active_job_stats_by_site", GET, access=PUBLIC, passive=True)
+    @Route("/api/v1/statistics/active_job_stats_by_site", GET, access=PUBLIC, gives=dict[str, dict[str, int]], passive=True)
     async def active_job_stats_by_site(self, caller: Caller) -> dict[str, dict[str, int]]:
         """{queue: {state: jobs}}, as Harvester asks it; a server without jobs has {}, which is a success."""
         return (await self._demand.published()).counts
 
-    @Route("/api/v1/statistics/active_job_detailed_stats_by_site", GET, access=PUBLIC, passive=True)
+    @Route("/api/v1/statistics/active_job_detailed_stats_by_site", GET, access=PUBLIC,
+           gives=dict[str, dict[str, dict[str, dict[str, int]]]], passive=True)
     async def active_job_detailed_stats_by_site(self, caller: Caller) -> Any:
         """{queue: {resource type: {label: {state: jobs}}}}."""
         return (await self._demand.published()).states
 
-    @Route("/api/v1/statistics/demand", GET, access=PUBLIC, passive=True)
+    @Route("/api/v1/statistics/demand", GET, access=PUBLIC, gives=list[QueueDemand], passive=True)
     async def demand(self, caller: Caller) -> list[dict[str, Any]]:
         """Per queue what pilots could take now, by resource type, and what its pilots asked for in vain."""
         return (await self._demand.published()).rows()
 
-    @Route("/metrics/demand", GET, PLAIN, access=PUBLIC, passive=True, urgency=Urgency.ALWAYS, encode=as_openmetrics)
+    @Route("/metrics/demand", GET, PLAIN, access=PUBLIC, gives=bytes, passive=True, urgency=Urgency.ALWAYS, encode=as_openmetrics)
     async def demand_metrics(self, caller: Caller) -> bytes:
         """The same as metrics for autoscalers; apart from those of this process, for every process would tell them."""
         published = await self._demand.published()

@@ -68,23 +68,23 @@ class Task:
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
-    @Route("/api/v1/task/submit", access=OWN, takes=NewTask, body_limit_bytes=PARAMETERS_BYTES, json_depth=MAX_DEPTH)
+    @Route("/api/v1/task/submit", access=OWN, gives=int, takes=NewTask, body_limit_bytes=PARAMETERS_BYTES, json_depth=MAX_DEPTH)
     async def submit(self, caller: Caller, asked: NewTask) -> Envelope:
         """Store a task: its number is the data, and in the message. Of a name that has a task: docs/reference/tasks.md."""
         got = await self._tasks.submit(caller, asked.task_parameters, asked.parent_tid)
         return Envelope(got.taken, got.message, got.task_id if got.taken else int(got.code))
 
-    @Route("/api/v1/task/kill", access=STEER, takes=TaskId)
+    @Route("/api/v1/task/kill", access=STEER, gives=int, takes=TaskId)
     async def kill(self, caller: Caller, asked: TaskId) -> Envelope:
         """End the task and its jobs."""
         return await _answered(self._tasks.kill(caller, asked.task_id))
 
-    @Route("/api/v1/task/finish", access=STEER, takes=Finish)
+    @Route("/api/v1/task/finish", access=STEER, gives=int, takes=Finish)
     async def finish(self, caller: Caller, asked: Finish) -> Envelope:
         """Make no more jobs, and let the task end."""
         return await _answered(self._tasks.finish(caller, asked.task_id, asked.soft))
 
-    @Route("/api/v1/task/retry", access=STEER, takes=Retry, body_limit_bytes=PARAMETERS_BYTES, json_depth=MAX_DEPTH)
+    @Route("/api/v1/task/retry", access=STEER, gives=int, takes=Retry, body_limit_bytes=PARAMETERS_BYTES, json_depth=MAX_DEPTH)
     async def retry(self, caller: Caller, asked: Retry) -> Envelope:
         """Try again what failed."""
         try:
@@ -97,27 +97,27 @@ class Task:
             return _refused(refused)
         return Envelope(True, message, code)
 
-    @Route("/api/v1/task/pause", access=STEER, takes=TaskId)
+    @Route("/api/v1/task/pause", access=STEER, gives=int, takes=TaskId)
     async def pause(self, caller: Caller, asked: TaskId) -> Envelope:
         """Make no more jobs until it is resumed."""
         return await _answered(self._tasks.pause(caller, asked.task_id))
 
-    @Route("/api/v1/task/resume", access=STEER, takes=TaskId)
+    @Route("/api/v1/task/resume", access=STEER, gives=int, takes=TaskId)
     async def resume(self, caller: Caller, asked: TaskId) -> Envelope:
         """Go on with a paused one."""
         return await _answered(self._tasks.resume(caller, asked.task_id))
 
-    @Route("/api/v1/task/reactivate", access=STEER, takes=TaskId)
+    @Route("/api/v1/task/reactivate", access=STEER, gives=int, takes=TaskId)
     async def reactivate(self, caller: Caller, asked: TaskId) -> Envelope:
         """Set one going again that has ended, however it did."""
         return await _answered(self._tasks.reactivate(caller, asked.task_id))
 
-    @Route("/api/v1/task/reload_input", access=STEER, takes=TaskId)
+    @Route("/api/v1/task/reload_input", access=STEER, gives=int, takes=TaskId)
     async def reload_input(self, caller: Caller, asked: TaskId) -> Envelope:
         """Look its input up again."""
         return await _answered(self._tasks.reload_input(caller, asked.task_id))
 
-    @Route("/api/v1/task/increase_attempts", access=STEER, takes=Increase)
+    @Route("/api/v1/task/increase_attempts", access=STEER, gives=int, takes=Increase)
     async def increase_attempts(self, caller: Caller, asked: Increase) -> Envelope:
         """Allow the jobs that are to be made more attempts."""
         return await _answered(self._tasks.increase_attempts(caller, asked.task_id, asked.increase))

@@ -22,17 +22,17 @@ from .forge import Stand, good, made, stand
 class Handler:
     """Says who called, in three dialects."""
 
-    @Route("/v1", ANY, V1, access=IDENTIFIED)
+    @Route("/v1", ANY, V1, access=IDENTIFIED, gives=None)
     async def v1(self, caller: Caller) -> str:
         """API v1."""
         return caller.name
 
-    @Route("/legacy", ANY, LEGACY, access=IDENTIFIED, encode=encode.as_text)
+    @Route("/legacy", ANY, LEGACY, access=IDENTIFIED, gives=str, encode=encode.as_text)
     async def legacy(self, caller: Caller) -> str:
         """As updateJob."""
         return caller.name
 
-    @Route("/getJob", ANY, LEGACY_GETJOB, access=IDENTIFIED, encode=encode.as_text)
+    @Route("/getJob", ANY, LEGACY_GETJOB, access=IDENTIFIED, gives=str, encode=encode.as_text)
     async def get_job(self, caller: Caller) -> str:
         """As getJob."""
         return caller.name
