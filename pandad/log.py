@@ -31,7 +31,8 @@ JOURNAL = "JOURNAL_STREAM"  # systemd.exec(5): set where standard error goes to 
 PRIORITIES = {LogLevel.debug: 7, LogLevel.info: 6, LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what an event says may come from outside, and must not look like lines of ours
+# What an event says may come from outside, and must not look like lines of ours, or turn their direction around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _OWN = frozenset({"log_level", "log_namespace", "log_time", "log_format", "log_failure", "log_text"})
 _PANDA_ID = ("panda_id", "PandaID")
 

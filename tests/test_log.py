@@ -120,3 +120,8 @@ def test_levels_change_while_it_runs() -> None:
     log.set_level("error")
     assert said(both, log.text_line) == ""
     assert set(log.LEVELS) == {level.name for level in LogLevel.iterconstants()}
+
+
+def test_what_turns_lines_around() -> None:
+    """Signs that break a line, or turn its direction, stand there as question marks."""
+    assert "a??b" in log.text_line({"log_format": "a{sign}b", "sign": "\u2028\u202e", "log_time": 0.0})

@@ -21,6 +21,7 @@ from pandad.spec.attribute import Attribute
 from pandad.spec.errors import BadRequest
 from pandad.spec.file import FILE_ATTRIBUTES, FileSpec
 from pandad.spec.job import JOB_ATTRIBUTES, NOT_WANTED, NOTHING_BUT, JobSpec
+from pandad.spec.visible import unseen
 
 MAX_JOBS = 5_000  # in one submission, as PanDA
 LONGEST_KEY = 50  # in a message
@@ -108,7 +109,7 @@ def _file(where: str, state: object) -> FileSpec:
 class _Slot:
     name: str
     convert: Callable[[Any], Any]
-    limit: int  # characters; 0 = none
+    limit: int  # characters; 0: none, it is no name but free text
 
 
 _CONVERTERS: dict[type, Callable[[Any], Any]] = {
@@ -143,4 +144,6 @@ def _value(slot: _Slot, raw: object) -> Any:
     value = slot.convert(raw)
     if slot.limit and len(value) > slot.limit:
         raise Unfit(f"is {len(value)} characters long; the limit is {slot.limit}")
+    if slot.limit and (problem := unseen(value)) is not None:
+        raise Unfit(problem)
     return value

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pandad.cli.exitcodes import AWAY, INTERRUPTED, REFUSED, USAGE
 from pandad.cli.failures import OutOfReach, Unusable
 from pandad.spec.errors import BadRequest, PandadError, Unavailable
+from pandad.tables import cell
 from pandad.tomlsource import SourceError
 
 
@@ -31,7 +32,7 @@ def code_of(error: BaseException, words: Sequence[str]) -> int:
         print(f"pandad: {error}", file=sys.stderr)
         return USAGE
     if isinstance(error, PandadError):
-        print(f"pandad: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"pandad: {cell(error)}", file=sys.stderr)
         return _of_refusal(error)
     _report(error, words)
     return REFUSED
@@ -49,5 +50,5 @@ def _report(error: BaseException, words: Sequence[str]) -> None:
     if debug:
         traceback.print_exception(error, file=sys.stderr)
     advice = "" if debug else f"; for the traceback run: pandad --debug {shlex.join(words)}"
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    what = cell(f"{type(error).__name__}: {error}")
     print(f"pandad: incident {uuid.uuid4().hex[:8]}: unexpected {what}{advice}", file=sys.stderr)

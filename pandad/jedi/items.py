@@ -74,7 +74,7 @@ def _pieces(found: Sequence[Reader], known: Collection[str]) -> tuple[Piece, ...
         kind = item.text("param_type")
         if kind not in ("", INPUT, OUTPUT, LOG, PSEUDO, NUMBER):
             raise item.wrong("param_type", f"{kind!r} is none of input, output, log, pseudo_input, number")
-        text = item.text("value", LONGEST)
+        text = item.text("value", LONGEST, free=True)
         refuse_macros(text, known, f"{WHERE}.jobParameters[{place}].value")
         if not item.flag("hidden"):
             pieces.append(Piece(text, not item.denies("padding")))
@@ -93,7 +93,8 @@ def _input(task: Reader, found: Sequence[Reader]) -> Input:
             raise first.wrong("dataset", f"{name!r} is no name of a dataset")
         if "*" in scope_of(name):
             raise first.wrong("dataset", f"{name!r} has a * in its scope; write scope:name, with * in the name alone")
-    if not any(name == "IN" for item in task.objects("jobParameters") for name, _ in macros_in(item.text("value", LONGEST))):
+    values = (item.text("value", LONGEST, free=True) for item in task.objects("jobParameters"))
+    if not any(name == "IN" for value in values for name, _ in macros_in(value)):
         raise first.wrong("value", "has no ${IN}: no job would be told what to read")
     return Input(datasets, _patterns(first, "include"), _patterns(first, "exclude"), first.texts("files"),
                  first.whole("offset") or task.whole("nSkipFiles"), task.whole("nFiles"))

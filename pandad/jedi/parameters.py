@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pandad.spec.errors import BadRequest
+from pandad.spec.visible import unseen
 
 WHERE = "task_parameters"
 LARGEST = 2**53
@@ -56,8 +57,8 @@ class Reader:
         """The error that names the key."""
         return BadRequest(f"{self._where}.{key}", problem)
 
-    def text(self, key: str, longest: int = 250) -> str:
-        """A text, "" if it is not said."""
+    def text(self, key: str, longest: int = 250, *, free: bool = False) -> str:
+        """A text, "" if it is not said. ``free``: it is no name, and may have several lines."""
         value = self._values.get(key)
         if not is_said(value):
             return ""
@@ -67,11 +68,13 @@ class Reader:
             raise self.wrong(key, f"has {len(value)} characters; at most {longest} are taken")
         if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
             raise self.wrong(key, "holds what is no character")
+        if not free and (problem := unseen(value)) is not None:
+            raise self.wrong(key, problem)
         return value
 
-    def needed(self, key: str, longest: int = 250) -> str:
+    def needed(self, key: str, longest: int = 250, *, free: bool = False) -> str:
         """A text that must be there."""
-        value = self.text(key, longest)
+        value = self.text(key, longest, free=free)
         if not value:
             raise self.wrong(key, "is missing")
         return value
@@ -113,6 +116,8 @@ class Reader:
         for each in found:
             if not isinstance(each, str) or "\0" in each:
                 raise self.wrong(key, f"{each!r:.60} is not a text")
+            if (problem := unseen(each)) is not None:
+                raise self.wrong(key, problem)
         return tuple(found)
 
     def below(self, key: str) -> Reader | None:

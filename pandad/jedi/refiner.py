@@ -86,7 +86,7 @@ def _build(read: Reader, config: JediConfig, source_url: str) -> Build | None:
     if spec is None:
         return None
     spec.refuse_others(frozenset({"prodSourceLabel", "archiveName", "jobParameters", "transPath"}))
-    parameters = spec.needed("jobParameters", 10_000)
+    parameters = spec.needed("jobParameters", 10_000, free=True)
     items.refuse_macros(parameters, {"IN", "OUT", "SURL"}, "buildSpec.jobParameters")
     script = ATHENA_BUILD if "athena" in read.text("processingType", 64) else BUILD
     return Build(

@@ -82,6 +82,11 @@ def test_files(length: int) -> None:
     assert (file.lfn, file.type, file.fsize, file.scope, file.attemptNr) == ("a.root", "input", 12, "user.a", None)
 
 
+def test_arguments_have_lines() -> None:
+    """What is no name is kept as it is, line breaks and all: its pilot gets it so."""
+    assert one(state(jobParameters="a\n\tb\x1b")).jobParameters == "a\n\tb\x1b"
+
+
 def test_state_is_the_servers() -> None:
     """No submitter chooses the state of his job."""
     assert one(state(jobStatus="finished")).jobStatus is JobStatus.DEFINED
@@ -100,6 +105,8 @@ def test_state_is_the_servers() -> None:
         ([state([file_state(lfn="a"), file_state(fsize="x")])], "jobs[0].Files[1].fsize: 'x' is not a number"),
         ([state(transformation="x" * 251)], "jobs[0].transformation: is 251 characters long; the limit is 250"),
         ([state(jobName="a\0b")], "jobs[0].jobName: holds a NUL"),
+        ([state(jobName="a\x1b[2Jb")], "jobs[0].jobName: holds the control or formatting character U+001B"),
+        ([state([file_state(lfn="a\u202eb")])], "jobs[0].Files[0].lfn: holds the control or formatting character U+202E"),
         ([state(PandaID=2**64)], "jobs[0].PandaID: "),
         ([state([file_state(lfn="a,b")])], "jobs[0].Files[0].lfn: holds a comma"),
         ([state()] * (MAX_JOBS + 1), f"jobs: holds {MAX_JOBS + 1} jobs"),

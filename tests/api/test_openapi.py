@@ -7,8 +7,9 @@ import json
 import re
 import shlex
 from base64 import b64encode
+from dataclasses import make_dataclass
 from html.parser import HTMLParser
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -95,9 +96,9 @@ def test_what_there_is_no_schema_of() -> None:
         with pytest.raises(NoSchema, match="says nothing about a reply"):
             Shapes().of(vague)
     shapes = Shapes()
-    shapes.of(TypedDict("Same", {"a": int}))
+    shapes.of(make_dataclass("Same", [("a", int)]))
     with pytest.raises(NoSchema, match="two shapes are called Same"):
-        shapes.of(TypedDict("Same", {"a": str}))
+        shapes.of(make_dataclass("Same", [("a", str)]))
 
 
 def test_each_call_can_be_typed(api: Any) -> None:

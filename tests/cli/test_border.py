@@ -32,3 +32,11 @@ def test_codes(error: BaseException, code: int, capsys: pytest.CaptureFixture[st
     assert code_of(error, []) == code and code in MEANINGS
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("pandad: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [Refused("no job \x1b[2J\n\u202ehere", 200), KeyError("\x1b[2J"), NotFound("job", "\x9b2J")])
+def test_nothing_steers_the_terminal(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a server, or a name in its answer, says is shown in one line of plain text."""
+    code_of(error, [])
+    err = capsys.readouterr().err
+    assert err.endswith("\n") and err.rstrip("\n").isprintable() and "2J" in err

@@ -303,6 +303,8 @@ ODD: list[tuple[dict[str, Any], str]] = [
     ({"jobParameters": [{"type": "template", "param_type": "input", "value": "${IN}", "dataset": "a", "include": "x{300}"}]},
      "is no plain regular expression"),
     ({"taskName": "x\ud800"}, "holds what is no JSON"),
+    ({"taskName": "user.a.\x1b[2J/"}, r"taskName: holds the control or formatting character U\+001B"),
+    ({"site": "A\u202e"}, r"site: holds the control or formatting character U\+202E"),
     ({"cliParams": "x\0"}, "holds a NUL character"),
     ({"cliParams": "x" * (1 << 20)}, "has more than 1048576 bytes"),
     ({"cliParams": 10**30}, "holds what is no JSON"),
