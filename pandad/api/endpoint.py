@@ -14,6 +14,7 @@ from pandad import metrics, tracing
 from pandad.api.decode import decoder_for, parameters
 from pandad.api.encode import FileReply, Reply
 from pandad.api.errors import ActivePortNeeded, HungUp, TooLarge, WrongMethod, guarded
+from pandad.api.foreignpage import check_page
 from pandad.api.load import Load, Urgency
 from pandad.api.port import PromptServer
 from pandad.api.route import Route
@@ -72,6 +73,7 @@ class Endpoint:
 
     async def _begin(self, request: Any, length: int) -> Upload:
         """Who it is, and whether he may; which is asked again, and counted, when all is here."""
+        check_page(request)
         request.caller = caller = await self._identify(request)
         self.route.access.check(caller)
         assert self._open is not None
@@ -168,6 +170,8 @@ class Endpoint:
         if request.method not in self._methods:
             method = "GET" if request.method == b"HEAD" else request.method.decode("latin-1")
             raise WrongMethod(" or ".join(self.route.methods), method)
+        if request.method == b"POST" and self._active_url is None:  # nothing else changes anything
+            check_page(request)
 
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
