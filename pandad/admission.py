@@ -18,6 +18,7 @@ from pandad.api.grants import Grants
 from pandad.api.load import Load
 from pandad.api.tokens.discovery import RETRY_S
 from pandad.api.tokens.room import Tokens
+from pandad.api.turnstile import Turnstile
 from pandad.api.x509.tls import GridContextFactory, GridFiles
 from pandad.api.x509.tlswatch import TlsWatch
 from pandad.config import Config, IdentityConfig, LogConfig
@@ -38,7 +39,7 @@ DAEMON = "pandad"  # whose word a change of its files is, in the audit: who may 
 
 class Admission(MultiService):
     """``identify``: who sends a request. ``rights``, ``tokens.denials``: want a loop each. ``tls``: for listening. ``door``,
-    ``load``: see there. ``people``: who is one. ``settings``: those that take effect at once.
+    ``turnstile``, ``load``: see there. ``people``: who is one. ``settings``: those that take effect at once.
 
     :param now_s: the wall clock, seconds since 1970. :param again: reads the configuration; raises ConfigError.
     :raise TlsConfigError, AuthConfigError, FetchFailed: the certificates, the authorities or the token issuers cannot be used.
@@ -53,7 +54,7 @@ class Admission(MultiService):
         self._callback = _callback(config.dataservice.rucio)
         self._adopt_identity(config.identity)
         self.rights = RightsReader(store, self._learn)
-        self.door, self.load = Door(), Load(reactor, config.limits)
+        self.door, self.load, self.turnstile = Door(), Load(reactor, config.limits), Turnstile(reactor, config.limits)
         self._adopt_limits(config.limits)
         self.tokens = Tokens(reactor, store, config.tokens, now_s)
         keys = KeyLoops(reactor, RETRY_S)
@@ -96,6 +97,7 @@ class Admission(MultiService):
     def _adopt_limits(self, limits: LimitsConfig) -> LimitsConfig:
         self.load.adopt(limits)
         self.door.adopt(limits)
+        self.turnstile.adopt(limits)
         return limits
 
     def _adopt_log(self, config: LogConfig) -> LogConfig:

@@ -18,6 +18,10 @@ class LimitsConfig:
     connections_per_identity: int = setting(
         "The same, of one identity without a role (those with one are shared by pilots, whose addresses are counted)",
         1_000, low=1, high=10**6)
+    handshakes_per_s: float = setting(
+        "Connections of one address that begin TLS, over time; who comes faster waits for his turn. Each costs 2 ms of CPU",
+        200.0, low=0.1, high=10**6)
+    handshakes_burst: int = setting("And at once", 4_000, low=1, high=10**6)
     calls_per_s: float = setting(
         "Calls of one identity without a role, or of one address without an identity, over time; reports of jobs are not counted",
         200.0, low=0.1, high=10**6)

@@ -99,6 +99,7 @@ CALLS_LATE = Counter("calls_answered_late", "Calls refused because they were not
 CALLS_TOO_MANY = Counter("calls_too_many", "Calls refused because their caller makes too many.")
 REACTOR_LAG = Gauge("reactor_lag_seconds", "How late the reactor did what it was to do at a certain moment.")
 LOAD_LEVEL = Gauge("load_level", "0: no call is put off; from n to n + 1: a part of the nth kind by urgency.")
+HANDSHAKES_WAITED = Counter("handshakes_waited", "Connections whose TLS had to wait, because their address began too many.")
 CONNECTIONS = Counter("connections", "Clients' connections that were not let in or were cut, and why.", "fate")
 
 PILOTS = Counter("pilot_requests", "Pilots' requests for jobs, by what they got: jobs, nothing or refused.", "got")

@@ -307,7 +307,7 @@ class Pandad(MultiService):
         try:
             self._ports = [
                 listen(self._reactor, server.tls_port, self._sites.active, server.interface, self.admission.tls, door,
-                       self._passed.get("tls")),
+                       self._passed.get("tls"), self.admission.turnstile),
                 listen(self._reactor, server.http_port, self._sites.passive, server.interface, None, door,
                        self._passed.get("http"))]
         except CannotListenError as error:

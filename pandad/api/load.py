@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pandad import metrics
+from pandad.api.buckets import Buckets
 from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
 from pandad.api.network import network_of
 from pandad.limitsconfig import LimitsConfig
@@ -24,7 +25,6 @@ from pandad.spec.errors import PandadError
 LOOK_S = 0.1
 OLD_S = 5.0  # a call under way for so long says that the database is slow or away
 RAISE, LOWER = 0.5, 0.1  # of the level, in one look
-REMEMBERED = 10_000  # callers whose rate is known
 
 
 class Urgency(IntEnum):
@@ -146,8 +146,7 @@ class Rates:
     """
 
     def __init__(self, clock: IReactorTime, limits: LimitsConfig) -> None:
-        self._clock, self.limits = clock, limits
-        self._full_at_s: dict[Hashable, float] = {}  # when the bucket will be full again
+        self._buckets, self.limits = Buckets(clock), limits
 
     def check(self, caller: Caller, host: str) -> None:
         """Count one call, for the account of the caller if he has one.
@@ -160,19 +159,9 @@ class Rates:
         per_s, burst = limits.calls_per_s, limits.calls_burst
         if caller.roles:
             who, per_s, burst = (who, network_of(host)), limits.role_calls_per_s, limits.role_calls_burst
-        now = self._clock.seconds()
-        full_at = max(self._full_at_s.get(who, now), now) + 1 / per_s
-        if full_at - now > (burst + 0.001) / per_s:  # sums of many small steps are not exact
+        if self._buckets.take(who, per_s, burst):
             metrics.CALLS_TOO_MANY.add()
             raise TooManyCalls(_named(caller, host), per_s)
-        self._full_at_s[who] = full_at
-        if len(self._full_at_s) > REMEMBERED:
-            self._forget(now)
-
-    def _forget(self, now: float) -> None:
-        """Those with full buckets; if all are busy, everybody gets a full one."""
-        busy = {who: full_at for who, full_at in self._full_at_s.items() if full_at > now}
-        self._full_at_s = busy if len(busy) < REMEMBERED // 2 else {}
 
 
 def _named(caller: Caller, host: str) -> str:

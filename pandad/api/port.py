@@ -17,6 +17,7 @@ from pandad.api.channel import is_answering
 from pandad.api.door import Door
 from pandad.api.errors import TooManyConnections
 from pandad.api.patience import Stall
+from pandad.api.turnstile import Turnstile
 
 BACKLOG = 1024  # pilots come in bursts, and who is turned away at the door comes back only after a second or more
 
@@ -28,6 +29,7 @@ class PromptServer(tcp.Server):
     Who does not take what is sent is hung up on; see patience.Stall."""
 
     _stall: Stall | None = None
+    _held = False  # until it is its turn
     _taken_bytes = 0  # by a socket that did not take all at once
 
     reactor: Any
@@ -36,6 +38,19 @@ class PromptServer(tcp.Server):
         super().__init__(sock, protocol, client, server, sessionno, reactor)
         self._door: Door = server.door
         self._door.enter(self)
+        if server.turnstile is not None and not server.turnstile.admits(self):
+            self._held = True
+            self.stopReading()
+
+    def startReading(self) -> None:
+        """Hear what comes, if it is this one's turn."""
+        if not self._held:
+            super().startReading()
+
+    def go_on(self) -> None:
+        """See turnstile.Comer."""
+        self._held = False
+        self.startReading()
 
     def belongs_to(self, who: Hashable, name: str) -> None:
         """A call of somebody came by this.
@@ -93,9 +108,11 @@ class PromptPort(tcp.Port):
 
     transport = PromptServer
 
-    def __init__(self, port: int, factory: Any, interface: str, reactor: Any, door: Door) -> None:
+    def __init__(
+        self, port: int, factory: Any, interface: str, reactor: Any, door: Door, turnstile: Turnstile | None,
+    ) -> None:
         super().__init__(port, factory, BACKLOG, interface, reactor)
-        self.door = door
+        self.door, self.turnstile = door, turnstile
 
 
 @implementer(IProtocolFactory)
@@ -139,18 +156,20 @@ class LeanTlsFactory(TLSMemoryBIOFactory):
 
 def listen(
     reactor: Any, port: int, factory: IProtocolFactory, interface: str, tls: IOpenSSLServerConnectionCreator | None = None,
-    door: Door | None = None, ready: socket.socket | None = None,
+    door: Door | None = None, ready: socket.socket | None = None, turnstile: Turnstile | None = None,
 ) -> PromptPort:
     """As IReactorTCP.listenTCP, with TLS if `tls` is given.
 
     :param door: lets connections in; one door may be that of several ports.
     :param ready: listens already, for whoever started this process: `port` and `interface` are then its, and who comes when this
         process is gone waits there for the next one.
+    :param turnstile: says whose turn it is to be heard; None: everybody's.
     :raise CannotListenError: somebody else has the port.
     """
     door = Door() if door is None else door
     below = factory if tls is None else LeanTlsFactory(tls, False, factory, reactor)
-    listening = PromptPort(port, Doorway(door, below), interface if ready is None else ready.getsockname()[0], reactor, door)
+    listening = PromptPort(port, Doorway(door, below), interface if ready is None else ready.getsockname()[0], reactor, door,
+                           turnstile)
     listening._preexistingSocket = ready
     listening.startListening()
     return listening

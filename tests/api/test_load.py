@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pandad import metrics
+from pandad.api.buckets import REMEMBERED
 from pandad.api.errors import AnswerLate, Overloaded, TooManyCalls
-from pandad.api.load import HIGHEST, HIGHEST_FOR_OLD, LOOK_S, OLD_S, REMEMBERED, Load, Urgency
+from pandad.api.load import HIGHEST, HIGHEST_FOR_OLD, LOOK_S, OLD_S, Load, Urgency
 from pandad.api.route import declared
 from pandad.limitsconfig import LimitsConfig
 from pandad.spec.caller import ANONYMOUS, Caller, Identity, Role
@@ -171,7 +172,7 @@ def test_rates_are_forgotten(clock: Clock, load: Load) -> None:
     for number in range(3 * REMEMBERED):
         load.check_rate(ANONYMOUS, str(number))
         clock.advance(0.001)
-    assert len(load._rates._full_at_s) <= REMEMBERED + 1
+    assert len(load._rates._buckets) <= REMEMBERED + 1
 
 
 @pytest.fixture

@@ -16,7 +16,12 @@ from pandad.embedded.sandbox import INTERFACE, Sandbox, free_ports
 
 ROOT = Path(__file__).parents[2]
 _TRANSACTIONS = re.compile(r'^pandad_transaction_seconds_count\{name="([^"]+)"\} ([\d.]+)$', re.MULTILINE)
-LIMITS = "\n[limits]\ncalls_per_s = 1000000\ncalls_burst = 1000000\n"  # one address and one user stand for thousands
+LIMITS = """
+[limits]
+calls_per_s = 1000000
+calls_burst = 1000000
+handshakes_burst = 1000000
+"""  # one address and one user stand for thousands
 START_LIMIT_S, STOP_LIMIT_S, POLL_S = 60.0, 30.0, 0.1
 
 
