@@ -28,6 +28,7 @@ from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.naming import RucioNames
 from pandad.dataservice.rucio.session import Session
 from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.issuer import Issuer
@@ -82,6 +83,7 @@ class RucioWorld:
         self._session = Session(REACTOR, config, now, self.clock)
         self.ddm = RucioDDM(self._session)
         self.datasets = RucioDatasets(self._session, self.ddm)
+        self.names = RucioNames(self._session)
         wait(self.ddm.run_once())
 
     def close(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pandad.dataservice.datasets import Dataset, IDatasets, NewFile
+from pandad.dataservice.datasets import Dataset, NewFile
 from pandad.dataservice.ddm import DDMRefused, DDMUnavailable, UnknownData
+from pandad.dataservice.names import INames
 from pandad.spec.task import Contents, KnownFile, scope_of
 from pandad.taskbuffer import taskviews
 from pandad.taskbuffer.store import Store
@@ -12,11 +13,11 @@ from pandad.taskbuffer.store import Store
 class Catalogue:
     """Asks the data management, where that knows datasets; else what tasks of this server wrote is what there is.
 
-    :param datasets: None: the backend has none.
+    :param names: None: the backend knows no datasets.
     """
 
-    def __init__(self, store: Store, datasets: IDatasets | None) -> None:
-        self._store, self._datasets = store, datasets
+    def __init__(self, store: Store, names: INames | None) -> None:
+        self._store, self._names = store, names
 
     async def contents(self, dataset: str, most: int) -> Contents:
         """The files of a dataset as of now; a scope may stand before a colon, a slash at the end.
@@ -24,8 +25,8 @@ class Catalogue:
         :param most: so many files may be in it.
         """
         name = (dataset.partition(":")[2] or dataset).rstrip("/")
-        return await self._written(name) if self._datasets is None else await self._registered(
-            self._datasets, Dataset(scope_of(dataset), name), most)
+        return await self._written(name) if self._names is None else await self._registered(
+            self._names, Dataset(scope_of(dataset), name), most)
 
     async def _written(self, name: str) -> Contents:
         rows = await self._store.read("task_written", taskviews.written, name)
@@ -33,13 +34,13 @@ class Catalogue:
             return Contents(problem=f"unknown dataset {name}: on this server datasets are what its tasks wrote", hopeless=True)
         return Contents([KnownFile(*row) for row in rows])
 
-    async def _registered(self, datasets: IDatasets, name: Dataset, most: int) -> Contents:
+    async def _registered(self, names: INames, name: Dataset, most: int) -> Contents:
         try:
-            found = await datasets.named(name)
+            found = await names.named(name)
             if found.files > most:
                 why = f"{name} has {found.files} files, and a task has at most {most} here to choose from ([jedi] max_files)"
                 return Contents(problem=why, hopeless=True)
-            files = await datasets.files(found.datasets)
+            files = await names.files(found.datasets)
         except DDMUnavailable as error:
             return Contents(problem=str(error))
         except UnknownData as error:

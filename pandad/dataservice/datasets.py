@@ -6,7 +6,7 @@ second time changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -35,15 +35,6 @@ class NewFile:
     adler32: str
     guid: str | None = None
     events: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a name stands for: ``datasets`` in the order of their names, with so many ``files``. ``closed``: for ever."""
-
-    datasets: Sequence[Dataset]
-    files: int
-    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +115,6 @@ class IDatasets(Protocol):
 
         :raise UnknownData: there is no such dataset.
         """
-        ...
-
-    async def named(self, name: Dataset) -> Named:
-        """The dataset of that name; of a container those in it, however deep; of a pattern, with a * for any text, those of all
-        names in the scope that fit, but what data management systems and pandad make for themselves (``_dis1``, ``_sub1``).
-
-        :raise UnknownData: there is none.
-        """
-        ...
-
-    async def files(self, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
-        """What is in each; nothing in one that is gone."""
         ...
 
     async def close(self, dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pandad.config import DataServiceConfig
@@ -17,11 +18,13 @@ from pandad.dataservice.ddm import IDDM, Refreshed
 from pandad.dataservice.dispatch import Dispatch
 from pandad.dataservice.finisher import Finisher, hear_of_shipments
 from pandad.dataservice.local import LocalDDM
+from pandad.dataservice.names import INames
 from pandad.dataservice.notices import Bulletin, hear_of_placements
 from pandad.dataservice.outbox import Handler, Outbox
 from pandad.dataservice.registrar import Registrar
 from pandad.dataservice.rucio.datasets import RucioDatasets
 from pandad.dataservice.rucio.ddm import RucioDDM
+from pandad.dataservice.rucio.naming import RucioNames
 from pandad.dataservice.rucio.session import Session
 from pandad.dataservice.shipping import Shipping
 from pandad.dataservice.subdatasets import Preparing
@@ -29,19 +32,27 @@ from pandad.spec.retry import RetryPolicy
 from pandad.taskbuffer.store import Store
 
 Now = Callable[[], float]
-Backend = tuple[IDDM, IDatasets | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The seams as one data management system fills them. Without ``datasets`` and ``names`` it neither moves files nor keeps a
+    catalogue."""
+
+    ddm: IDDM
+    datasets: IDatasets | None = None
+    names: INames | None = None
 
 
 def _rucio(reactor: Any, config: DataServiceConfig, now: Now) -> Backend:
     session = Session(reactor, config.rucio, now)
     ddm = RucioDDM(session)
-    return ddm, RucioDatasets(session, ddm)
+    return Backend(ddm, RucioDatasets(session, ddm), RucioNames(session))
 
 
-# A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite. One without datasets
-# neither moves files nor keeps a catalogue.
+# A backend more is a line here, one in the choices of [dataservice] backend, and one in its contract suite.
 BACKENDS: Mapping[str, Callable[[Any, DataServiceConfig, Now], Backend]] = {
-    "local": lambda reactor, config, now: (LocalDDM(reactor, config.endpoints), None),
+    "local": lambda reactor, config, now: Backend(LocalDDM(reactor, config.endpoints)),
     "rucio": _rucio,
 }
 
@@ -55,13 +66,14 @@ class DataService:
     """
 
     def __init__(self, reactor: Any, store: Store, config: DataServiceConfig, policy: RetryPolicy, now: Now) -> None:
-        self.ddm, datasets = BACKENDS[config.backend](reactor, config, now)
+        backend = BACKENDS[config.backend](reactor, config, now)
+        self.ddm, datasets = backend.ddm, backend.datasets
         registrar, handlers = None, list[Handler]()
         if datasets is not None:
             registrar = Registrar(datasets, config)
             handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
                         Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
-        self.catalogue = Catalogue(store, datasets)
+        self.catalogue = Catalogue(store, backend.names)
         self.activator = Activator(store, self.ddm, config, reactor, datasets=datasets)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)
         self.adder = Adder(store, self.ddm, config, policy, registrar)

@@ -45,7 +45,7 @@ async def dataset(world: World, name: str, *lfns: str, scope: str = "user.alice"
 
 async def lfns(world: World, *datasets: Dataset) -> dict[str, list[str]]:
     """Of each."""
-    found = await world.datasets.files(datasets)
+    found = await world.names.files(datasets)
     return {each.name: sorted(f.name.lfn for f in files) for each, files in found.items()}
 
 
@@ -53,11 +53,11 @@ async def lfns(world: World, *datasets: Dataset) -> dict[str, list[str]]:
 async def test_its_own(world: World) -> None:
     """A dataset's name stands for it; whether it may still grow is known, and what is in it with sizes, checksums and GUIDs."""
     one = await dataset(world, "one", "a", "b")
-    found = await world.datasets.named(one)
+    found = await world.names.named(one)
     assert (found.datasets, found.files, found.closed) == ([one], 2, False)
     await world.datasets.close(one)
-    assert (await world.datasets.named(one)).closed
-    files = (await world.datasets.files([one]))[one]
+    assert (await world.names.named(one)).closed
+    files = (await world.names.files([one]))[one]
     assert sorted(files, key=str) == [NewFile(file("a"), 1, "0badcafe"), NewFile(file("b"), 1, "0badcafe", GUID)]
 
 
@@ -70,12 +70,12 @@ async def test_containers(world: World) -> None:
     await world.datasets.gather(inner, [two, one])
     await world.datasets.gather(d("inner2"), [one, other, foreign])
     await world.datasets.gather(outer, [inner, d("inner2")])
-    found = await world.datasets.named(outer)
+    found = await world.names.named(outer)
     assert (found.datasets, found.closed) == ([foreign, one, other, two], False)
     assert await lfns(world, *found.datasets) == {
         "far": ["z"], "one": ["one.f", "shared"], "other": ["other.f", "shared"], "two": ["shared", "two.f"]}
     assert found.files >= 7
-    assert (await world.datasets.named(inner)).datasets == [one, two]
+    assert (await world.names.named(inner)).datasets == [one, two]
 
 
 @ensureDeferred
@@ -86,11 +86,11 @@ async def test_patterns(world: World) -> None:
     await dataset(world, "in_9_dis00123", "y")
     await dataset(world, "in_1", "in_1.g", scope="panda")
     await world.datasets.gather(d("in_c"), [await dataset(world, "far", "far.f"), in_2])
-    found = await world.datasets.named(d("in_*"))
+    found = await world.names.named(d("in_*"))
     assert ([each.name for each in found.datasets], found.closed) == (["far", "in_1", "in_2"], False)
-    assert (await world.datasets.named(d("*_1"))).datasets == [in_1]
+    assert (await world.names.named(d("*_1"))).datasets == [in_1]
     with pytest.raises(UnknownData, match=r"like user.alice:out\*"):
-        await world.datasets.named(d("out*"))
+        await world.names.named(d("out*"))
 
 
 @pytest.mark.parametrize("name", [d("nothing"), d("nothing", "user.nobody"), d("a file"), d("x" * 300), d("x%"), d("ünd"),
@@ -99,7 +99,7 @@ async def test_patterns(world: World) -> None:
 async def test_nothing_of_that_name(world: World, name: Dataset) -> None:
     """A name that nobody gave is unknown, whatever it looks like."""
     with pytest.raises(UnknownData):
-        await world.datasets.named(name)
+        await world.names.named(name)
 
 
 @ensureDeferred
@@ -107,7 +107,7 @@ async def test_a_file(world: World) -> None:
     """Is no dataset."""
     await dataset(world, "one", "a")
     with pytest.raises(UnknownData, match="user.alice:a is a file"):
-        await world.datasets.named(d("a"))
+        await world.names.named(d("a"))
 
 
 @ensureDeferred
@@ -115,7 +115,7 @@ async def test_gone_meanwhile(world: World) -> None:
     """A dataset that nobody has any more has no files, and hides no other."""
     one = await dataset(world, "one", "a")
     assert await lfns(world, one, d("gone")) == {"one": ["a"], "gone": []}
-    assert await world.datasets.files([]) == {}
+    assert await world.names.files([]) == {}
 
 
 @ensureDeferred
@@ -125,7 +125,7 @@ async def test_gathered_once(world: World) -> None:
     for _ in range(2):
         await world.datasets.gather(d("all"), [one])
     await world.datasets.gather(d("all"), [one, two])
-    assert (await world.datasets.named(d("all"))).datasets == [one, two]
+    assert (await world.names.named(d("all"))).datasets == [one, two]
     with pytest.raises(DDMRefused, match="one exists, and is no container"):
         await world.datasets.gather(one, [two])
     with pytest.raises(UnknownData):
@@ -143,6 +143,6 @@ async def test_ten_thousand_files(world: World) -> None:
     """They come in one list, none missing, none twice."""
     large = await dataset(world, "large")
     world.fill(large, 10_000)
-    assert (await world.datasets.named(large)).files == 10_000
-    files = (await world.datasets.files([large]))[large]
+    assert (await world.names.named(large)).files == 10_000
+    files = (await world.names.files([large]))[large]
     assert sorted((f.name.lfn, f.events) for f in files) == [(f"large.{n:05d}", n) for n in range(10_000)]

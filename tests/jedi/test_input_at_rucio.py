@@ -32,7 +32,7 @@ def rucio(request: pytest.FixtureRequest) -> Iterator[Rucio]:
 @pytest.fixture
 def world(store: Store, rucio: Rucio) -> TaskWorld:
     """Whose tasks read there."""
-    return TaskWorld(store, catalogue=Catalogue(store, rucio.datasets))
+    return TaskWorld(store, catalogue=Catalogue(store, rucio.names))
 
 
 async def dataset(rucio: Rucio, name: str, *lfns: str, closed: bool = False) -> Dataset:
@@ -164,7 +164,7 @@ async def test_ten_thousand_files(world: TaskWorld, rucio: Rucio) -> None:
 @ensureDeferred
 async def test_more_than_it_may(store: Store, rucio: Rucio) -> None:
     """Nobody lists what is too much for one task."""
-    world = TaskWorld(store, catalogue=Catalogue(store, rucio.datasets), max_files=3)
+    world = TaskWorld(store, catalogue=Catalogue(store, rucio.names), max_files=3)
     await dataset(rucio, "in", "a", "b", "c", "d")
     task_id = await task(world, "user.alice.in")
     assert await world.task_status(task_id) is TaskStatus.BROKEN

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote
 
-from pandad.dataservice.datasets import Dataset, Named, NewFile, Rule, RuleState, RuleWish
+from pandad.dataservice.datasets import Dataset, NewFile, Rule, RuleState, RuleWish
 from pandad.dataservice.ddm import (
     DatasetClosed,
     DDMRefused,
@@ -20,10 +20,9 @@ from pandad.dataservice.ddm import (
     NotNow,
     UnknownEndpoint,
 )
-from pandad.dataservice.rucio import naming
 from pandad.dataservice.rucio.ddm import RucioDDM, dids_of, is_endpoint, named
 from pandad.dataservice.rucio.files import described, file_of
-from pandad.dataservice.rucio.naming import path_of
+from pandad.dataservice.rucio.naming import CONTAINER, DATASET, path_of
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
 
@@ -52,7 +51,7 @@ class RucioDatasets:
     async def make(self, dataset: Dataset, *, lifetime_s: int | None = None, hidden: bool = False, reopen: bool = False) -> bool:
         """See `IDatasets.make`."""
         meta = {"hidden": True, "purge_replicas": True} if hidden else {}
-        body = {"type": naming.DATASET, "lifetime": lifetime_s, "meta": meta}
+        body = {"type": DATASET, "lifetime": lifetime_s, "meta": meta}
         try:
             await self._session.do(Call("POST", path_of(dataset), f"dataset {dataset}", body))
             return True
@@ -60,7 +59,7 @@ class RucioDatasets:
             if error.kind != "DataIdentifierAlreadyExists":
                 raise error.error(f"dataset {dataset}") from None
         known = await self._known(dataset)
-        if known.type != naming.DATASET:
+        if known.type != DATASET:
             raise DDMRefused(f"{dataset} exists, and is no dataset")
         if reopen and not known.open:
             await self._reopen(dataset, known.account)
@@ -104,7 +103,7 @@ class RucioDatasets:
         """See `IDatasets.gather`."""
         subject = f"container {container}"
         try:
-            await self._session.do(Call("POST", path_of(container), subject, {"type": naming.CONTAINER}))
+            await self._session.do(Call("POST", path_of(container), subject, {"type": CONTAINER}))
         except Refused as error:
             if error.kind != "DataIdentifierAlreadyExists":
                 raise error.error(subject) from None
@@ -121,7 +120,7 @@ class RucioDatasets:
     async def _not_gathered(self, container: Dataset) -> None:
         """The better reasons."""
         known = await self._known(container)
-        if known.type != naming.CONTAINER:
+        if known.type != CONTAINER:
             raise DDMRefused(f"{container} exists, and is no container")
         if not known.open:
             raise DatasetClosed(f"the container {container} of {known.account} is closed and takes no more datasets")
@@ -129,14 +128,6 @@ class RucioDatasets:
     async def contents(self, dataset: Dataset) -> Sequence[NewFile]:
         """See `IDatasets.contents`."""
         return await self._lines(Call("GET", f"{path_of(dataset)}/files", f"files of {dataset}"), file_of)
-
-    async def named(self, name: Dataset) -> Named:
-        """See `IDatasets.named`."""
-        return await naming.named(self._session, name)
-
-    async def files(self, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
-        """See `IDatasets.files`."""
-        return await naming.files(self._session, datasets)
 
     async def close(self, dataset: Dataset) -> None:
         """See `IDatasets.close`."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pandad.dataservice.datasets import Dataset, Named, NewFile
+from pandad.dataservice.datasets import Dataset, NewFile
 from pandad.dataservice.ddm import DDMRefused, UnknownData
+from pandad.dataservice.names import Named
 from pandad.dataservice.rucio.files import file_of
 from pandad.dataservice.rucio.refusals import Refused
 from pandad.dataservice.rucio.session import Call, Session, together
@@ -32,34 +33,39 @@ def path_of(name: Dataset) -> str:
     return f"/dids/{quote(name.scope, safe='')}/{quote(name.name, safe='')}"
 
 
-async def named(session: Session, name: Dataset) -> Named:
-    """See `IDatasets.named`."""
-    names = await _fitting(session, name) if "*" in name.name else [name]
-    known = dict(zip(names, await together(_known(session, each) for each in names), strict=True))
-    stray = next((each for each, what in known.items() if what.type not in (DATASET, CONTAINER)), None)
-    if stray is not None:
-        raise UnknownData(f"{stray} is a file, and no dataset")
-    datasets = {each for each, what in known.items() if what.type == DATASET}
-    closed = all(what.type == DATASET and not what.open for what in known.values())
-    datasets |= await _inside(session, {each for each, what in known.items() if what.type == CONTAINER})
-    return Named(sorted(datasets, key=lambda d: (d.name, d.scope)), sum(what.files for what in known.values()), closed)
+class RucioNames:
+    """What Rucio knows of them."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-async def files(session: Session, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
-    """See `IDatasets.files`."""
-    found: dict[Dataset, list[NewFile]] = {each: [] for each in datasets}
+    async def named(self, name: Dataset) -> Named:
+        """See `INames.named`."""
+        names = await _fitting(self._session, name) if "*" in name.name else [name]
+        known = dict(zip(names, await together(_known(self._session, each) for each in names), strict=True))
+        stray = next((each for each, what in known.items() if what.type not in (DATASET, CONTAINER)), None)
+        if stray is not None:
+            raise UnknownData(f"{stray} is a file, and no dataset")
+        datasets = {each for each, what in known.items() if what.type == DATASET}
+        closed = all(what.type == DATASET and not what.open for what in known.values())
+        datasets |= await _inside(self._session, {each for each, what in known.items() if what.type == CONTAINER})
+        return Named(sorted(datasets, key=lambda d: (d.name, d.scope)), sum(what.files for what in known.values()), closed)
 
-    def read(entry: Any) -> tuple[Dataset, NewFile]:
-        return Dataset(entry["parent_scope"], entry["parent_name"]), file_of(entry)
+    async def files(self, datasets: Sequence[Dataset]) -> Mapping[Dataset, Sequence[NewFile]]:
+        """See `INames.files`."""
+        found: dict[Dataset, list[NewFile]] = {each: [] for each in datasets}
 
-    for at in range(0, len(datasets), TOGETHER):
-        some = datasets[at:at + TOGETHER]
-        more = f" and {len(some) - 1} more" if len(some) > 1 else ""
-        dids = [{"scope": each.scope, "name": each.name} for each in some]
-        call = Call("POST", "/dids/bulkfiles", f"files of {some[0]}{more}", {"dids": dids})
-        for dataset, file in await _lines(session, call, read):
-            found[dataset].append(file)
-    return found
+        def read(entry: Any) -> tuple[Dataset, NewFile]:
+            return Dataset(entry["parent_scope"], entry["parent_name"]), file_of(entry)
+
+        for at in range(0, len(datasets), TOGETHER):
+            some = datasets[at:at + TOGETHER]
+            more = f" and {len(some) - 1} more" if len(some) > 1 else ""
+            dids = [{"scope": each.scope, "name": each.name} for each in some]
+            call = Call("POST", "/dids/bulkfiles", f"files of {some[0]}{more}", {"dids": dids})
+            for dataset, file in await _lines(self._session, call, read):
+                found[dataset].append(file)
+        return found
 
 
 async def _fitting(session: Session, pattern: Dataset) -> list[Dataset]:
