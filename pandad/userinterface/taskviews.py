@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from pandad.spec.caller import Caller, Role
 from pandad.spec.errors import BadRequest, NotFound
 from pandad.spec.job import JobSpec
+from pandad.spec.jobstatus import JobStatus
 from pandad.spec.taskstatus import SUPER_STATUS, TaskStatus
 from pandad.taskbuffer import jobs, taskviews
 from pandad.taskbuffer.store import Store, Transaction
@@ -74,6 +77,12 @@ class TaskViews:
         await self.view(caller, task_id)
         return await self._store.read("task_jobs", _described, task_id, unsuccessful)
 
+    async def metadata(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        """What the payloads of its finished user jobs told about themselves, by PandaID; text that is no JSON stays text."""
+        jobs_of = await self.descriptions(caller, task_id, False)
+        return {str(job.PandaID): _parsed(job.metadata) for job in jobs_of
+                if job.jobStatus is JobStatus.FINISHED and job.prodSourceLabel == "user" and job.metadata}
+
     async def datasets(self, caller: Caller, task_id: int, types: Sequence[str], only: bool) -> list[dict[str, Any]]:
         """What it reads and writes, of these types. ``only``: without the files."""
         await self.view(caller, task_id)
@@ -95,6 +104,13 @@ class TaskViews:
         """What happened to it, oldest first."""
         await self.view(caller, task_id)
         return await self._store.read("task_events", taskviews.events, task_id)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 async def _described(txn: Transaction, task_id: int, unsuccessful: bool) -> list[JobSpec]:

@@ -235,6 +235,9 @@ class TaskViewsStandIn(Room):
         await self.note("descriptions", unsuccessful)
         return [JobSpec(PandaID=1)]
 
+    async def metadata(self, caller: Caller, task_id: int) -> dict[str, Any]:
+        return {"1": {"events": 5}}
+
     async def datasets(self, caller: Caller, task_id: int, types: Sequence[str], only: bool) -> list[dict[str, Any]]:
         await self.note("datasets", types, only)
         return [{"dataset": {"name": "a", "id": 1}, "files": []}]

@@ -47,6 +47,7 @@ ROUTES: Covered = {
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
     "/api/v1/job/list": READS,
+    "/api/v1/job/get_metadata_for_analysis_jobs": READS,
     "/api/v1/job/kill": (s.killed_early, s.killed_in_slot),
     "/api/v1/job/set_debug_mode": (s.debugged,),
     "/api/v1/job/set_command": (s.debugged,),

@@ -11,7 +11,7 @@ from pandad.console import page as console
 from pandad.doctor import page as checks
 from pandad.doctor.examination import DEADLINE_S
 
-from . import apipage, commandpage, configurationpage, errorcodespage, joblifepage
+from . import apipage, commandpage, configurationpage, errorcodespage, joblifepage, protocolpage
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -30,6 +30,7 @@ PAGES: Mapping[Path, Text] = {
     REFERENCE / "errorcodes.md": _whole(errorcodespage.page),
     REFERENCE / "joblife.md": _whole(joblifepage.page),
     REFERENCE / "api.md": _whole(apipage.page),
+    REFERENCE / "protocol.md": _whole(protocolpage.page),
     REFERENCE / "checks.md": _whole(lambda: checks.page(DEADLINE_S)),
     REFERENCE / "console.md": _whole(console.page),
     REFERENCE / "fsck.md": _whole(lambda: fsck.page() + "\n"),

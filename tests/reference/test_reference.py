@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
+from pandad.api import catalogue
 from pandad.cli import tree
 from pandad.config import Config
 from pandad.spec.jobstatus import TRANSITIONS, Event, JobStatus
 
+from .callers import USES
+from .declined import LEGACY_CALLS, V1_CALLS
 from .joblifepage import MANY, drawing, said
 from .markdown import cell, code
 from .pages import MAN, REFERENCE, ROOT, stale
+from .pandaserver import LEGACY, V1
 
 
 def test_they_are_current() -> None:
@@ -41,6 +45,18 @@ def test_every_key_of_the_configuration() -> None:
     rows = [[part.strip() for part in line.split(" | ")] for line in page.splitlines() if line.startswith("| `")]
     assert all(row[2] for row in rows if row[0].strip("|` ").endswith(("_s", "_mb", "_bytes")))
     assert all(row[-1].strip("| ") for row in rows)
+
+
+def test_every_call_of_panda_server() -> None:
+    """Each is there or declined with a reason, and none is both; of each that is there it is known who makes it."""
+    paths = {route.path for route, _ in catalogue.declared()}
+    assert set(USES) == paths
+    for base, calls, declined in (("/server/panda/", LEGACY, LEGACY_CALLS), ("/api/v1/", V1, V1_CALLS)):
+        without = [name for names in declined.values() for name in names]
+        assert len(set(without)) == len(without) and paths.isdisjoint(base + name for name in without)
+        assert set(calls) == set(without) | {name for name in calls if base + name in paths}
+    page = (REFERENCE / "protocol.md").read_text("utf-8")
+    assert all(f" {path}` |" in page for path in paths)
 
 
 def test_every_state_and_event() -> None:

@@ -131,6 +131,7 @@ CALLS: Mapping[str, Call] = {
     **{f"/api/v1/task/{read}": _get(task_id=FIRST_TASK + 1, of_a_job=False) for read in (
         "get_status", "get_task_parameters", "get_details", "get_detailed_info", "get_parent_detailed_info", "get_job_ids",
         "get_job_descriptions", "get_datasets_and_files", "get_history", "why")},
+    "/api/v1/job/get_metadata_for_analysis_jobs": _get(task_id=FIRST_TASK + 1, of_a_job=False),
     "/api/v1/task/get_tasks_modified_since": _get(since="2026-01-01 00:00:00", of_a_job=False),
     "/api/v1/task/get_tasks_detailed_info_since": _get(n_tasks=5, of_a_job=False),
     # jobs

@@ -359,6 +359,19 @@ async def test_filters(world: TaskWorld) -> None:
             await listed(**bad)
 
 
+async def told_of(world: TaskWorld, task_id: int) -> None:
+    """What the payload of the one job that is left told, once it is finished: an object, or text as it is; of others nothing."""
+    last, = await world.live_jobs(task_id)
+    write = "UPDATE job_text SET metadata = %(told)s WHERE pandaid = %(id)s RETURNING 1"
+    for told, shown in (('{"events": 5}', {"events": 5}), ("no JSON {", "no JSON {")):
+        for job in await world.jobs_of(task_id):
+            await world.sql(write, told=told, id=job.PandaID)
+        if told.startswith("{"):
+            assert await world.views.metadata(BOB, task_id) == {}
+            await world.end_jobs([last])
+        assert await world.views.metadata(BOB, task_id) == {str(last.PandaID): shown}
+
+
 @ensureDeferred
 async def test_what_is_shown(world: TaskWorld) -> None:
     """Jobs, datasets, files and figures, as they are."""
@@ -380,5 +393,6 @@ async def test_what_is_shown(world: TaskWorld) -> None:
     assert [d["files"] for d in await views.datasets(ALICE, task_id, ["log"], True)] == [[]]
     with pytest.raises(NotFound, match="there is no parent of task"):
         await views.parent(ALICE, task_id)
+    await told_of(world, task_id)
     with pytest.raises(NotFound, match="there is no task 5"):
         await views.job_ids(ALICE, 5)

@@ -81,7 +81,7 @@ class UserAttributes(TypedDict):
     fqans: list[str]
     is_production_user: bool
     production_working_groups: list[str]
-
+    primary_working_group: str | None
     subject: str
     anchor: str
     name: str

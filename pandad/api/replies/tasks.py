@@ -113,7 +113,7 @@ class TaskEvent(TypedDict):
 
     at: datetime
     event: str
-
+    was: TaskStatus | None
     became: TaskStatus
     actor: str
     who: str

@@ -10,6 +10,7 @@ from pandad.spec.criterion import Never
 from pandad.spec.facts import Ends
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.reason import Reason
+from pandad.taskbuffer.avoidance import Avoidance
 from pandad.taskbuffer.carriage import Carried
 from pandad.taskbuffer.loops import Pulse
 from pandad.taskbuffer.shipments import Shipment
@@ -187,12 +188,13 @@ class JobWhy(TypedDict):
     attemptNr: int
     maxAttempt: int
     avoided: list[str]
+    avoided_until: list[Avoidance]
     included: list[str]
     excluded: list[str]
     attempts: list[Attempt]
     decided_at: datetime | None
     fresh: bool
-    again_at: datetime
+    again_at: datetime | None
     queues: list[Verdict]
     funnel: Funnel
     nearest: list[Verdict]
@@ -271,7 +273,7 @@ class QueueWhy(QueueStanding):
     problems: list[Problem]
     takes: dict[str, Free]
     jobs: dict[str, int]
-
+    waits: list[Waiting]
     lines: int
     pilots: list[Calls]
     asked: list[Pilots]

@@ -116,6 +116,11 @@ class TaskViews:
         """Its jobs, with all attributes and files."""
         return await self._views.descriptions(caller, asked.task_id, asked.unsuccessful_only)
 
+    @Route("/api/v1/job/get_metadata_for_analysis_jobs", GET, access=READ, gives=dict[str, Free], takes=TaskId)
+    async def get_metadata_for_analysis_jobs(self, caller: Caller, asked: TaskId) -> dict[str, Any]:
+        """What the payloads of the task's finished user jobs told, by PandaID: for pbook's getUserJobMetadata."""
+        return await self._views.metadata(caller, asked.task_id)
+
     @Route("/api/v1/task/get_datasets_and_files", GET, access=READ, gives=list[tasks.DatasetFiles], takes=DatasetsOf)
     async def get_datasets_and_files(self, caller: Caller, asked: DatasetsOf) -> list[dict[str, Any]]:
         """What it reads, or what else was asked for."""

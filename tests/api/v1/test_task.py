@@ -85,6 +85,12 @@ def test_reads(api: Any, alice: str, read: str) -> None:
     assert not api.active.get(f"/api/v1/task/{read}?task_id=10000001").json["success"]
 
 
+def test_metadata(api: Any, alice: str) -> None:
+    """What payloads told, by PandaID."""
+    got = api.active.get("/api/v1/job/get_metadata_for_analysis_jobs?task_id=10000001", dn=alice).json
+    assert got == {"success": True, "message": "", "data": {"1": {"events": 5}}}
+
+
 def test_details(api: Any, alice: str) -> None:
     """Status and command only if asked for."""
     base = "/api/v1/task/get_details?task_id=10000001"
