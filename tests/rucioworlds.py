@@ -23,7 +23,7 @@ from ruciostand import ENDPOINTS, SCOPES, token_of
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
-from pandad.dataservice.datasets import Dataset
+from pandad.dataservice.datasets import Dataset, RuleWish
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.dataservice.rucio.datasets import RucioDatasets
@@ -122,6 +122,10 @@ class FakeRucioWorld(RucioWorld):
         self._rucio.full.update(ENDPOINTS)
         return self.datasets
 
+    def with_quota(self) -> None:
+        """Who had none has some."""
+        self._rucio.full.clear()
+
     def moved(self, endpoint: str, name: FileName, state: str) -> None:
         self._rucio.update_replicas({"rse": endpoint, "files": [{"scope": name.scope, "name": name.lfn, "state": state}]})
 
@@ -195,6 +199,18 @@ class FakeRucioWorld(RucioWorld):
         wait(self.server.stop())
 
 
+class PoorDatasets(RucioDatasets):
+    """Datasets of an account that has others pay for its rules: who may write into any scope is an admin, and has no quota."""
+
+    def __init__(self, session: Session, ddm: RucioDDM, poor: RucioDatasets) -> None:
+        super().__init__(session, ddm)
+        self._poor = poor
+
+    async def add_rule(self, dataset: Dataset, wish: RuleWish) -> str:
+        """See `IDatasets.add_rule`."""
+        return await self._poor.add_rule(dataset, wish)
+
+
 POOR = "poor"
 CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, messages, messages_history, replicas, requests, rse_usage"
@@ -260,13 +276,22 @@ class RealRucioWorld(RucioWorld):
         self._admin.call("PUT", f"/rses/{endpoint}", {"availability_write": False})
 
     def without_quota(self) -> RucioDatasets:
-        """Of an account of its own: admins have no quota that could be used up."""
+        """Its rules are those of an account of their own."""
         self._admin.ensure("POST", f"/accounts/{POOR}", {"type": "USER", "email": "nobody@example.org"})
         self._admin.ensure("POST", f"/accounts/{POOR}/identities", {
             "identity": POOR, "authtype": "USERPASS", "email": "nobody@example.org", "password": self.stand.password()})
         config = RucioConfig(url=self.stand.url, account=POOR, username=POOR, password_file=self.stand.password_file)
+        self._limit_poor(0)
         self._poor = Session(REACTOR, config, lambda: NOW_S, HastyClock())
-        return RucioDatasets(self._poor, self.ddm)
+        return PoorDatasets(self._session, self.ddm, RucioDatasets(self._poor, self.ddm))
+
+    def with_quota(self) -> None:
+        """Who had none has some."""
+        self._limit_poor(1 << 30)
+
+    def _limit_poor(self, size_bytes: int) -> None:
+        for endpoint in ENDPOINTS:
+            self._admin.call("POST", f"/accounts/{POOR}/limits/local/{endpoint}", {"bytes": size_bytes})
 
     def moved(self, endpoint: str, name: FileName, state: str) -> None:
         files = [{"scope": name.scope, "name": name.lfn, "state": state}]

@@ -21,7 +21,7 @@ from pandad.spec.facts import Whereabouts
 from pandad.spec.jobstatus import Actor
 from pandad.taskbuffer import avoidance, moves, outbox, placements
 from pandad.taskbuffer.moves import Change
-from pandad.taskbuffer.placements import Look, NewPlacement, Placement, PlacementStatus
+from pandad.taskbuffer.placements import Hindered, Look, NewPlacement, Placement, PlacementStatus
 from pandad.taskbuffer.store import Store, Transaction
 
 NOTE = "input takes another way"
@@ -95,6 +95,7 @@ class Arrivals:
         await self._come_back()
         if self._datasets is None:
             return False
+        await self._leave_what_is_full()
         due = await self._store.read("placements_read", placements.due, self._config.batch)
         if due:
             try:
@@ -108,6 +109,22 @@ class Arrivals:
         """Jobs that avoided a queue for long enough."""
         if await self._store.read("avoidance_read", avoidance.is_over):
             await self._store.transact("avoidance_write", avoidance.end, self._config.batch, actor=Actor.DATASERVICE, who=WHO)
+
+    async def _leave_what_is_full(self) -> None:
+        """Where the rule cannot be made for so long, though Rucio answers, jobs go elsewhere that may; others wait on."""
+        after_s = self._config.stuck_s if self._config.other_queue else 0
+        if found := await self._store.read("placements_hindered", placements.hindered, after_s, self._config.batch):
+            await self._store.transact("placements_leave", self._leave, found)
+
+    async def _leave(self, txn: Transaction, hindered: Sequence[Hindered]) -> None:
+        for each in hindered:
+            if await placements.find(txn, each.id) is not None:
+                held = await placements.held(txn, each.id)
+                why = f"its input cannot be sent to {each.endpoint}: {each.why}"
+                await send_elsewhere(txn, [job for job in held if not job.is_pinned], why, self._config.avoid_s)
+                if not any(job.is_pinned for job in held):  # its errand, made in vain, ends with it
+                    await placements.drop(txn, each.id)
+                    await outbox.ask(txn, recall(Dataset(each.scope, each.name), None))
 
     async def _looked_at(self, datasets: IDatasets, due: Sequence[Placement]) -> list[Seen]:
         moving = [each.rule for each in due if each.status is PlacementStatus.MOVING and each.needed]

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from pandad.spec.errors import PandadError, Unavailable
 from pandad.spec.facts import Space, Whereabouts
 from pandad.spec.file import FileName as FileName
+from pandad.spec.obstacle import Obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,19 @@ class Replica:
 
 
 class DDMUnavailable(Unavailable):
-    """The system did not answer; asking again later is right."""
+    """The system did not answer; asking again later is right. ``obstacle``: what has to pass first, if it has a name."""
+
+    obstacle: Obstacle | None = None
 
 
 class NotNow(DDMUnavailable):
     """The system answered, and cannot do this now. It may be able to do a part of it: one file can be the reason."""
+
+
+class NoQuota(NotNow):
+    """There is no room for the account of pandad; until somebody makes some, or gives it more."""
+
+    obstacle = Obstacle.QUOTA
 
 
 class DDMRefused(PandadError):
@@ -51,10 +60,6 @@ class DatasetClosed(DDMRefused):
 
 class NotAllowed(DDMRefused):
     """The account of pandad may not do this."""
-
-
-class NoQuota(DDMRefused):
-    """There is no room left for the account of pandad."""
 
 
 @runtime_checkable

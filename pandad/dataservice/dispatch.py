@@ -18,7 +18,7 @@ from pandad.taskbuffer import avoidance, moves, outbox, placements, replacing, s
 from pandad.taskbuffer.moves import Change
 from pandad.taskbuffer.outbox import Errand, Pending, Step
 from pandad.taskbuffer.placements import ERRAND, Held, NewPlacement
-from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.store import Store, Transaction
 
 WHO = "setupper"
 NOTIFY = "C"  # Rucio tells when it is complete and closed
@@ -48,12 +48,13 @@ class Dispatch:
     kind = ERRAND
     together = 1
 
-    def __init__(self, datasets: IDatasets, config: DataServiceConfig) -> None:
-        self._datasets, self._config = datasets, config
+    def __init__(self, store: Store, datasets: IDatasets, config: DataServiceConfig) -> None:
+        self._store, self._datasets, self._config = store, datasets, config
 
-    async def call(self, pending: Sequence[Pending]) -> Sequence[str]:
-        """The id of the rule. Each step finds what was done before."""
-        return [await self._sent(each.payload) for each in pending]
+    async def call(self, pending: Sequence[Pending]) -> Sequence[str | None]:
+        """The id of the rule; None: it is not wanted any more. Each step finds what was done before."""
+        wanted = await self._store.read("dispatch_read", placements.are_wanted, [each.payload["placement"] for each in pending])
+        return [await self._sent(each.payload) if each.payload["placement"] in wanted else None for each in pending]
 
     async def _sent(self, wanted: Mapping[str, Any]) -> str:
         dataset, lifetime_s = Dataset(wanted["scope"], wanted["name"]), wanted["lifetime_s"]
@@ -73,7 +74,7 @@ class Dispatch:
             number = each.pending.payload["placement"]
             if each.error is not None:
                 await self._refused(txn, number, each.error)
-            elif await placements.set_rule(txn, number, each.result):
+            elif each.result is not None and await placements.set_rule(txn, number, each.result):
                 txn.hint("placements")
             else:
                 dataset = Dataset(each.pending.payload["scope"], each.pending.payload["name"])

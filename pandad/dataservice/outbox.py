@@ -106,7 +106,8 @@ class Outbox:
     async def _failed(self, handler: Handler, pending: Sequence[Pending], error: DDMUnavailable) -> int:
         """For now, or for good after so long."""
         late = [Done(each, error=error) for each in pending if each.age_s >= self._config.give_up_s]
-        again = [PutOff(each, self._pause_s(each), str(error)) for each in pending if each.age_s < self._config.give_up_s]
+        again = [PutOff(each, self._pause_s(each), str(error), error.obstacle)
+                 for each in pending if each.age_s < self._config.give_up_s]
         if again:
             await self._put_off(again)
         return await self._settled(handler, late) if late else 0

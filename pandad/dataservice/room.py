@@ -72,7 +72,7 @@ class DataService:
         if datasets is not None:
             registrar = Registrar(datasets, config)
             handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
-                        Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+                        Dispatch(store, datasets, config), Shipping(store, datasets, config, policy)]
         self.catalogue = Catalogue(store, backend.names)
         self.activator = Activator(store, self.ddm, config, reactor, datasets=datasets)
         self.arrivals = Arrivals(store, self.ddm, datasets, config)

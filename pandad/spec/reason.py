@@ -34,6 +34,7 @@ class Reason(StrEnum):
     INPUT_DUE = "input-check-due"
     INPUT_STALLED = "input-check-stalled"
     INPUT_WANTED = "input-sent-for"
+    INPUT_NO_QUOTA = "input-no-quota"
     INPUT_MOVES = "input-moves"
     INPUT_STUCK = "input-stuck"
     INPUT_MISSING = "input-missing"
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     OUTPUT_STORAGE_AWAY = "output-storage-away"
     MERGE = "merge-job"
     OUTPUT_WANTED = "output-sent-for"
+    OUTPUT_NO_QUOTA = "output-no-quota"
     OUTPUT_MOVES = "output-moves"
     OUTPUT_STUCK = "output-stuck"
     FINISHED = "finished"
@@ -123,6 +125,10 @@ REASONS: Mapping[Reason, Meaning] = {
         (S.ASSIGNED, S.WAITING), "input", "the loop that looks at inputs does not run, or fails", _OPERATOR),
     R.INPUT_WANTED: _row(
         S.ASSIGNED, "input", "the transfer of the input that its queue misses is being asked for", _WAIT),
+    R.INPUT_NO_QUOTA: _row(
+        S.ASSIGNED, "quota", "there is no room for its input where its queue reads",
+        "have who runs Rucio raise the quota of pandad's account there, or make room; after [dataservice] stuck_s it goes to "
+        "another queue, if it may"),
     R.INPUT_MOVES: _row(S.ASSIGNED, "transfers", "the input that its queue misses is on its way there", _WAIT),
     R.INPUT_STUCK: _row(
         S.ASSIGNED, "transfers", "the transfer of its input does not get on",
@@ -165,6 +171,9 @@ REASONS: Mapping[Reason, Meaning] = {
     R.MERGE: _row(S.MERGING, "its merge job", "its outputs wait for their merge job", _WAIT),
     R.OUTPUT_WANTED: _row(
         S.TRANSFERRING, "transfers", "the rule that brings its outputs to their destination is being asked for", _WAIT),
+    R.OUTPUT_NO_QUOTA: _row(
+        S.TRANSFERRING, "quota", "there is no room for its outputs at their destination",
+        "have who runs Rucio raise the quota of pandad's account there, or make room; after [dataservice] give_up_s it fails"),
     R.OUTPUT_MOVES: _row(S.TRANSFERRING, "transfers", "its outputs are on their way to their destination", _WAIT),
     R.OUTPUT_STUCK: _row(
         S.TRANSFERRING, "transfers", "the transfer of its outputs does not get on",

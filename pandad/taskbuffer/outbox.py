@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from pandad.spec.obstacle import Obstacle
 from pandad.taskbuffer.outages import lived_s
 from pandad.taskbuffer.statement import as_json, sql
 from pandad.taskbuffer.store import Transaction
@@ -45,7 +46,8 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An errand that is not done. ``age_s``: since it was asked for, outages of pandad left out. ``tries``: that failed."""
+    """An errand that is not done. ``age_s``: since it was asked for, outages of pandad left out. ``tries``: that failed.
+    ``obstacle``: what has to pass first, if it has a name."""
 
     id: int
     errand: Errand
@@ -53,6 +55,7 @@ class Pending:
     age_s: float
     tries: int
     error: str | None
+    obstacle: Obstacle | None = None
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -62,11 +65,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """An errand that failed for now: in how many seconds it is tried again, and why."""
+    """An errand that failed for now: in how many seconds it is tried again, and why. ``obstacle``: see Pending."""
 
     pending: Pending
     in_s: float
     error: str
+    obstacle: Obstacle | None = None
 
 
 _ASK = sql("outbox.ask", """
@@ -76,7 +80,8 @@ _ASK = sql("outbox.ask", """
         AS e(kind text, key text, subject text, step smallint, payload jsonb, pandaid bigint) ORDER BY kind, key
     ON CONFLICT (kind, key) DO NOTHING""")
 
-_PENDING = f"e.id, e.kind, e.key, e.subject, e.step, e.payload, e.pandaid, e.asked, {lived_s('e.asked')}, e.tries, e.error"
+_PENDING = f"""e.id, e.kind, e.key, e.subject, e.step, e.payload, e.pandaid, e.asked, {lived_s('e.asked')}, e.tries, e.error,
+    e.obstacle"""
 
 _DUE = sql("outbox.due", f"""
     SELECT {_PENDING} FROM errand e
@@ -87,8 +92,9 @@ _DUE = sql("outbox.due", f"""
 _TAKE = sql("outbox.take", "DELETE FROM errand WHERE id = ANY (%(ids)s::bigint[]) RETURNING id")
 
 _PUT_OFF = sql("outbox.put_off", """
-    UPDATE errand e SET due = now() + make_interval(secs => p.in_s), tries = p.tries + 1, error = p.error
-    FROM unnest(%(ids)s::bigint[], %(tries)s::int[], %(in_s)s::float[], %(errors)s::text[]) AS p(id, tries, in_s, error)
+    UPDATE errand e SET due = now() + make_interval(secs => p.in_s), tries = p.tries + 1, error = p.error, obstacle = p.obstacle
+    FROM unnest(%(ids)s::bigint[], %(tries)s::int[], %(in_s)s::float[], %(errors)s::text[], %(obstacles)s::text[])
+        AS p(id, tries, in_s, error, obstacle)
     WHERE e.id = p.id AND e.id = ANY (%(ids)s::bigint[]) AND e.tries = p.tries""")
 
 _WITHDRAW = sql("outbox.withdraw", "DELETE FROM errand WHERE kind = %(kind)s AND key = ANY (%(keys)s::text[]) RETURNING key")
@@ -124,7 +130,8 @@ async def put_off(txn: Transaction, put: Sequence[PutOff]) -> None:
     """These failed for now."""
     put = sorted(put, key=lambda p: p.pending.id)
     await txn.run(_PUT_OFF, ids=[p.pending.id for p in put], tries=[p.pending.tries for p in put], in_s=[p.in_s for p in put],
-                  errors=[p.error[:ERROR_LENGTH] for p in put])
+                  errors=[p.error[:ERROR_LENGTH] for p in put],
+                  obstacles=[p.obstacle for p in put])
 
 
 async def withdraw(txn: Transaction, kind: str, keys: Collection[str]) -> list[str]:
@@ -138,5 +145,6 @@ async def of_job(txn: Transaction, panda_id: int, subjects: Collection[str] = ()
 
 
 def _pending(row: Sequence[Any]) -> Pending:
-    number, kind, key, subject, step, payload, panda_id, asked, age_s, tries, error = row
-    return Pending(number, Errand(kind, key, subject, Step(step), payload, panda_id), asked, float(age_s), tries, error)
+    number, kind, key, subject, step, payload, panda_id, asked, age_s, tries, error, obstacle = row
+    return Pending(number, Errand(kind, key, subject, Step(step), payload, panda_id), asked, float(age_s), tries, error,
+                   Obstacle(obstacle) if obstacle else None)

@@ -96,6 +96,17 @@ class Held:
     avoided: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Hindered:
+    """One whose rule cannot be made as long as something does not pass, and why."""
+
+    id: int
+    scope: str
+    name: str
+    endpoint: str
+    why: str
+
+
 # Two activators at a time would each bring the same file; the lock is theirs only.
 _LOCK = sql("placements.lock", "SELECT pg_advisory_xact_lock(7261637)")
 
@@ -145,6 +156,17 @@ _NEEDED = f"""EXISTS (SELECT FROM placement_job w JOIN job j USING (pandaid)
                       WHERE w.placement = p.id AND j.jobstatus {_LIVE})"""
 
 _FIND = sql("placements.find", "SELECT scope, name, endpoint FROM placement WHERE id = %(id)s FOR UPDATE")
+
+_HINDERED = sql("placements.hindered", f"""
+    SELECT p.id, p.scope, p.name, p.endpoint, e.error FROM errand e JOIN placement p ON e.key = p.id::text
+    WHERE e.kind = '{ERRAND}' AND e.obstacle IS NOT NULL AND p.status = '{P.WANTED}'
+      AND (NOT {_NEEDED} OR %(after_s)s::float > 0 AND {lived_s("p.made")} > %(after_s)s::float AND EXISTS (
+          SELECT FROM placement_job w JOIN job j USING (pandaid)
+          WHERE w.placement = p.id AND j.jobstatus IN {_WAITING} AND j.relocationflag IS DISTINCT FROM 1))
+    ORDER BY p.id LIMIT %(limit)s""", planned_each_time=True)
+
+_ARE_WANTED = sql("placements.are_wanted", f"""
+    SELECT id FROM placement WHERE id = ANY (%(ids)s::bigint[]) AND status = '{P.WANTED}'""")
 
 _DUE = sql("placements.due", f"""
     SELECT p.id, p.scope, p.name, p.endpoint, p.source, p.activity, p.round, p.status, p.files, p.arrived, p.rule, p.problem,
@@ -243,6 +265,16 @@ async def find(txn: Transaction, placement: int) -> tuple[tuple[str, str], str] 
     """Its dataset (scope, name) and its endpoint; it stays until this transaction ends. None: it was dropped."""
     row = await txn.maybe(_FIND, id=placement)
     return ((row[0], row[1]), row[2]) if row is not None else None
+
+
+async def hindered(txn: Transaction, after_s: float, limit: int) -> list[Hindered]:
+    """Those for so long of which jobs could go elsewhere, 0: none; and those that nobody needs any more."""
+    return [Hindered(*row) for row in await txn.many(_HINDERED, after_s=after_s, limit=limit)]
+
+
+async def are_wanted(txn: Transaction, ids: Sequence[int]) -> set[int]:
+    """Those of them whose rule is still to be made."""
+    return {row[0] for row in await txn.many(_ARE_WANTED, ids=list(ids))}
 
 
 async def due(txn: Transaction, limit: int) -> list[Placement]:

@@ -14,6 +14,7 @@ from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.line import Line
+from pandad.spec.obstacle import Obstacle
 from pandad.spec.pilotcommand import KILL
 from pandad.spec.reason import REASONS, Reason, of_closed, of_failures
 from pandad.spec.share import Capped
@@ -172,12 +173,18 @@ def _carried(carried: Carried, errands: Sequence[Pending]) -> Cause:
     more = f" and {len(carried.own) - 1} more" if len(carried.own) > 1 else ""
     what = f"; {first}{more}, {told_bytes(carried.own_bytes)}, to {carried.endpoint} since {carried.since:%Y-%m-%d %H:%M}"
     if carried.status is PlacementStatus.WANTED:
-        return Cause(R.INPUT_WANTED, f"{what} by {carried.dataset}{_tried(errands)}")
+        reason = R.INPUT_NO_QUOTA if _is_full(carried.dataset, errands) else R.INPUT_WANTED
+        return Cause(reason, f"{what} by {carried.dataset}{_tried(errands)}")
     way = f" from {carried.source}" if carried.source else ""
     came = f", {carried.arrived} of {carried.files} files of which have come"
     if carried.problem is not None:
         return Cause(R.INPUT_STUCK, f"{what}{way} by rule {carried.rule}{came}: {carried.problem}")
     return Cause(R.INPUT_MOVES, f"{what}{way} by rule {carried.rule}{came}")
+
+
+def _is_full(dataset: str, errands: Sequence[Pending]) -> bool:
+    """Whether what is to bring that waits for room."""
+    return any(each.errand.subject == dataset and each.obstacle is Obstacle.QUOTA for each in errands)
 
 
 def _tried(errands: Sequence[Pending]) -> str:
@@ -240,7 +247,8 @@ def _transferring(known: Known) -> Cause:
     for each in (*stuck, *wanted, *known.shipments):
         what = f"; {each.scope}:{each.name} goes to {each.endpoint} since {each.since:%Y-%m-%d %H:%M}"
         if each.rule is None:
-            return Cause(R.OUTPUT_WANTED, f"{what}{_tried(known.errands)}")
+            full = _is_full(f"{each.scope}:{each.name}", known.errands)
+            return Cause(R.OUTPUT_NO_QUOTA if full else R.OUTPUT_WANTED, f"{what}{_tried(known.errands)}")
         if each.trouble is not None:
             return Cause(R.OUTPUT_STUCK, f"{what}: {each.trouble}")
         return Cause(R.OUTPUT_MOVES, f"{what} by rule {each.rule}")

@@ -67,7 +67,7 @@ class Rooms:
         self.adder = Adder(store, ddm, config, policy, Registrar(datasets, config))
         self.arrivals = Arrivals(store, ddm, datasets, config)
         handlers = [*upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
-                    Dispatch(datasets, config), Shipping(store, datasets, config, policy)]
+                    Dispatch(store, datasets, config), Shipping(store, datasets, config, policy)]
         self.outbox = Outbox(store, handlers, config)
         self.finisher = Finisher(store, datasets, config)
         self.closer = Closer(store, config, active=True)

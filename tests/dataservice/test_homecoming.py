@@ -14,11 +14,17 @@ from twisted.internet.task import Clock
 from whys import Whys
 
 from pandad.config import TimeoutsConfig
+from pandad.dataservice import upkeep
+from pandad.dataservice.closer import Making
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState
 from pandad.dataservice.ddm import DatasetClosed, FileName
+from pandad.dataservice.outbox import Outbox
+from pandad.dataservice.shipping import Shipping
+from pandad.dataservice.subdatasets import Preparing
 from pandad.jobdispatcher.watcher import Watcher
 from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Actor, Event, JobStatus
+from pandad.spec.reason import Reason
 from pandad.spec.retry import RetryPolicy
 
 from .homecoming import HERE, OUT, THERE, Home, World, content, entry, files
@@ -180,6 +186,48 @@ async def test_the_one_that_is_refused(home: Home) -> None:
     job = await home.stage.look(jobs[2])
     assert "user.alice:c.root with another size or checksum" in (job.ddmErrorDiag or "")
     assert job.ddmErrorCode == errorcodes.DDM_ADDER
+
+
+def poorly(home: Home) -> None:
+    """Rules are made in the name of an account without quota."""
+    stage, datasets, policy = home.stage, home.world.datasets, RetryPolicy()
+    home.rooms.outbox = Outbox(stage.store, [
+        *upkeep.handlers(datasets), Making(datasets), Preparing(datasets),
+        Shipping(stage.store, home.world.without_quota(), home.config, policy)], home.config)
+
+
+@ensureDeferred
+async def test_no_quota_at_the_destination(home: Home) -> None:
+    """A job waits in `transferring` and says so; when there is room it goes on."""
+    await home.open()
+    whys = Whys(home.stage.store)
+    outputs = files(THERE)
+    panda_id = await home.reported(outputs)
+    poorly(home)
+    await home.rounds(2)
+    said = await whys.explain.job(a_caller(), panda_id)
+    assert (said["jobStatus"], said["reason"], said["waits_for"]) == (S.TRANSFERRING, Reason.OUTPUT_NO_QUOTA, "quota")
+    assert "Rucio refuses for now: the quota of the account at the endpoint is used up" in said["summary"]
+    home.world.with_quota()
+    await home.rounds(2)
+    assert (await whys.explain.job(a_caller(), panda_id))["reason"] == Reason.OUTPUT_MOVES
+    await home.world.transferred()
+    await home.rounds(2)
+    assert await home.stage.status(panda_id) is S.FINISHED
+
+
+@ensureDeferred
+async def test_no_quota_until_it_is_given_up(home: Home) -> None:
+    """After give_up_s the job fails with 201 and the reason."""
+    await home.open()
+    panda_id = await home.reported(files(THERE))
+    poorly(home)
+    await home.rounds(2)
+    await home.stage.sql("UPDATE errand SET asked = asked - interval '25 h' RETURNING 1")
+    await home.rounds(1)
+    job = await home.stage.look(panda_id)
+    assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_SUBSCRIPTION)
+    assert "the quota of the account at the endpoint is used up" in (job.ddmErrorDiag or "")
 
 
 @ensureDeferred

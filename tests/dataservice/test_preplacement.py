@@ -50,7 +50,7 @@ class Site:
 
     def __init__(self, stage: Stage, world: World, config: DataServiceConfig = CONFIG) -> None:
         self.stage, self.world, self.config = stage, world, config
-        handlers = [*upkeep.handlers(world.datasets), Dispatch(world.datasets, config)]
+        handlers = [*upkeep.handlers(world.datasets), Dispatch(stage.store, world.datasets, config)]
         self.activator = Activator(stage.store, world.ddm, config, Clock(), datasets=world.datasets)
         self.outbox = Outbox(stage.store, handlers, config)
         self.arrivals = Arrivals(stage.store, world.ddm, world.datasets, config)
@@ -379,19 +379,73 @@ async def test_a_source_that_is_lost(stage: Stage, fake: FakeRucioWorld) -> None
     assert await site.datasets() == []
 
 
+def poorly(site: Site, config: DataServiceConfig) -> None:
+    """In the name of an account without quota."""
+    site.outbox = Outbox(site.stage.store, [*upkeep.handlers(site.world.datasets),
+                                            Dispatch(site.stage.store, site.world.without_quota(), config)], config)
+
+
 @ensureDeferred
 async def test_no_quota(stage: Stage, world: World) -> None:
-    """Where the account has no room its jobs go to another queue; one that is pinned fails with code 201 and the reason."""
+    """Where the account has no room a job waits and says so; when there is some it goes on."""
+    site, whys = await site_at(stage, world), Whys(stage.store)
+    poorly(site, CONFIG)
+    job = await site.job(NAMES[0])
+    for _ in range(2):
+        await site.look()
+    said = await whys.explain.job(ALICE_CALLER, job)
+    assert (said["jobStatus"], said["reason"], said["owed"][0]["tries"]) == (JobStatus.ASSIGNED, Reason.INPUT_NO_QUOTA, 2)
+    assert "Rucio refuses for now: the quota of the account at the endpoint is used up" in said["summary"]
+    world.with_quota()
+    await site.errands()
+    assert (await whys.explain.job(ALICE_CALLER, job))["reason"] == Reason.INPUT_MOVES
+    site.arrive(NAMES[0])
+    await site.poll()
+    assert await stage.status(job) is JobStatus.ACTIVATED
+
+
+@ensureDeferred
+async def test_no_quota_for_long(stage: Stage, world: World) -> None:
+    """After stuck_s a job goes to another queue; one that is pinned waits on, and fails with code 201 and the reason after
+    give_up_s. Nothing is left."""
     site = await site_at(stage, world)
-    site.outbox = Outbox(stage.store, [Dispatch(world.without_quota(), CONFIG)], CONFIG)
+    poorly(site, CONFIG)
     job, pinned = await site.job(NAMES[0]), await site.job(NAMES[0], relocationFlag=1)
     await site.look()
-    seen, failed = await stage.look(job), await stage.look(pinned)
-    assert (seen.jobStatus, seen.avoided) == (JobStatus.DEFINED, [QUEUE])
+    await site.arrivals.run_once()
+    assert await stage.status(job) is JobStatus.ASSIGNED
+    await stage.sql("UPDATE placement SET made = made - interval '3601 s' RETURNING 1")
+    for _ in range(2):
+        await site.arrivals.run_once()
+    seen = await stage.look(job)
+    assert (seen.jobStatus, seen.avoided, await stage.status(pinned)) == (JobStatus.DEFINED, [QUEUE], JobStatus.ASSIGNED)
+    assert (await stage.history(job))[-1].why == (
+        f"left {QUEUE}: its input cannot be sent to {HERE}: rule for {(await site.datasets())[0]} at {HERE}: "
+        "Rucio refuses for now: the quota of the account at the endpoint is used up")
+    await stage.sql("UPDATE errand SET asked = asked - interval '25 h' RETURNING 1")
+    await site.errands()
+    failed = await stage.look(pinned)
     assert (failed.jobStatus, failed.ddmErrorCode) == (JobStatus.FAILED, errorcodes.DDM_SUBSCRIPTION)
-    diag = failed.ddmErrorDiag or ""
-    assert diag.startswith(f"its input cannot be sent to {HERE}: ") and "Rucio refuses" in diag
-    assert await site.datasets() == []
+    assert (failed.ddmErrorDiag or "").startswith(f"its input cannot be sent to {HERE}: ")
+    assert (await site.datasets(), await stage.sql("SELECT 1 FROM errand")) == ([], [])
+
+
+@ensureDeferred
+async def test_no_quota_and_no_need(stage: Stage, fake: FakeRucioWorld) -> None:
+    """What nobody waits for any more, or all have left, is asked for no more, and its dataset goes."""
+    site = await site_at(stage, fake)
+    poorly(site, CONFIG)
+    job = await site.job(NAMES[0])
+    await site.look()
+    (dataset,) = await site.datasets()
+    assert await stage.event(Event.KILLED, job, actor=Actor.USER)
+    await site.arrivals.run_once()
+    asked = fake.server.web.asked["POST /rules/"]
+    fake.with_quota()
+    await site.errands()
+    assert (await site.datasets(), await stage.sql("SELECT 1 FROM errand")) == ([], [])
+    assert fake.server.web.asked["POST /rules/"] == asked and not fake.server.rucio.rules
+    assert fake.rucio.dids[dataset.scope, dataset.name].ends_s is not None
 
 
 @ensureDeferred

@@ -63,7 +63,7 @@ class Placing:
         datasets = RucioDatasets(session, ddm)
         self.reactor, self.stage, self.session = reactor, Stage(store), session
         self.activator = Activator(store, ddm, config, reactor, datasets=datasets)
-        self.outbox = Outbox(store, [*upkeep.handlers(datasets), Dispatch(datasets, config)], config)
+        self.outbox = Outbox(store, [*upkeep.handlers(datasets), Dispatch(store, datasets, config)], config)
         self.arrivals = Arrivals(store, ddm, datasets, config)
 
     async def run(self, load: Load) -> None:

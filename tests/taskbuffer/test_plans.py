@@ -97,6 +97,8 @@ LOAD = f"""
     INSERT INTO placement (scope, name, endpoint, activity, status, files, bytes, rule, nextcheck)
         SELECT 'panda', 'p' || n, 'D' || n % 20, 'Express', 'moving', 20, 20, md5(n::text), now() - make_interval(secs => n)
         FROM generate_series(1, 2000) n;
+    INSERT INTO errand (kind, key, subject, step, payload, due, obstacle)
+        SELECT 'dispatch', n, 'p' || n, 0, '{{}}', now() + interval '1 min', 'quota' FROM generate_series(1, 10) n;
     INSERT INTO avoidance (pandaid, queue, until, why)
         SELECT n, 'Q7', now() - make_interval(secs => n), 'stuck' FROM generate_series(1, 20000) n;
     INSERT INTO placement_file (endpoint, scope, lfn, placement)
@@ -347,6 +349,7 @@ FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
         (lambda txn: placements.leave(txn, [7]), "placement_job_pkey", 5),
         (lambda txn: carriage.of_job(txn, 7), "placement_job_pkey", 5),
         (lambda txn: txn.many(avoidance._OVER, limit=50), "avoidance_until", 50),
+        (lambda txn: placements.hindered(txn, 60, 50), "errand_obstacle", 10),
         (lambda txn: avoidance.is_over(txn), "avoidance_until", 1),
         (lambda txn: avoidance.of_job(txn, 7), "avoidance_once", 1),
     ],

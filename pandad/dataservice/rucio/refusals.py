@@ -36,9 +36,6 @@ FATAL: Mapping[str, tuple[type[DDMRefused], str]] = {
     "RSEAccessDenied": (NotAllowed, "the account may not use this endpoint"),
     "ScopeAccessDenied": (NotAllowed, "the account may not use this scope"),
     "ManualRuleApprovalBlocked": (NotAllowed, "the endpoint takes no rules that a person has to approve"),
-    "InsufficientAccountLimit": (NoQuota, "the quota of the account at the endpoint is used up"),
-    "RSEOverQuota": (NoQuota, "the endpoint is full"),
-    "FullStorage": (NoQuota, "the endpoint is full"),
     "RSENotFound": (UnknownEndpoint, "there is no such storage endpoint"),
     "DataIdentifierNotFound": (UnknownData, "there is no such file or dataset"),
     "ScopeNotFound": (UnknownData, "there is no such scope"),
@@ -59,6 +56,13 @@ FATAL: Mapping[str, tuple[type[DDMRefused], str]] = {
     "InvalidValueForKey": (DDMRefused, "a value is not allowed"),
 }
 
+# What passes too, but not while a call is tried again.
+NO_ROOM: Mapping[str, str] = {
+    "InsufficientAccountLimit": "the quota of the account at the endpoint is used up",
+    "RSEOverQuota": "the endpoint is full",
+    "FullStorage": "the endpoint is full",
+}
+
 COME_AGAIN = frozenset({408, 425, 429, 502, 503, 504})
 
 
@@ -75,8 +79,8 @@ class Refused(Exception):
 
     @property
     def temporary(self) -> bool:
-        """Whether asking again may help. Who does not speak like a Rucio is a proxy in front of it, or a wrong address."""
-        if self.kind in FATAL:
+        """Whether asking again soon may help. Who does not speak like a Rucio is a proxy in front of it, or a wrong address."""
+        if self.kind in FATAL or self.kind in NO_ROOM:
             return False
         return self.kind in TEMPORARY or self.code in COME_AGAIN or self.code >= 500 or not self.kind
 
@@ -87,6 +91,8 @@ class Refused(Exception):
 
     def error(self, subject: str) -> DDMUnavailable | DDMRefused:
         """For the rooms. ``subject``: what was asked for."""
+        if self.kind in NO_ROOM:
+            return NoQuota(f"{subject}: Rucio refuses for now: {NO_ROOM[self.kind]}")
         if self.temporary:
             kind = NotNow if self.kind else DDMUnavailable
             return kind(f"{subject}: Rucio cannot do it now: {TEMPORARY.get(self.kind) or self}")

@@ -11,4 +11,5 @@ CREATE TABLE avoidance (
 );
 CREATE INDEX avoidance_until ON avoidance (until);
 
-ALTER TABLE errand ADD COLUMN obstacle text;  -- what keeps it from being made, if that has a name
+ALTER TABLE errand ADD COLUMN obstacle text;  -- what keeps it from being made, if that has a name (spec/obstacle.py)
+CREATE INDEX errand_obstacle ON errand (kind) WHERE obstacle IS NOT NULL;
