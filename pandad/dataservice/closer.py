@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pandad.config import DataServiceConfig
 from pandad.dataservice.datasets import Dataset, IDatasets
-from pandad.dataservice.destination import dataset_of
+from pandad.dataservice.destination import container_of, dataset_of
 from pandad.dataservice.outbox import Done
 from pandad.dataservice.reports import DIAG_LENGTH
 from pandad.dataservice.subdatasets import erasing
@@ -24,7 +24,7 @@ WHO = "activator"
 MAKE_OUTPUT = "make output dataset"
 
 
-async def expect(txn: Transaction, jobs: Iterable[JobSpec]) -> set[int]:
+async def expect(txn: Transaction, jobs: Sequence[JobSpec]) -> set[int]:
     """These jobs will run: their output datasets are made, if they are not there, and stay open until all jobs have ended that
     were expected so. Safe to say again.
 
@@ -38,16 +38,19 @@ async def expect(txn: Transaction, jobs: Iterable[JobSpec]) -> set[int]:
     keys = sorted({str(Dataset(m.scope, m.name)) for m in wanted})
     for kind in (CLOSE.name, ERASE.name):  # it is wanted again
         await outbox.withdraw(txn, kind, keys)
-    await outbox.ask(txn, [_making(Dataset(*name)) for name in sorted(absent)])
+    containers = {dataset_of(f): container_of(f) for job in jobs for f in job.outputs}
+    await outbox.ask(txn, [_making(dataset, containers[dataset]) for dataset in (Dataset(*name) for name in sorted(absent))])
     return {m.panda_id for m in wanted if (m.scope, m.name) in absent}
 
 
-def _making(dataset: Dataset) -> Errand:
-    return Errand(MAKE_OUTPUT, str(dataset), str(dataset), Step.MAKE, {"scope": dataset.scope, "name": dataset.name})
+def _making(dataset: Dataset, container: Dataset | None) -> Errand:
+    within = {"container": [container.scope, container.name]} if container is not None else {}
+    return Errand(MAKE_OUTPUT, str(dataset), str(dataset), Step.MAKE, {"scope": dataset.scope, "name": dataset.name, **within})
 
 
 class Making:
-    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there and open."""
+    """Handler of MAKE_OUTPUT: a dataset that jobs are to write into, and they do not start before it is there, open, and in the
+    container that their owner asked for."""
 
     kind, together = MAKE_OUTPUT, TOGETHER
 
@@ -57,8 +60,10 @@ class Making:
     async def call(self, pending: Sequence[Pending]) -> Sequence[Dataset]:
         """See `Handler.call`."""
         wanted = [Dataset(each.payload["scope"], each.payload["name"]) for each in pending]
-        for dataset in wanted:
+        for dataset, each in zip(wanted, pending, strict=True):
             await self._datasets.make(dataset, reopen=True)
+            if "container" in each.payload:
+                await self._datasets.gather(Dataset(*each.payload["container"]), [dataset])
         return wanted
 
     async def settle(self, txn: Transaction, done: Sequence[Done]) -> None:

@@ -47,6 +47,16 @@ def dataset_of(file: FileSpec) -> Dataset | None:
     return Dataset(scope, name) if scope and name else None
 
 
+def container_of(file: FileSpec) -> Dataset | None:
+    """The container that its dataset is in: its ``dataset``, with a slash at the end, where that is another name."""
+    within = dataset_of(file)
+    if within is None or not file.destinationDBlock or not (file.dataset or "").endswith("/"):
+        return None
+    before, colon, after = (file.dataset or "").rstrip("/").partition(":")
+    container = Dataset(before, after) if colon else Dataset(within.scope, before)
+    return container if container != within and container.name else None
+
+
 def activity_of(job: JobSpec) -> str:
     """PanDA's word for bringing the outputs of a job home."""
     if job.currentPriority > EXPRESS_PRIORITY:

@@ -76,7 +76,13 @@ def lib_dataset(task_id: int) -> str:
 
 def datasets(task: Numbers, spec: TaskSpec) -> list[tuple[str, str, str]]:
     """Type, name and container of what the jobs of this round write into."""
-    return [(output.type, dataset_name(output.dataset, task.round_nr), output.dataset.rstrip("/")) for output in spec.outputs]
+    return [(o.type, dataset_name(o.dataset, task.id, task.round_nr), o.dataset.rstrip("/")) for o in spec.outputs]
+
+
+def written(task: Numbers, spec: TaskSpec) -> list[tuple[str, str]]:
+    """Scope and name of each of them, and of the one that the library is in."""
+    libs = [(spec.build.scope, lib_dataset(task.id))] if spec.build else []
+    return sorted({*libs, *((scope_of(o.dataset), dataset_name(o.dataset, task.id, task.round_nr)) for o in spec.outputs)})
 
 
 def _told(spec: TaskSpec, values: Mapping[str, str | Sequence[str]], task_id: int) -> str:
@@ -91,7 +97,7 @@ def _job(task: Numbers, spec: TaskSpec, files: Iterable[FileSpec], values: Mappi
         **given, jediTaskID=task.id, reqID=task.id, VO=spec.vo, workingGroup=spec.group, processingType=spec.processing_type,
         assignedPriority=spec.priority, lockedby=WHO, Files=list(files))
     job.prodDBlock = next((file.prodDBlock for file in job.inputs), None)
-    job.destinationDBlock = next((file.dataset for file in job.outputs), None)
+    job.destinationDBlock = next((file.destinationDBlock for file in job.outputs), None)
     return job
 
 
@@ -103,7 +109,9 @@ def _read(file: TaskFile, token: str | None) -> FileSpec:
 
 def _output(output: Output, task: Numbers, values: Mapping[str, str | Sequence[str]]) -> FileSpec:
     file = _written(output.type, scope_of(output.dataset), fill(output.template, values, task.id),
-                    dataset_name(output.dataset, task.round_nr))
+                    dataset_name(output.dataset, task.id, task.round_nr))
+    if output.dataset.endswith("/"):
+        file.dataset = output.dataset
     if output.destination is not None:
         file.destinationDBlockToken = f"dst:{output.destination}"
     return file

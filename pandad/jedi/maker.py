@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from pandad.config import JediConfig
-from pandad.jedi.generator import WHO, build_job, number_of, run_job
+from pandad.jedi.generator import WHO, build_job, number_of, run_job, written
 from pandad.jedi.splitter import split
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
 from pandad.spec.jobstatus import JobStatus
 from pandad.spec.task import Chunk, Figures, Task, TaskFile, TaskSpec
 from pandad.spec.taskstatus import GENERATING, Kind, TaskEvent, TaskStatus, verdict
-from pandad.taskbuffer import jobs, taskfiles, tasks
+from pandad.taskbuffer import datasets, jobs, taskfiles, tasks
 from pandad.taskbuffer.store import Transaction
 from pandad.taskbuffer.taskfiles import Made
 
@@ -89,13 +89,13 @@ class Maker:
     async def _end(self, txn: Transaction, task: Task, spec: TaskSpec, figures: Figures) -> None:
         """Nothing of it is at work, and nothing was made."""
         if task.status is TaskStatus.ABORTING:
-            await tasks.happened(txn, task.id, TaskEvent.ABORTED, who=WHO, why=task.dialog)
+            await _ended(txn, task, spec, TaskEvent.ABORTED, task.dialog)
             return
         failed_build = await self._failed_build(txn, task, spec)
         if task.status in GENERATING and figures.ready and failed_build is None or task.status is TaskStatus.PAUSED:
             return
         why = failed_build or await _why(txn, task, figures)
-        await tasks.happened(txn, task.id, verdict(figures.finished, figures.files), who=WHO, why=why)
+        await _ended(txn, task, spec, verdict(figures.finished, figures.files), why)
 
     async def _failed_build(self, txn: Transaction, task: Task, spec: TaskSpec) -> str | None:
         """Why there will be no library in this round."""
@@ -103,6 +103,12 @@ class Maker:
             return None
         ended = [(panda_id, end) for panda_id, end in await taskfiles.builds(txn, task.id, task.round_nr) if end is not None]
         return f"its build {await _told(txn, *ended[-1])}" if ended else None
+
+
+async def _ended(txn: Transaction, task: Task, spec: TaskSpec, how: TaskEvent, why: str | None) -> None:
+    """What it wrote into is closed: should it be set going again it writes elsewhere."""
+    await tasks.happened(txn, task.id, how, who=WHO, why=why)
+    await datasets.no_more(txn, written(task, spec))
 
 
 async def _why(txn: Transaction, task: Task, figures: Figures) -> str | None:

@@ -222,8 +222,9 @@ def scope_of(dataset: str) -> str:
     return ".".join(words[:2]) if words[0] in ("user", "group") else words[0]
 
 
-def dataset_name(container: str, round_nr: int) -> str:
-    """What the jobs of that round write into: a dataset that was closed takes no more files."""
-    name = container.partition(":")[2] or container
-    name = name.rstrip("/")
-    return name if round_nr == 1 else f"{name}.{round_nr}"
+def dataset_name(asked: str, task_id: int, round_nr: int) -> str:
+    """What the jobs of that round write into: a dataset that was closed takes no more files. A slash at the end asks for a
+    container, which has those of all rounds."""
+    name = (asked.partition(":")[2] or asked).rstrip("/")
+    own = f"{name}.{task_id}" if asked.endswith("/") else name
+    return own if round_nr == 1 else f"{own}.{round_nr}"

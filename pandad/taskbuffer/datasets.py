@@ -29,7 +29,7 @@ _EXPECT = sql("datasets.expect", f"""
         SELECT * FROM unnest(%(scopes)s::text[], %(names)s::text[], %(ids)s::bigint[]) AS w(scope, name, pandaid)),
     there AS (
         INSERT INTO dataset AS d (scope, name) SELECT DISTINCT scope, name FROM wanted ORDER BY scope, name
-        ON CONFLICT (scope, name) DO UPDATE SET state = '{OPEN}', nextcheck = now()
+        ON CONFLICT (scope, name) DO UPDATE SET state = '{OPEN}', nextcheck = now(), nomore = false
         RETURNING d.id, d.scope, d.name, d.made),
     joined AS (
         INSERT INTO dataset_job (dataset, pandaid) SELECT t.id, w.pandaid FROM wanted w JOIN there t USING (scope, name)
@@ -51,6 +51,10 @@ _GIVE_UP = sql("datasets.give_up", """
         DELETE FROM dataset d USING unnest(%(scopes)s::text[], %(names)s::text[]) AS m(scope, name)
         WHERE (d.scope, d.name) = (m.scope, m.name) AND NOT d.made RETURNING d.id)
     SELECT DISTINCT m.pandaid FROM dataset_job m JOIN gone g ON g.id = m.dataset ORDER BY m.pandaid""")
+
+_NO_MORE = sql("datasets.no_more", """
+    UPDATE dataset d SET nomore = true, nextcheck = now() FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS n(scope, name)
+    WHERE (d.scope, d.name) = (n.scope, n.name)""")
 
 _FILLED = sql("datasets.filled", """
     UPDATE dataset d SET filled = true FROM unnest(%(scopes)s::text[], %(names)s::text[]) AS f(scope, name)
@@ -84,7 +88,7 @@ _LOOK = sql("datasets.look", f"""
     gone AS (DELETE FROM dataset d USING turn t WHERE d.id = t.id AND t.becomes = '{_GONE}'),
     kept AS (
         UPDATE dataset d SET state = t.becomes, nextcheck = now() + make_interval(secs => CASE t.becomes
-            WHEN '{OPEN}' THEN {LOOK_S} WHEN '{IDLE}' THEN %(close_s)s ELSE %(erase_s)s END)
+            WHEN '{OPEN}' THEN {LOOK_S} WHEN '{IDLE}' THEN CASE WHEN t.nomore THEN 0 ELSE %(close_s)s END ELSE %(erase_s)s END)
         FROM turn t WHERE d.id = t.id AND t.becomes <> '{_GONE}')
     SELECT scope, name, state, becomes FROM turn""", planned_each_time=True)
 
@@ -120,6 +124,11 @@ async def give_up(txn: Transaction, names: Collection[tuple[str, str]]) -> list[
     """These cannot be made; the jobs that would have written into them."""
     rows = await txn.many(_GIVE_UP, scopes=[scope for scope, _ in names], names=[name for _, name in names])
     return [row[0] for row in rows]
+
+
+async def no_more(txn: Transaction, names: Collection[tuple[str, str]]) -> None:
+    """Nobody will ask for further jobs that write into these: they are closed as soon as the last of them has ended."""
+    await txn.run(_NO_MORE, scopes=[scope for scope, _ in names], names=[name for _, name in names])
 
 
 async def filled(txn: Transaction, names: Collection[tuple[str, str]]) -> None:

@@ -113,7 +113,7 @@ _SETTLE = sql("taskfiles.settle", f"""
     INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status, pandaid)
     SELECT d.id, coalesce(w.scope, ''), w.lfn, w.guid, w.fsize, w.checksum, '{FileStatus.FINISHED}', w.pandaid
     FROM over o JOIN file_ever w ON w.pandaid = o.pandaid AND w.type IN ('output', 'log') AND w.status <> 'failed'
-    JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.name = w.dataset
+    JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.name = w.destinationdblock
         AND (d.type = w.type OR d.type = 'lib' AND w.type = 'output')
     WHERE o.ended = '{JobStatus.FINISHED}'
     ON CONFLICT (dataset, scope, lfn) DO NOTHING""")

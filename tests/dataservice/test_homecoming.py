@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from whys import Whys
 
 from pandad.config import TimeoutsConfig
 from pandad.dataservice import upkeep
-from pandad.dataservice.closer import Making
+from pandad.dataservice.closer import Closer, Making
 from pandad.dataservice.datasets import Dataset, NewFile, RuleState
 from pandad.dataservice.ddm import DatasetClosed, FileName
 from pandad.dataservice.outbox import Outbox
@@ -26,6 +27,7 @@ from pandad.spec import errorcodes
 from pandad.spec.jobstatus import Actor, Event, JobStatus
 from pandad.spec.reason import Reason
 from pandad.spec.retry import RetryPolicy
+from pandad.taskbuffer import datasets
 
 from .homecoming import HERE, OUT, THERE, Home, World, content, entry, files
 
@@ -443,6 +445,56 @@ async def test_hearsay(home: Home) -> None:
     await home.rooms.finisher.run_once()
     assert await home.stage.status(panda_id) is S.FINISHED
     assert await heard([rule], [sub]) == 0
+
+
+def in_a_container(name: str, number: int) -> list[Any]:
+    """Outputs of a job of a task, as tasks of prun have them."""
+    return [replace(each, dataset=f"{name}/", destinationDBlock=f"{name}.{number}") for each in files(name=f"x{number}")]
+
+
+@ensureDeferred
+async def test_in_a_container(home: Home) -> None:
+    """The dataset of a job whose owner asked for a container is in it before the job starts, and with it those of other jobs."""
+    await home.open()
+    jobs = [await home.reported(in_a_container("user.alice.all", number)) for number in (7, 8)]
+    named = await home.world.datasets.named(Dataset("user.alice", "user.alice.all"))
+    assert [each.name for each in named.datasets] == ["user.alice.all.7", "user.alice.all.8"]
+    await home.rooms.adder.run_once()
+    assert {await home.stage.status(i) for i in jobs} == {S.FINISHED}
+    held = await home.world.datasets.files(named.datasets)
+    assert [sorted(f.name.lfn for f in held[each]) for each in named.datasets] == [
+        ["x7.log.tgz", "x7.root"], ["x8.log.tgz", "x8.root"]]
+
+
+@ensureDeferred
+async def test_a_container_that_cannot_be(home: Home) -> None:
+    """A name that a dataset has already fails the jobs before they have cost anything."""
+    await home.open()
+    await home.world.datasets.make(Dataset("user.alice", "user.alice.taken"))
+    panda_id = await home.stage.job(S.ASSIGNED, Files=in_a_container("user.alice.taken", 7))
+    await home.rounds(2)
+    job = await home.stage.look(panda_id)
+    assert (job.jobStatus, job.ddmErrorCode) == (S.FAILED, errorcodes.DDM_SETUPPER)
+    assert "user.alice:user.alice.taken exists, and is no container" in (job.ddmErrorDiag or "")
+
+
+@ensureDeferred
+async def test_no_more_jobs(home: Home) -> None:
+    """What nobody will ask for further jobs of is closed as soon as the last of them has ended, and not before."""
+    await home.open()
+    panda_id = await home.reported(files())
+    await home.stage.store.transact("test", datasets.no_more, [(OUT.scope, OUT.name)])
+    far = replace(home.config, dataset_close_s=3600.0)
+    closer = Closer(home.stage.store, far, active=True)
+    await closer.run_once()
+    assert await home.stage.sql("SELECT state FROM dataset") == [("open",)]
+    await home.rooms.adder.run_once()
+    assert await home.stage.status(panda_id) is S.FINISHED
+    await home.due()
+    for _ in range(2):
+        await closer.run_once()
+    await home.rooms.outbox.run_once()
+    assert (await home.world.datasets.named(OUT)).closed
 
 
 @ensureDeferred

@@ -75,9 +75,10 @@ def test_what_a_job_is() -> None:
     job = a_job("build", ["a"])
     assert (job.jediTaskID, job.reqID, job.lockedby, job.VO) == (TASK_ID, TASK_ID, "jedi", "wlcg")
     assert (job.prodDBlock, job.inputs[0].dataset) == ("user.ann.in1", "user.ann.input1")
-    assert job.destinationDBlock == "user.ann.test2_out.root"
-    assert [(f.scope, f.destinationDBlock) for f in job.outputs] == [
-        ("user.ann", "user.ann.test2_out.root"), ("user.ann", "user.ann.test2_hist"), ("user.ann", "user.ann.test2.log")]
+    assert job.destinationDBlock == f"user.ann.test2_out.root.{TASK_ID}"
+    assert [(f.scope, f.destinationDBlock, f.dataset) for f in job.outputs] == [
+        ("user.ann", f"{name}.{TASK_ID}", f"{name}/") for name in (
+            "user.ann.test2_out.root", "user.ann.test2_hist", "user.ann.test2.log")]
     library = job.inputs[-1]
     assert (library.prodDBlockToken, library.dataset, library.scope) == ("local", "l", "panda")
 

@@ -187,10 +187,11 @@ def test_again() -> None:
 
 
 def test_scopes_and_datasets() -> None:
-    """As PanDA has them; a round after the first one writes elsewhere."""
+    """As PanDA has them; a round after the first one writes elsewhere, and what is in a container has another name than that."""
     assert [scope_of(name) for name in ("user.ann.x/", "group.phys.y", "data12.x.y", "s:x.y")] == [
         "user.ann", "group.phys", "data12", "s"]
-    assert (dataset_name("s:user.ann.x/", 1), dataset_name("user.ann.x/", 3)) == ("user.ann.x", "user.ann.x.3")
+    assert [dataset_name(name, 7, number) for name in ("s:user.ann.x", "user.ann.x/") for number in (1, 3)] == [
+        "user.ann.x", "user.ann.x.3", "user.ann.x.7", "user.ann.x.7.3"]
 
 
 def test_names_of_outputs() -> None:

@@ -103,6 +103,7 @@ ROWS = {
            UPDATE shipment SET lasting = true""",
     21: """INSERT INTO avoidance (pandaid, queue, until, why) VALUES (1, 'Q', now(), 'its input is stuck');
            UPDATE errand SET obstacle = 'quota'""",
+    22: "UPDATE dataset SET nomore = true",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

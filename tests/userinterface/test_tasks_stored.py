@@ -181,7 +181,7 @@ async def test_retry(world: TaskWorld) -> None:
                                   "and 2 failed files of it are tried again")
     await world.rounds()
     (again,) = await world.live_jobs(task_id)
-    assert again.jobParameters == bad.jobParameters and again.destinationDBlock == "user.ann.out.2"
+    assert again.jobParameters == bad.jobParameters and again.destinationDBlock == f"user.ann.out.{again.jediTaskID}.2"
     assert {f.lfn for f in again.outputs}.isdisjoint(f.lfn for f in bad.outputs)
     await world.work(task_id)
     assert (await world.task_status(task_id), await world.figures(task_id)) == (TaskStatus.DONE, (6, 6, 0))
