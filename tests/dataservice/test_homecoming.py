@@ -457,11 +457,11 @@ async def test_in_a_container(home: Home) -> None:
     """The dataset of a job whose owner asked for a container is in it before the job starts, and with it those of other jobs."""
     await home.open()
     jobs = [await home.reported(in_a_container("user.alice.all", number)) for number in (7, 8)]
-    named = await home.world.datasets.named(Dataset("user.alice", "user.alice.all"))
+    named = await home.world.names.named(Dataset("user.alice", "user.alice.all"))
     assert [each.name for each in named.datasets] == ["user.alice.all.7", "user.alice.all.8"]
     await home.rooms.adder.run_once()
     assert {await home.stage.status(i) for i in jobs} == {S.FINISHED}
-    held = await home.world.datasets.files(named.datasets)
+    held = await home.world.names.files(named.datasets)
     assert [sorted(f.name.lfn for f in held[each]) for each in named.datasets] == [
         ["x7.log.tgz", "x7.root"], ["x8.log.tgz", "x8.root"]]
 
@@ -494,7 +494,7 @@ async def test_no_more_jobs(home: Home) -> None:
     for _ in range(2):
         await closer.run_once()
     await home.rooms.outbox.run_once()
-    assert (await home.world.datasets.named(OUT)).closed
+    assert (await home.world.names.named(OUT)).closed
 
 
 @ensureDeferred

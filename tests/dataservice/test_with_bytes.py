@@ -138,7 +138,7 @@ async def test_told_too_early(stage: Stage, world: RealRucioWorld, callback: str
         assert await moved(world) == {"A": 3, "U": 0}
         await world.stand.tell(callback, USER, PASSWORD)
 
-    site.outbox = Outbox(Meanwhile(stage.store, "outbox_settle", early), [Dispatch(world.datasets, CONFIG)], CONFIG)
+    site.outbox = Outbox(Meanwhile(stage.store, "outbox_settle", early), [Dispatch(stage.store, world.datasets, CONFIG)], CONFIG)
     await site.look()
     await site.hear()
     assert await stage.status(job) is JobStatus.ACTIVATED
