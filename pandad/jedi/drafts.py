@@ -39,7 +39,9 @@ class Drafts:
         """One job of each kind, as they would be submitted."""
         numbers = _Numbers()
         name = spec.input.datasets[0] if spec.input else PSEUDO_DATASET
-        chunk = Chunk([TaskFile(id=1, dataset=1, container=name, scope="", lfn="1")])
+        beside = {each.input.stream: [TaskFile(id=3, dataset=3, container=each.input.datasets[0], scope="", lfn="2")]
+                  for each in spec.secondaries}
+        chunk = Chunk([TaskFile(id=1, dataset=1, container=name, scope="", lfn="1")], 1, beside)
         lib = TaskFile(id=2, dataset=2, container=lib_dataset(numbers.id), scope="", lfn="lib.tgz")
         library = Library(lib, lib_dataset(numbers.id)) if spec.build else None
         builds = [build_job(numbers, spec)] if spec.build else []

@@ -9,7 +9,7 @@ from typing import Protocol
 from pandad.config import JediConfig
 from pandad.jedi import generator
 from pandad.jedi.items import FILE_NAME
-from pandad.spec.task import PSEUDO_DATASET, Contents, Task, TaskSpec
+from pandad.spec.task import PSEUDO_DATASET, Contents, Input, Task, TaskSpec
 from pandad.spec.taskstatus import FEEDING, TASK_LIVE, TaskEvent
 from pandad.taskbuffer import taskfiles, tasks
 from pandad.taskbuffer.store import Transaction
@@ -27,20 +27,28 @@ class ICatalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found, by dataset in the order in which the task names them. ``problem``: of the first that was not found."""
+    """What was found, by input and dataset in the order in which the task names them. ``problem``: of the first that was not
+    found."""
 
-    contents: Sequence[tuple[str, Contents]] = ()
+    contents: Sequence[tuple[Input, Sequence[tuple[str, Contents]]]] = ()
 
     @property
     def problem(self) -> Contents | None:
-        return next((found for _, found in self.contents if found.problem is not None), None)
+        return next((found for found in self._all if found.problem is not None), None)
+
+    @property
+    def untold(self) -> str | None:
+        """A file that no pilot can be told of."""
+        return next((file.lfn for found in self._all for file in found.files if not FILE_NAME.fullmatch(file.lfn)), None)
+
+    @property
+    def _all(self) -> list[Contents]:
+        return [found for _, some in self.contents for _, found in some]
 
 
 async def look(spec: TaskSpec, catalogue: ICatalogue) -> Looked:
     """The datasets as they are now."""
-    if spec.input is None:
-        return Looked()
-    return Looked([(name, await catalogue.contents(name)) for name in spec.input.datasets])
+    return Looked([(each, [(name, await catalogue.contents(name)) for name in each.datasets]) for each in spec.inputs])
 
 
 async def feed(txn: Transaction, task_id: int, spec: TaskSpec, looked: Looked, config: JediConfig) -> None:
@@ -62,29 +70,33 @@ async def feed(txn: Transaction, task_id: int, spec: TaskSpec, looked: Looked, c
 async def _fill(txn: Transaction, task: Task, spec: TaskSpec, looked: Looked, config: JediConfig) -> None:
     written = [(generator.LIB, generator.lib_dataset(task.id), generator.lib_dataset(task.id))] if spec.build else []
     written += generator.datasets(task, spec)
+    if looked.untold is not None:
+        why = f"its input has the file {looked.untold!r:.300}, a name that no pilot can be told"
+        await tasks.happened(txn, task.id, TaskEvent.BROKEN, who=WHO, why=why)
+        return
     if spec.input is None:
-        await taskfiles.ensure(txn, task.id, [*written, ("pseudo_input", PSEUDO_DATASET, PSEUDO_DATASET)])
+        written.append(("pseudo_input", PSEUDO_DATASET, PSEUDO_DATASET))
+    read = [("input" if each is spec.input else "secondary", name, name.rstrip("/")) for each in spec.inputs
+            for name in each.datasets]
+    await taskfiles.ensure(txn, task.id, [*written, *read])
+    if spec.input is None:
         await taskfiles.add_pseudo(txn, task.id, spec.pseudo_files)
-    else:
-        names = (file.lfn for _, found in looked.contents for file in found.files)
-        untold = next((lfn for lfn in names if not FILE_NAME.fullmatch(lfn)), None)
-        if untold is not None:
-            why = f"its input has the file {untold!r:.300}, a name that no pilot can be told"
-            await tasks.happened(txn, task.id, TaskEvent.BROKEN, who=WHO, why=why)
-            return
-        await taskfiles.ensure(txn, task.id, [*written, *(("input", name, name.rstrip("/")) for name, _ in looked.contents)])
-        await taskfiles.add(txn, task.id, spec.input, [(name, found.files) for name, found in looked.contents])
+    for each, some in looked.contents:
+        await taskfiles.add(txn, task.id, each, [(name, found.files) for name, found in some], second=each is not spec.input)
     await taskfiles.recount(txn, task.id)
     await _judge(txn, task, spec, config)
 
 
 async def _judge(txn: Transaction, task: Task, spec: TaskSpec, config: JediConfig) -> None:
-    files = (await taskfiles.figures(txn, task.id)).files
+    there = [await taskfiles.held(txn, task.id, each.input.datasets) for each in spec.secondaries]
+    first = (await taskfiles.figures(txn, task.id)).files
+    files = first + sum(there)
+    missing = [each for each, count in zip(spec.inputs, [first, *there] if spec.input else there, strict=True) if not count]
     if files > config.max_files:
         why = f"it would have {files} files or jobs, and a task has at most {config.max_files} here ([jedi] max_files)"
         await tasks.happened(txn, task.id, TaskEvent.BROKEN, who=WHO, why=why)
-    elif not files:
-        names = ", ".join(spec.input.datasets) if spec.input else ""
+    elif missing:
+        names = ", ".join(missing[0].datasets)
         await _wait_or_break(txn, task, f"of {names} there is no file that the task wants", config)
     else:
         await tasks.happened(txn, task.id, TaskEvent.INPUT_KNOWN, who=WHO)

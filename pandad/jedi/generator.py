@@ -38,14 +38,17 @@ class Library:
 def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: Library | None) -> JobSpec:
     """The job for these files.
 
-    :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs apart stays the same when
-        the chunk is tried again.
+    :param chunk: numbered. :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs
+        apart stays the same when the chunk is tried again.
     """
-    number = number_of(spec, chunk, serial)
-    inputs = [_read(file, file.container, None) for file in chunk.files] if spec.input else []
+    number = chunk.number
+    assert number is not None
+    streams = {spec.input.stream: chunk.files, **chunk.beside} if spec.input else chunk.beside
+    read = {(file.scope, file.lfn): file for files in streams.values() for file in files}
+    inputs = [_read(file, file.container, None) for file in read.values()]
     values: dict[str, str | Sequence[str]] = {
         "SN": f"{serial:06d}", "SEQNUMBER": str(spec.offset + number), "SURL": spec.source_url,
-        "IN": [file.lfn for file in chunk.files]}
+        **{stream: [file.lfn for file in files] for stream, files in streams.items()}}
     if library is not None:
         values["LIB"] = library.file.lfn
         inputs.append(_read(library.file, library.dataset, LOCAL))
@@ -55,13 +58,6 @@ def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: L
     return _job(task, spec, [*inputs, *outputs], {
         **spec.values, "jobName": f"{spec.container}.{serial:06d}", "prodSourceLabel": spec.label,
         "jobParameters": _told(spec, values, task.id)})
-
-
-def number_of(spec: TaskSpec, chunk: Chunk, serial: int) -> int:
-    """What tells the jobs of a task apart, from 1; the same whenever a chunk is tried."""
-    if not spec.input:
-        return int(chunk.files[0].lfn)
-    return serial if chunk.number is None else chunk.number
 
 
 def build_job(task: Numbers, spec: TaskSpec) -> JobSpec:

@@ -18,7 +18,7 @@ MEANT = frozenset({
     "prodSourceLabel", "workingGroup", "site", "excludedSite", "includedSite", "currentPriority", "taskPriority", "sourceURL",
     "jobParameters", "log", "buildSpec", "noInput", "nEvents", "nEventsPerJob", "nFiles", "nFilesPerJob", "nMaxFilesPerJob",
     "nGBPerJob", "nSkipFiles", "ramCount", "ramCountUnit", "ramUnit", "coreCount", "maxWalltime", "maxAttempt",
-    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode"})
+    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode", "reuseSecOnDemand"})
 
 # For people, for PanDA's monitor, or about what pandad does not do in the first place: scouts, mails, a check for loops.
 CHANGE_NOTHING = frozenset({
@@ -28,7 +28,7 @@ CHANGE_NOTHING = frozenset({
 
 ITEM_MEANT = frozenset({
     "type", "value", "param_type", "dataset", "container", "hidden", "padding", "offset", "include", "exclude", "files",
-    "destination", "expand", "nFilesPerJob"})
+    "destination", "expand", "nFilesPerJob", "ratio", "reusable"})
 
 
 def is_said(value: Any) -> bool:

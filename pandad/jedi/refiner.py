@@ -16,7 +16,7 @@ from pandad.spec import sitewish
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import NOT_WANTED, NOTHING_BUT
 from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
-from pandad.spec.task import Build, Splitting, TaskSpec
+from pandad.spec.task import Build, Secondary, Splitting, TaskSpec
 
 USER_PRIORITY = 1000
 DEFAULT_VO = "wlcg"  # prun's own default
@@ -37,7 +37,8 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
     source_url = _url(read, "sourceURL")
     build = _build(read, config, source_url)
     found = items.read(read, has_lib=build is not None)
-    if found.input is None and not read.flag("noInput"):
+    first = found.inputs.first
+    if first is None and not read.flag("noInput"):
         raise read.wrong("jobParameters", 'has no item of param_type "input"; say noInput if the task reads none')
     events = max(read.whole("nEventsPerJob"), 1)
     return TaskSpec(
@@ -45,9 +46,9 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         label=read.text("prodSourceLabel", 20) or "user", group=read.text("workingGroup", 20) or None,
         processing_type=read.text("processingType", 64) or None,
         priority=read.whole("currentPriority", -10_000) or read.whole("taskPriority", -10_000) or USER_PRIORITY,
-        pieces=found.pieces, input=found.input, outputs=found.outputs, offset=found.offset,
-        pseudo_files=0 if found.input else _jobs(read, events), events=0 if found.input else events,
-        splitting=_splitting(read, found.files_per_job, config), source_url=source_url, build=build,
+        pieces=found.pieces, input=first, secondaries=_secondaries(found.inputs.secondaries, config), outputs=found.outputs,
+        offset=found.offset, pseudo_files=0 if first else _jobs(read, events), events=0 if first else events,
+        splitting=_splitting(read, found.inputs.files_per_job, config), source_url=source_url, build=build,
         waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
 
 
@@ -71,6 +72,15 @@ def _splitting(read: Reader, files_per_job: int, config: JediConfig) -> Splittin
         return Splitting(files=files)
     return Splitting(files=files, most_files=min(most, config.most_files_per_job),
                      most_bytes=(gigabytes or config.gb_per_job) * GB)
+
+
+def _secondaries(found: tuple[Secondary, ...], config: JediConfig) -> tuple[Secondary, ...]:
+    for each in found:
+        many = max(each.per_job, each.ratio)
+        if many > config.most_files_per_job:
+            raise BadRequest("task_parameters.jobParameters", f"wants {many} files of ${{{each.input.stream}}} in a job; "
+                             f"this server puts {config.most_files_per_job} into one")
+    return found
 
 
 def _url(read: Reader, key: str) -> str:

@@ -6,7 +6,7 @@ Sizes are bytes unless the name says otherwise. All times are aware and in UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from pandad.spec.taskstatus import FileStatus, TaskStatus
 
 PSEUDO_DATASET = "pseudo_dataset"  # of a task without input: a file for each job
 LOWEST_TASK_ID = 10_000_000
+PRIMARY = "IN"  # the macro that stands for the files that a job processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Input:
 
     :param include, exclude: regular expressions for parts of names: one of those must be found if there are any, none of these.
     :param files: nothing but these. :param skip: so many of what is left, by name. :param most: and no more than so many; 0: all.
+    :param stream: the macro that stands for a job's files.
     """
 
     datasets: tuple[str, ...]
@@ -39,6 +41,20 @@ class Input:
     files: tuple[str, ...] = ()
     skip: int = 0
     most: int = 0
+    stream: str = PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Secondary:
+    """An input of whose files each job reads some beside those that it processes: in their order, and from the first one again
+    when all were read.
+
+    :param per_job: so many; 0: ``ratio`` for each that it processes.
+    """
+
+    input: Input
+    per_job: int = 0
+    ratio: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,7 @@ class TaskSpec:
     priority: int
     pieces: tuple[Piece, ...]
     input: Input | None
+    secondaries: tuple[Secondary, ...]
     pseudo_files: int
     events: int
     outputs: tuple[Output, ...]
@@ -104,6 +121,11 @@ class TaskSpec:
     def container(self) -> str:
         """The dataset that lib files lie in, and the log of the build job."""
         return self.name.rstrip("/")
+
+    @property
+    def inputs(self) -> list[Input]:
+        """All that its jobs read, but for the library."""
+        return [*([self.input] if self.input else []), *(each.input for each in self.secondaries)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,10 +220,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Files of one job. ``number``: which one it was when it was made before; None: for the first time."""
+    """Files of one job. ``number``: which one it was when it was made before; None: for the first time.
+
+    ``beside``: what it reads of second inputs, by their macro.
+    """
 
     files: Sequence[TaskFile]
     number: int | None = None
+    beside: Mapping[str, Sequence[TaskFile]] = field(default_factory=dict)
 
 
 def scope_of(dataset: str) -> str:

@@ -22,17 +22,17 @@ _ENSURE = sql("taskfiles.ensure", """
     ON CONFLICT (jeditaskid, type, name) DO NOTHING""")
 
 # By dataset in the order that the task names them, then by name: skip and most mean the same files each time.
-_ADD = sql("taskfiles.add", f"""
+_ADD = sql("taskfiles.add", """
     WITH found AS (
         SELECT d.id AS dataset, d.container, n.* FROM jsonb_to_recordset(%(files)s::jsonb) AS
             n(name text, place int, scope text, lfn text, guid text, size bigint, checksum text)
-        JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND d.name = n.name
+        JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.type = %(type)s::text AND d.name = n.name
         WHERE (cardinality(%(include)s::text[]) = 0 OR n.lfn ~ ANY (%(include)s::text[]))
           AND NOT n.lfn ~ ANY (%(exclude)s::text[])
           AND (cardinality(%(only)s::text[]) = 0 OR n.lfn = ANY (%(only)s::text[]))
         ORDER BY n.place, n.lfn, n.scope OFFSET %(skip)s::bigint LIMIT nullif(%(most)s::bigint, 0))
     INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status)
-    SELECT dataset, scope, lfn, guid, size, checksum, '{FileStatus.READY}' FROM found ORDER BY place, lfn, scope
+    SELECT dataset, scope, lfn, guid, size, checksum, %(status)s::text FROM found ORDER BY place, lfn, scope
     ON CONFLICT (dataset, scope, lfn) DO NOTHING""", planned_each_time=True)
 
 _ADD_PSEUDO = sql("taskfiles.add_pseudo", f"""
@@ -67,6 +67,27 @@ _FRESH = sql("taskfiles.fresh", f"""
     SELECT {_FILE} FROM task_dataset d JOIN task_file f ON f.dataset = d.id AND f.status = '{FileStatus.READY}'
     WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS} AND f.chunk IS NULL
     ORDER BY f.id LIMIT %(files)s""", planned_each_time=True)
+
+_LAST_CHUNK = sql("taskfiles.last_chunk", f"""
+    SELECT coalesce(max(f.chunk), 0) FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS}""")
+
+_PLACES = sql("taskfiles.places", f"""
+    SELECT * FROM (
+        SELECT f.id, row_number() OVER (ORDER BY f.id) - 1 AS place FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS}) AS all_of_them
+    WHERE id = ANY (%(ids)s::bigint[])""", planned_each_time=True)
+
+_HELD = sql("taskfiles.held", """
+    SELECT coalesce(sum(nfiles), 0)::bigint FROM task_dataset
+    WHERE jeditaskid = %(task_id)s::bigint AND type = 'secondary' AND name = ANY (%(names)s::text[])""")
+
+_AT = sql("taskfiles.at", f"""
+    SELECT place, {_FILE} FROM (
+        SELECT f.id, row_number() OVER (ORDER BY f.id) - 1 AS place FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'secondary' AND d.name = ANY (%(names)s::text[])) AS placed
+    JOIN task_file f USING (id) JOIN task_dataset d ON d.id = f.dataset
+    WHERE place = ANY (%(places)s::bigint[])""", planned_each_time=True)
 
 _LIBRARY = sql("taskfiles.library", f"""
     SELECT {_FILE} FROM task_dataset d JOIN task_file f ON f.dataset = d.id
@@ -142,11 +163,16 @@ async def ensure(txn: Transaction, task_id: int, datasets: Collection[tuple[str,
     await txn.run(_ENSURE, task_id=task_id, types=types, names=names, containers=containers)
 
 
-async def add(txn: Transaction, task_id: int, wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]]) -> int:
-    """Of these datasets' files those that the task wants and has not got; how many are new."""
+async def add(txn: Transaction, task_id: int, wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]], *,
+              second: bool) -> int:
+    """Of these datasets' files those that the task wants and has not got; how many are new.
+
+    :param second: they are of a second input.
+    """
     rows = [{"name": name, "place": place, **asdict(file)} for place, (name, files) in enumerate(known) for file in files]
     return await txn.run(
-        _ADD, task_id=task_id, files=as_json(rows), include=list(wanted.include), exclude=list(wanted.exclude),
+        _ADD, task_id=task_id, type="secondary" if second else "input", files=as_json(rows),
+        status=FileStatus.FINISHED if second else FileStatus.READY, include=list(wanted.include), exclude=list(wanted.exclude),
         only=list(wanted.files), skip=wanted.skip, most=wanted.most)
 
 
@@ -170,6 +196,27 @@ async def ready(txn: Transaction, task_id: int, chunks: int, files: int) -> list
     of those that were in no job yet."""
     rows = await txn.many(_AGAIN, task_id=task_id, chunks=chunks) or await txn.many(_FRESH, task_id=task_id, files=files)
     return [_file(row) for row in rows]
+
+
+async def last_chunk(txn: Transaction, task_id: int) -> int:
+    """The highest number that a chunk was given; 0: none was."""
+    return int((await txn.one(_LAST_CHUNK, task_id=task_id))[0])
+
+
+async def places(txn: Transaction, task_id: int, ids: Sequence[int]) -> dict[int, int]:
+    """Where these files stand among all that the task processes, from 0."""
+    return dict(await txn.many(_PLACES, task_id=task_id, ids=list(ids)))
+
+
+async def held(txn: Transaction, task_id: int, names: Sequence[str]) -> int:
+    """How many files a second input of these datasets has."""
+    return int((await txn.one(_HELD, task_id=task_id, names=list(names)))[0])
+
+
+async def at(txn: Transaction, task_id: int, names: Sequence[str], places: Sequence[int]) -> dict[int, TaskFile]:
+    """The files at these places of a second input, from 0."""
+    rows = await txn.many(_AT, task_id=task_id, names=list(names), places=list(places))
+    return {row[0]: _file(row[1:]) for row in rows}
 
 
 async def library(txn: Transaction, task_id: int) -> TaskFile | None:

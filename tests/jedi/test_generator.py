@@ -32,7 +32,7 @@ def a_job(sample: str, names: list[str], serial: int = 3, number: int | None = N
              for n, lfn in enumerate(names)]
     spec = refine(parameters(sample, **but), JediConfig())
     library = Library(TaskFile(id=9, dataset=2, container="l", scope="panda", lfn="lib.tgz"), "l") if spec.build else None
-    return run_job(Numbers(), spec, Chunk(files, number), serial, library)
+    return run_job(Numbers(), spec, Chunk(files, number or serial), serial, library)
 
 
 NAMES = st.lists(st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True), min_size=1, max_size=20, unique=True)
@@ -96,7 +96,7 @@ def test_more_attempts() -> None:
     for said, got in ((3, 5), (0, 0)):
         spec = refine(parameters(maxAttempt=said), JediConfig())
         file = TaskFile(id=1, dataset=1, container="x", scope="", lfn="1")
-        assert run_job(More(), spec, Chunk([file]), 1, None).maxAttempt == got
+        assert run_job(More(), spec, Chunk([file], 1), 1, None).maxAttempt == got
 
 
 def test_samples_of_all_kinds() -> None:

@@ -20,6 +20,7 @@ from pandad.spec.task import Splitting, TaskSpec, dataset_name, scope_of
 CONFIG = JediConfig()
 CONSTANT = {"type": "constant", "value": "x"}
 INPUT = {"type": "template", "param_type": "input", "value": "-i ${IN}", "dataset": "a.b"}
+SECOND = {**INPUT, "value": "${IN2}", "dataset": "c.d", "reusable": True}
 OUTPUT = {"type": "template", "param_type": "output", "value": "x.${SN}.root", "dataset": "user.a.o"}
 
 
@@ -97,18 +98,23 @@ def test_how_many_jobs(but: dict[str, Any], jobs: int) -> None:
     ({"jobParameters": [7]}, "jobParameters[0]"),
     ({"jobParameters": [{"type": "odd", "value": "x"}]}, "jobParameters[0].type"),
     ({"jobParameters": [{**CONSTANT, "param_type": "odd"}]}, "jobParameters[0].param_type"),
-    ({"jobParameters": [{**CONSTANT, "ratio": 2}]}, "jobParameters[0].ratio"),
+    ({"jobParameters": [{**CONSTANT, "eventRatio": 2}]}, "jobParameters[0].eventRatio"),
     ({"jobParameters": [{**CONSTANT, "value": "${IN}"}]}, "jobParameters[0].value"),
     ({"jobParameters": [{**CONSTANT, "value": "${LIB}"}]}, "jobParameters[0].value"),
     ({"jobParameters": [{**CONSTANT, "value": "${DBR}"}]}, "jobParameters[0].value"),
     ({"jobParameters": [{**CONSTANT, "value": "${SN/x}"}]}, "jobParameters[0].value"),
-    ({"jobParameters": [{**INPUT, "value": "-i x"}]}, "jobParameters[0].value"),
-    ({"jobParameters": [{**INPUT, "dataset": "a b"}]}, "jobParameters[0].dataset"),
-    ({"jobParameters": [INPUT, {**INPUT, "dataset": "c.d"}]}, "jobParameters[1].dataset"),
-    ({"jobParameters": [{**INPUT, "exclude": "("}]}, "jobParameters[0].exclude"),
-    ({"jobParameters": [{**INPUT, "include": "(?=x)"}]}, "jobParameters[0].include"),
-    ({"jobParameters": [{**INPUT, "include": "(a)\\1"}]}, "jobParameters[0].include"),
-    ({"jobParameters": [{**INPUT, "include": "a" * 501}]}, "jobParameters[0].include"),
+    ({"jobParameters": [{**INPUT, "value": "-i x"}], "noInput": None}, "jobParameters[0].value"),
+    ({"jobParameters": [{**INPUT, "dataset": "a b"}], "noInput": None}, "jobParameters[0].dataset"),
+    ({"jobParameters": [INPUT, {**SECOND, "reusable": False}], "noInput": None}, "jobParameters[1].reusable"),
+    ({"jobParameters": [INPUT, {**SECOND, "value": "x"}], "noInput": None}, "jobParameters[1].value"),
+    ({"jobParameters": [INPUT, {**SECOND, "value": "${IN}"}], "noInput": None}, "jobParameters[1].value"),
+    ({"jobParameters": [INPUT, {**SECOND, "dataset": "c.d,a.b"}], "noInput": None}, "jobParameters[1].dataset"),
+    ({"jobParameters": [INPUT, {**SECOND, "nFilesPerJob": 201}], "noInput": None}, "jobParameters"),
+    ({"jobParameters": [INPUT, *({**SECOND, "dataset": f"d.{n}"} for n in range(21))], "noInput": None}, "jobParameters"),
+    ({"jobParameters": [{**INPUT, "exclude": "("}], "noInput": None}, "jobParameters[0].exclude"),
+    ({"jobParameters": [{**INPUT, "include": "(?=x)"}], "noInput": None}, "jobParameters[0].include"),
+    ({"jobParameters": [{**INPUT, "include": "(a)\\1"}], "noInput": None}, "jobParameters[0].include"),
+    ({"jobParameters": [{**INPUT, "include": "a" * 501}], "noInput": None}, "jobParameters[0].include"),
     ({"jobParameters": [{**OUTPUT, "value": "same.root"}]}, "jobParameters[0].value"),
     ({"jobParameters": [{**OUTPUT, "value": "../${SN}"}]}, "jobParameters[0].value"),
     ({"jobParameters": [{**OUTPUT, "dataset": "a b"}]}, "jobParameters[0].dataset"),

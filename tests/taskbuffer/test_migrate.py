@@ -101,6 +101,9 @@ ROWS = {
                SELECT 7, id, 'b_sub07', 'DISK', false FROM dataset;
            UPDATE dataset SET kept = '{DISK}';
            UPDATE shipment SET lasting = true""",
+    23: """INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'secondary', 'b', 'b' FROM task;
+           INSERT INTO task_file (dataset, scope, lfn, status, part_of, startevent, nevents, firstevent)
+               SELECT id, 'user.alice', 'in:5', 'finished', 'in', 5, 7, 5 FROM task_dataset WHERE type = 'secondary'""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 
