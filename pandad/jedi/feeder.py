@@ -13,6 +13,7 @@ from pandad.spec.task import PSEUDO_DATASET, Contents, Input, Task, TaskSpec
 from pandad.spec.taskstatus import FEEDING, TASK_LIVE, TaskEvent
 from pandad.taskbuffer import taskfiles, tasks
 from pandad.taskbuffer.store import Transaction
+from pandad.taskbuffer.taskfiles import Counted
 
 WHO = "feeder"
 
@@ -82,9 +83,27 @@ async def _fill(txn: Transaction, task: Task, spec: TaskSpec, looked: Looked, co
     if spec.input is None:
         await taskfiles.add_pseudo(txn, task.id, spec.pseudo_files)
     for each, some in looked.contents:
-        await taskfiles.add(txn, task.id, each, [(name, found.files) for name, found in some], second=each is not spec.input)
+        files = [(name, found.files) for name, found in some]
+        if spec.counting is not None and each is spec.input:
+            counted = await taskfiles.add_counted(txn, task.id, each, files, spec.counting, config.max_files)
+            problem = _uncountable(counted, config)
+            if problem is not None:
+                await tasks.happened(txn, task.id, TaskEvent.BROKEN, who=WHO, why=problem)
+                return
+        else:
+            await taskfiles.add(txn, task.id, each, files, second=each is not spec.input)
     await taskfiles.recount(txn, task.id)
     await _judge(txn, task, spec, config)
+
+
+def _uncountable(counted: Counted, config: JediConfig) -> str | None:
+    if counted.unknown is not None:
+        return (f"how many events are in {counted.unknown} is not known here, and the task goes by events; say nEventsPerFile if "
+                "there are as many in each file")
+    if counted.parts > config.max_files:
+        return (f"its files would be cut into {counted.parts} parts, and a task has at most {config.max_files} here "
+                "([jedi] max_files); say more events for each job, or fewer files")
+    return None
 
 
 async def _judge(txn: Transaction, task: Task, spec: TaskSpec, config: JediConfig) -> None:

@@ -52,12 +52,24 @@ def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: L
     if library is not None:
         values["LIB"] = library.file.lfn
         inputs.append(_read(library.file, library.dataset, LOCAL))
-    if not spec.input:
-        values |= {"MAXEVENTS": str(spec.events), "SKIPEVENTS": str((number - 1) * spec.events)}
+    values |= _events(spec, chunk, number)
     outputs = [_output(output, task, values) for output in spec.outputs]
     return _job(task, spec, [*inputs, *outputs], {
         **spec.values, "jobName": f"{spec.container}.{serial:06d}", "prodSourceLabel": spec.label,
         "jobParameters": _told(spec, values, task.id)})
+
+
+def _events(spec: TaskSpec, chunk: Chunk, number: int) -> dict[str, str]:
+    """Which events a job processes; -1: all of those in its files."""
+    if not spec.input:
+        before = (number - 1) * spec.events
+        left = spec.all_events - before if spec.all_events else spec.events
+        return {"MAXEVENTS": str(min(spec.events, left)), "SKIPEVENTS": str(before),
+                "FIRSTEVENT": str(spec.event_offset + before + 1)}
+    first = chunk.files[0]
+    counted = sum(file.events or 0 for file in chunk.files)
+    return {"MAXEVENTS": str(counted or -1), "SKIPEVENTS": str(first.start or 0),
+            "FIRSTEVENT": str(spec.event_offset + (first.first or 0) + 1)}
 
 
 def build_job(task: Numbers, spec: TaskSpec) -> JobSpec:

@@ -17,7 +17,7 @@ INPUT = "input"
 LONGEST = 10_000  # characters of one item
 LONGEST_PATTERN = 500
 MOST_SECONDARIES = 20
-NO_STREAMS = frozenset({SERIAL, "SEQNUMBER", "SURL", "LIB", "OUT", "MAXEVENTS", "SKIPEVENTS"})
+NO_STREAMS = frozenset({SERIAL, "SEQNUMBER", "SURL", "LIB", "OUT", "MAXEVENTS", "SKIPEVENTS", "FIRSTEVENT"})
 
 DATASET = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%-]+/?")
 _NO_PATTERN = re.compile(r"\(\?|\\[1-9a-ce-rt-vx-zA-CE-RT-VX-Z]|[*+?}]\+")  # what PostgreSQL reads otherwise than Python

@@ -18,24 +18,27 @@ OUTPUT, LOG, PSEUDO, NUMBER = "output", "log", "pseudo_input", "number"
 MOST_ITEMS = 1000
 SEQUENCE = "SEQNUMBER"
 
-_ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL"})
-_WITHOUT_INPUT = frozenset({"MAXEVENTS", "SKIPEVENTS"})  # only there the server knows how many events there are
+FIRST_EVENT = "FIRSTEVENT"
+
+_ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL", "MAXEVENTS", "SKIPEVENTS"})
 FILE_NAME = re.compile(r"[A-Za-z0-9._@+=-]+")  # as a pilot and the data management take it
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``offset``: of SEQNUMBER."""
+    """``offset``: of SEQNUMBER. ``event_offset``: of FIRSTEVENT."""
 
     pieces: tuple[Piece, ...]
     inputs: Inputs
     outputs: tuple[Output, ...]
     offset: int
+    event_offset: int
 
 
-def read(task: Reader, has_lib: bool) -> Found:
+def read(task: Reader, *, has_lib: bool, is_counted: bool) -> Found:
     """All items.
 
+    :param is_counted: somebody counts the events of the input.
     :raise BadRequest: names the item by its place, and the key.
     """
     found = task.objects("jobParameters")
@@ -46,9 +49,10 @@ def read(task: Reader, has_lib: bool) -> Found:
         if item.needed("type") not in (CONSTANT, TEMPLATE):
             raise item.wrong("type", "is neither constant nor template")
     given = inputs.read(task, found)
-    known = _ALWAYS | (set() if given.first else _WITHOUT_INPUT) | ({"LIB"} if has_lib else set())
+    known = _ALWAYS | ({FIRST_EVENT} if is_counted or not given.first else set()) | ({"LIB"} if has_lib else set())
     offset = max((i.whole("offset") for i in found if i.text("param_type") == PSEUDO), default=0)
-    return Found(_pieces(found, known, given.streams), given, _outputs(task, found), offset)
+    event_offset = max((i.whole("offset") for i in found if FIRST_EVENT in i.text("value", LONGEST)), default=0)
+    return Found(_pieces(found, known, given.streams), given, _outputs(task, found), offset, event_offset)
 
 
 def refuse_macros(text: str, known: Collection[str], key: str, streams: Collection[str] = ()) -> None:

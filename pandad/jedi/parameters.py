@@ -18,7 +18,8 @@ MEANT = frozenset({
     "prodSourceLabel", "workingGroup", "site", "excludedSite", "includedSite", "currentPriority", "taskPriority", "sourceURL",
     "jobParameters", "log", "buildSpec", "noInput", "nEvents", "nEventsPerJob", "nFiles", "nFilesPerJob", "nMaxFilesPerJob",
     "nGBPerJob", "nSkipFiles", "ramCount", "ramCountUnit", "ramUnit", "coreCount", "maxWalltime", "maxAttempt",
-    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode", "reuseSecOnDemand"})
+    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode", "reuseSecOnDemand", "nEventsPerFile",
+    "useRealNumEvents", "skipEmptyInput"})
 
 # For people, for PanDA's monitor, or about what pandad does not do in the first place: scouts, mails, a check for loops.
 CHANGE_NOTHING = frozenset({

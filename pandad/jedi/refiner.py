@@ -16,7 +16,7 @@ from pandad.spec import sitewish
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import NOT_WANTED, NOTHING_BUT
 from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
-from pandad.spec.task import Build, Secondary, Splitting, TaskSpec
+from pandad.spec.task import Build, Counting, Secondary, Splitting, TaskSpec
 
 USER_PRIORITY = 1000
 DEFAULT_VO = "wlcg"  # prun's own default
@@ -36,7 +36,8 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
     read = Reader(parameters)
     source_url = _url(read, "sourceURL")
     build = _build(read, config, source_url)
-    found = items.read(read, has_lib=build is not None)
+    counting = _counting(read)
+    found = items.read(read, has_lib=build is not None, is_counted=counting is not None)
     first = found.inputs.first
     if first is None and not read.flag("noInput"):
         raise read.wrong("jobParameters", 'has no item of param_type "input"; say noInput if the task reads none')
@@ -47,9 +48,10 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         processing_type=read.text("processingType", 64) or None,
         priority=read.whole("currentPriority", -10_000) or read.whole("taskPriority", -10_000) or USER_PRIORITY,
         pieces=found.pieces, input=first, secondaries=_secondaries(found.inputs.secondaries, config), outputs=found.outputs,
-        offset=found.offset, pseudo_files=0 if first else _jobs(read, events), events=0 if first else events,
-        splitting=_splitting(read, found.inputs.files_per_job, config), source_url=source_url, build=build,
-        waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
+        offset=found.offset, event_offset=found.event_offset, pseudo_files=0 if first else _jobs(read, events),
+        events=0 if first else events, all_events=0 if first else read.whole("nEvents"), counting=counting if first else None,
+        splitting=_splitting(read, found.inputs.files_per_job, bool(first and counting), config), source_url=source_url,
+        build=build, waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
 
 
 def _jobs(read: Reader, events: int) -> int:
@@ -60,7 +62,14 @@ def _jobs(read: Reader, events: int) -> int:
     return jobs
 
 
-def _splitting(read: Reader, files_per_job: int, config: JediConfig) -> Splitting:
+def _counting(read: Reader) -> Counting | None:
+    """Of a task with input: it may want so many events in all or in each job, or none of the files without any."""
+    per_job = read.whole("nEventsPerJob")
+    counting = Counting(per_job, read.whole("nEventsPerFile"), read.whole("nEvents"), per_job > 0 or read.flag("skipEmptyInput"))
+    return None if counting == Counting() else counting
+
+
+def _splitting(read: Reader, files_per_job: int, by_events: bool, config: JediConfig) -> Splitting:
     files = read.whole("nFilesPerJob") or files_per_job
     most = read.whole("nMaxFilesPerJob") or config.most_files_per_job
     if files > config.most_files_per_job:
@@ -68,9 +77,10 @@ def _splitting(read: Reader, files_per_job: int, config: JediConfig) -> Splittin
     gigabytes = read.whole("nGBPerJob", -1)
     if gigabytes < 0:
         raise read.wrong("nGBPerJob", "must be a number of gigabytes on this server")
-    if files and not gigabytes:
-        return Splitting(files=files)
-    return Splitting(files=files, most_files=min(most, config.most_files_per_job),
+    events = read.whole("nEventsPerJob") if by_events else 0
+    if (files or events) and not gigabytes:
+        return Splitting(files=files, most_files=0 if files else min(most, config.most_files_per_job), events=events)
+    return Splitting(events=events, files=files, most_files=min(most, config.most_files_per_job),
                      most_bytes=(gigabytes or config.gb_per_job) * GB)
 
 

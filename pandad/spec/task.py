@@ -69,11 +69,27 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """How files go into jobs. 0 is no limit; ``files``: exactly so many, as far as there are."""
+    """How files go into jobs. 0 is no limit; ``files``: exactly so many, as far as there are. ``events``: of all of them."""
 
     files: int = 0
     most_files: int = 0
     most_bytes: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How the events of an input are counted; a file whose events are not known cannot be read then.
+
+    :param per_job: files are cut where so many are reached; 0: they stay whole. :param per_file: so many are in each file,
+        whatever its dataset says; 0: as that says. :param most: no more than so many in all, of files that are cut; of whole ones
+        those that it takes to have so many. 0: all. :param skip_empty: files without any are left out.
+    """
+
+    per_job: int = 0
+    per_file: int = 0
+    most: int = 0
+    skip_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +108,10 @@ class TaskSpec:
     """What is to be done. ``values``: JobSpec attributes that all of its jobs have, but for those of the build job.
 
     :param unique: the name stands for one task of its owner, which is set going again under it.
-    :param pseudo_files: without input: so many jobs. :param events: of each of those.
-    :param offset: what SEQNUMBER begins after.
+    :param pseudo_files: without input: so many jobs. :param events: of each of those; the last one has what is left of
+        ``all_events``.
+    :param counting: None: nobody counts events of the input.
+    :param offset: what SEQNUMBER begins after. :param event_offset: what FIRSTEVENT does.
     :param waits: for the end of its parent, if it has one.
     """
 
@@ -109,9 +127,12 @@ class TaskSpec:
     secondaries: tuple[Secondary, ...]
     pseudo_files: int
     events: int
+    all_events: int
+    counting: Counting | None
     outputs: tuple[Output, ...]
     splitting: Splitting
     offset: int
+    event_offset: int
     source_url: str
     build: Build | None
     waits: bool
@@ -172,7 +193,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFile:
-    """One file of a task's dataset. ``container``: the name of that, as the task has it."""
+    """One file of a task's dataset, or a part of it. ``container``: the name of the dataset, as the task has it.
+
+    ``events``: so many, from ``start`` in the file on, and after ``first`` others of the task; None: nobody counts them.
+    """
 
     id: int
     dataset: int
@@ -185,17 +209,21 @@ class TaskFile:
     status: FileStatus = FileStatus.READY
     chunk: int | None = None
     attempt: int = 0
+    start: int | None = None
+    events: int | None = None
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file of a dataset, as the data management knows it. ``checksum``: as in FileSpec."""
+    """A file of a dataset, as the data management knows it. ``checksum``: as in FileSpec. ``events``: in it, if that is known."""
 
     scope: str
     lfn: str
     guid: str | None = None
     size: int | None = None
     checksum: str | None = None
+    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def test_how_many_jobs(but: dict[str, Any], jobs: int) -> None:
     ({"buildSpec": {"jobParameters": "${OUCH}", "archiveName": "x"}}, "buildSpec.jobParameters"),
     ({"buildSpec": {"jobParameters": "x", "archiveName": "x", "tarBallViaDDM": "x"}}, "buildSpec.tarBallViaDDM"),
     ({"mergeOutput": True}, "mergeOutput"), ({"multiStepExec": {"x": 1}}, "multiStepExec"), ({"pfnList": ["x"]}, "pfnList"),
-    ({"skipFilesUsedBy": 7}, "skipFilesUsedBy"), ({"nEventsPerFile": 5}, "nEventsPerFile"), ({"odd": 1}, "odd"),
+    ({"skipFilesUsedBy": 7}, "skipFilesUsedBy"), ({"odd": 1}, "odd"),
 ])
 def test_mistakes_have_names(but: dict[str, Any], key: str) -> None:
     """Whatever cannot be meant, or is not supported, is refused by its key in the sender's spelling."""
