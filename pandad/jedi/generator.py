@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pandad.jedi.macros import fill
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
+from pandad.spec.multistep import joined
 from pandad.spec.task import Chunk, Output, TaskFile, TaskSpec, dataset_name, scope_of
 
 LOCAL = "local"  # prodDBlockToken of a library: it is never read from afar
@@ -56,7 +57,7 @@ def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: L
     outputs = [_output(output, task, values) for output in spec.outputs]
     return _job(task, spec, [*inputs, *outputs], {
         **spec.values, "jobName": f"{spec.container}.{serial:06d}", "prodSourceLabel": spec.label,
-        "jobParameters": _told(spec, values, task.id)})
+        "jobParameters": _with_steps(spec, _told(spec, values, task.id))})
 
 
 def _events(spec: TaskSpec, chunk: Chunk, number: int) -> dict[str, str]:
@@ -98,6 +99,14 @@ def datasets(task: Numbers, spec: TaskSpec) -> list[tuple[str, str, str]]:
 def _told(spec: TaskSpec, values: Mapping[str, str | Sequence[str]], task_id: int) -> str:
     text = "".join(piece.text + " " * piece.padded for piece in spec.pieces)
     return fill(text.rstrip(" "), values, task_id)
+
+
+def _with_steps(spec: TaskSpec, told: str) -> str:
+    """(PanDA: JobGenerator.makeJobParameters.)"""
+    def filled(text: str) -> str:
+        return text.replace("${TRF_ARGS}", told).replace("${TRF}", spec.values["transformation"])
+
+    return joined(told, {step: {key: filled(text) for key, text in said.items()} for step, said in spec.steps.items()})
 
 
 def _job(task: Numbers, spec: TaskSpec, files: Iterable[FileSpec], values: Mapping[str, Any]) -> JobSpec:

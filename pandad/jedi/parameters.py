@@ -19,7 +19,7 @@ MEANT = frozenset({
     "jobParameters", "log", "buildSpec", "noInput", "nEvents", "nEventsPerJob", "nFiles", "nFilesPerJob", "nMaxFilesPerJob",
     "nGBPerJob", "nSkipFiles", "ramCount", "ramCountUnit", "ramUnit", "coreCount", "maxWalltime", "maxAttempt",
     "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode", "reuseSecOnDemand", "nEventsPerFile",
-    "useRealNumEvents", "skipEmptyInput"})
+    "useRealNumEvents", "skipEmptyInput", "container_name", "multiStepExec"})
 
 # For people, for PanDA's monitor, or about what pandad does not do in the first place: scouts, mails, a check for loops.
 CHANGE_NOTHING = frozenset({
@@ -133,6 +133,10 @@ class Reader:
                 raise self.wrong(f"{key}[{place}]", f"{value!r:.60} is not an object")
             found.append(Reader(value, f"{self._where}.{key}[{place}]"))
         return found
+
+    def said(self) -> list[str]:
+        """The keys that ask for something."""
+        return [key for key, value in self._values.items() if is_said(value)]
 
     def refuse_others(self, known: frozenset[str]) -> None:
         """Refuse what asks for something else than these keys can."""

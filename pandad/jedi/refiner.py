@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from pandad.config import JediConfig
 from pandad.jedi import items
+from pandad.jedi.inputs import LONGEST
 from pandad.jedi.parameters import Reader, refuse_unknown
 from pandad.spec import sitewish
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import NOT_WANTED, NOTHING_BUT
+from pandad.spec.multistep import STEPS
 from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
 from pandad.spec.task import Build, Counting, Secondary, Splitting, TaskSpec
 
@@ -24,7 +26,9 @@ DEFAULT_MEMORY_MB = 2000  # per core (PanDA: AtlasAnalTaskRefiner)
 MOST_JOBS = 1_000_000
 GB = 10**9
 RUN, ATHENA, BUILD = "runGen-00-00-02", "runAthena-00-00-12", "buildGen-00-00-01"
+CONTAINER = "runcontainer"
 ATHENA_BUILD = "buildJob-00-00-03"
+PROGRAM, OPTIONS = ("command", "args"), ("containerExec", "containerImage", "execArgs")  # of a step
 
 
 def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
@@ -51,7 +55,7 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         offset=found.offset, event_offset=found.event_offset, pseudo_files=0 if first else _jobs(read, events),
         events=0 if first else events, all_events=0 if first else read.whole("nEvents"), counting=counting if first else None,
         splitting=_splitting(read, found.inputs.files_per_job, bool(first and counting), config), source_url=source_url,
-        build=build, waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
+        build=build, waits=not read.flag("noWaitParent"), steps=_steps(read), values=_values(read, config, source_url))
 
 
 def _jobs(read: Reader, events: int) -> int:
@@ -122,13 +126,30 @@ def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str
     return f"{site}/trf/user/{name}"
 
 
+def _steps(read: Reader) -> dict[str, dict[str, str]]:
+    """Of a payload in a container (prun --containerImage)."""
+    spec = read.below("multiStepExec")
+    if spec is None:
+        return {}
+    spec.refuse_others(STEPS)
+    steps = {}
+    for key in spec.said():
+        step = spec.below(key)
+        assert step is not None
+        step.refuse_others(frozenset(OPTIONS if key == "containerOptions" else PROGRAM))
+        steps[key] = {name: step.text(name, LONGEST) for name in step.said()}
+    return steps
+
+
 def _values(read: Reader, config: JediConfig, source_url: str) -> dict[str, Any]:
     """JobSpec attributes of all jobs."""
     cores = max(read.whole("coreCount"), 1)
-    athena = "athena" in read.text("processingType", 64)
+    processing = read.text("processingType", 64)
+    script = ATHENA if "athena" in processing else CONTAINER if "cont" in processing.split("-") else RUN
     tags = [tag for key, tag in (("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE)) if read.flag(key)]
     return {
-        "transformation": read.text("transPath") or _script(read, config, source_url, ATHENA if athena else RUN),
+        "transformation": read.text("transPath") or _script(read, config, source_url, script),
+        "container_name": read.text("container_name", 200) or None,
         "cmtConfig": read.text("architecture") or None, "AtlasRelease": read.text("transUses", 64) or None,
         "homepackage": read.text("transHome", 80) or None, "coreCount": cores, "minRamCount": _memory_mb(read, cores),
         "maxWalltime": 3600 * read.whole("maxWalltime") or None, "maxAttempt": _attempts(read),

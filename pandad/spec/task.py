@@ -113,6 +113,7 @@ class TaskSpec:
     :param counting: None: nobody counts events of the input.
     :param offset: what SEQNUMBER begins after. :param event_offset: what FIRSTEVENT does.
     :param waits: for the end of its parent, if it has one.
+    :param steps: of the payload, as spec/multistep.py has them; their texts may have ${TRF} and ${TRF_ARGS}.
     """
 
     name: str
@@ -136,6 +137,7 @@ class TaskSpec:
     source_url: str
     build: Build | None
     waits: bool
+    steps: Mapping[str, Mapping[str, str]]
     values: Mapping[str, Any]
 
     @property

@@ -125,7 +125,7 @@ def test_how_many_jobs(but: dict[str, Any], jobs: int) -> None:
     ({"buildSpec": {"jobParameters": "-i ${IN}"}}, "buildSpec.archiveName"),
     ({"buildSpec": {"jobParameters": "${OUCH}", "archiveName": "x"}}, "buildSpec.jobParameters"),
     ({"buildSpec": {"jobParameters": "x", "archiveName": "x", "tarBallViaDDM": "x"}}, "buildSpec.tarBallViaDDM"),
-    ({"mergeOutput": True}, "mergeOutput"), ({"multiStepExec": {"x": 1}}, "multiStepExec"), ({"pfnList": ["x"]}, "pfnList"),
+    ({"mergeOutput": True}, "mergeOutput"), ({"pfnList": ["x"]}, "pfnList"),
     ({"skipFilesUsedBy": 7}, "skipFilesUsedBy"), ({"odd": 1}, "odd"),
 ])
 def test_mistakes_have_names(but: dict[str, Any], key: str) -> None:
@@ -133,12 +133,6 @@ def test_mistakes_have_names(but: dict[str, Any], key: str) -> None:
     with pytest.raises(BadRequest) as refused:
         of(**but)
     assert refused.value.key == f"task_parameters.{key}"
-
-
-def test_containers_are_refused() -> None:
-    """A whole task of prun --containerImage says what is not supported."""
-    with pytest.raises(BadRequest, match="is not supported by this server"):
-        of(sample="container")
 
 
 def test_nothing_asked_for_is_fine() -> None:
@@ -162,8 +156,8 @@ def test_nothing_else_is_raised(odd: dict[str, Any], sample: str) -> None:
 
 
 def test_every_key_of_prun_is_known() -> None:
-    """What real clients sent, but for containers, is meant or changes nothing."""
-    for sample in ("noBuild", "build", "random"):
+    """What real clients sent is meant or changes nothing."""
+    for sample in ("noBuild", "build", "random", "container"):
         refuse_unknown(parameters(sample))
     assert not MEANT & CHANGE_NOTHING and MEANT >= CHANGEABLE - CHANGE_NOTHING
 
