@@ -12,6 +12,7 @@ from typing import Any
 from pandad.spec import multistep
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
+from pandad.spec.specialhandling import NO_LOOPING_CHECK, has_tag
 
 NULL = "NULL"  # PanDA's word for nothing; an empty text would vanish in the urlencoded dialect
 
@@ -25,6 +26,7 @@ def _work(job: JobSpec) -> dict[str, Any]:
     parameters, steps = multistep.parted(job.jobParameters or "")
     return {
         **steps,
+        **({"loopingCheck": False} if has_tag(job.specialHandling, NO_LOOPING_CHECK) else {}),
         "PandaID": job.PandaID or 0,
         # Pilots insist on a taskID, and may ask for more jobs "of that task" next: a job without a task has none to give.
         "taskID": _or_null(job.jediTaskID),

@@ -12,7 +12,7 @@ from pandad.spec.job import JobSpec
 from pandad.spec.multistep import joined
 from pandad.spec.task import Chunk, Output, TaskFile, TaskSpec, dataset_name, scope_of
 
-LOCAL = "local"  # prodDBlockToken of a library: it is never read from afar
+LOCAL = "local"  # prodDBlockToken of what is copied to the worker node, never read in place or from afar
 LIB = "lib"
 WHO = "jedi"  # JobSpec.lockedby of a task's job
 
@@ -46,7 +46,7 @@ def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: L
     assert number is not None
     streams = {spec.input.stream: chunk.files, **chunk.beside} if spec.input else chunk.beside
     read = {(file.scope, file.lfn): file for files in streams.values() for file in files}
-    inputs = [_read(file, file.container, None) for file in read.values()]
+    inputs = [_read(file, file.container, LOCAL if spec.is_staged else None) for file in read.values()]
     values: dict[str, str | Sequence[str]] = {
         "SN": f"{serial:06d}", "SEQNUMBER": str(spec.offset + number), "SURL": spec.source_url,
         **{stream: [file.lfn for file in files] for stream, files in streams.items()}}

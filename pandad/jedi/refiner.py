@@ -5,6 +5,7 @@ Every mistake raises BadRequest with the key in the sender's own spelling. (PanD
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from pandad.spec import sitewish
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import NOT_WANTED, NOTHING_BUT
 from pandad.spec.multistep import STEPS
-from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
+from pandad.spec.specialhandling import DEBUG_MODE, NO_LOOPING_CHECK, USE_SECRETS
 from pandad.spec.task import Build, Counting, Secondary, Splitting, TaskSpec
 
 USER_PRIORITY = 1000
@@ -27,6 +28,8 @@ MOST_JOBS = 1_000_000
 GB = 10**9
 RUN, ATHENA, BUILD = "runGen-00-00-02", "runAthena-00-00-12", "buildGen-00-00-01"
 CONTAINER = "runcontainer"
+DIRECT = "direct"  # transferType
+SANDBOX = re.compile(r"-a [^ ]+")
 ATHENA_BUILD = "buildJob-00-00-03"
 PROGRAM, OPTIONS = ("command", "args"), ("containerExec", "containerImage", "execArgs")  # of a step
 
@@ -37,7 +40,7 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
     :raise BadRequest: names the key that cannot be meant.
     """
     refuse_unknown(parameters)
-    read = Reader(parameters)
+    read = Reader(_with_sandbox(parameters))
     source_url = _url(read, "sourceURL")
     build = _build(read, config, source_url)
     counting = _counting(read)
@@ -55,7 +58,20 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         offset=found.offset, event_offset=found.event_offset, pseudo_files=0 if first else _jobs(read, events),
         events=0 if first else events, all_events=0 if first else read.whole("nEvents"), counting=counting if first else None,
         splitting=_splitting(read, found.inputs.files_per_job, bool(first and counting), config), source_url=source_url,
-        build=build, waits=not read.flag("noWaitParent"), steps=_steps(read), values=_values(read, config, source_url))
+        build=build, waits=not read.flag("noWaitParent"), steps=_steps(read),
+        is_staged=_is_staged(read), values=_values(read, config, source_url))
+
+
+def _with_sandbox(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With new sources in the place of those of the first time (prun --useNewCode)."""
+    new = Reader(parameters).text("fixedSandbox")
+    if not new:
+        return parameters
+    found = [{**item, "value": f"-a {new}"} if isinstance(item, Mapping) and SANDBOX.fullmatch(str(item.get("value"))) else item
+             for item in Reader(parameters).items("jobParameters")]
+    build = Reader(parameters).below("buildSpec")
+    return {**parameters, "jobParameters": found} if build is None else {
+        **parameters, "jobParameters": found, "buildSpec": {**parameters["buildSpec"], "archiveName": new}}
 
 
 def _jobs(read: Reader, events: int) -> int:
@@ -126,6 +142,11 @@ def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str
     return f"{site}/trf/user/{name}"
 
 
+def _is_staged(read: Reader) -> bool:
+    """(prun --forceStaged, --transferType file.)"""
+    return read.flag("useLocalIO") or read.flag("forceStaged") or read.text("transferType") == "file"
+
+
 def _steps(read: Reader) -> dict[str, dict[str, str]]:
     """Of a payload in a container (prun --containerImage)."""
     spec = read.below("multiStepExec")
@@ -146,14 +167,15 @@ def _values(read: Reader, config: JediConfig, source_url: str) -> dict[str, Any]
     cores = max(read.whole("coreCount"), 1)
     processing = read.text("processingType", 64)
     script = ATHENA if "athena" in processing else CONTAINER if "cont" in processing.split("-") else RUN
-    tags = [tag for key, tag in (("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE)) if read.flag(key)]
+    tags = [tag for key, tag in (
+        ("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE), ("noLoopingCheck", NO_LOOPING_CHECK)) if read.flag(key)]
     return {
         "transformation": read.text("transPath") or _script(read, config, source_url, script),
         "container_name": read.text("container_name", 200) or None,
         "cmtConfig": read.text("architecture") or None, "AtlasRelease": read.text("transUses", 64) or None,
         "homepackage": read.text("transHome", 80) or None, "coreCount": cores, "minRamCount": _memory_mb(read, cores),
         "maxWalltime": 3600 * read.whole("maxWalltime") or None, "maxAttempt": _attempts(read),
-        "specialHandling": ",".join(tags) or None, **_where(read)}
+        "specialHandling": ",".join(tags) or None, "transferType": _transfer(read), **_where(read)}
 
 
 def _memory_mb(read: Reader, cores: int) -> int:
@@ -170,9 +192,22 @@ def _attempts(read: Reader) -> int:
     return -1 if read.flag("disableAutoRetry") else min(said, default=0)
 
 
+def _transfer(read: Reader) -> str | None:
+    """How jobs read: "direct": in place, at queues that allow it (prun --useDirectIOSites); None: as the queue has it."""
+    lan, kind = read.text("allowInputLAN"), read.text("transferType")
+    if lan not in ("", "only"):
+        raise read.wrong("allowInputLAN", f"{lan!r} is not only; leave it out, and jobs read as each queue has it")
+    if kind not in ("", DIRECT, "file"):
+        raise read.wrong("transferType", f"{kind!r}: queues say the protocol here (prun --transferType); say direct or file")
+    return DIRECT if lan or kind == DIRECT else None
+
+
 def _where(read: Reader) -> dict[str, Any]:
     """(PanDA: site, includedSite, excludedSite.)"""
     avoided: list[str] = []
+    if "AUTO" in read.texts("includedSite"):
+        raise read.wrong("includedSite", "AUTO beside others is not supported by this server (prun --site); name queues or "
+                         "patterns, or none")
     for key, mark in (("includedSite", NOTHING_BUT), ("excludedSite", NOT_WANTED)):
         avoided += sitewish.named(list(read.texts(key)), mark)
     return {"computingSite": ",".join(read.texts("site")) or None, "avoided": avoided}

@@ -113,6 +113,7 @@ class TaskSpec:
     :param counting: None: nobody counts events of the input.
     :param offset: what SEQNUMBER begins after. :param event_offset: what FIRSTEVENT does.
     :param waits: for the end of its parent, if it has one.
+    :param is_staged: its input is copied to the worker node, also where jobs could read it in place.
     :param steps: of the payload, as spec/multistep.py has them; their texts may have ${TRF} and ${TRF_ARGS}.
     """
 
@@ -138,6 +139,7 @@ class TaskSpec:
     build: Build | None
     waits: bool
     steps: Mapping[str, Mapping[str, str]]
+    is_staged: bool
     values: Mapping[str, Any]
 
     @property

@@ -127,7 +127,12 @@ _AT = sql("taskfiles.at", f"""
 
 _LIBRARY = sql("taskfiles.library", f"""
     SELECT {_FILE} FROM task_dataset d JOIN task_file f ON f.dataset = d.id
-    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' ORDER BY f.id DESC LIMIT 1""")
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' AND f.status = '{FileStatus.FINISHED}'
+    ORDER BY f.id DESC LIMIT 1""")
+
+_DROP_LIBRARY = sql("taskfiles.drop_library", f"""
+    UPDATE task_file f SET status = '{FileStatus.FAILED}' FROM task_dataset d
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' AND f.dataset = d.id""")
 
 _BUILDS = sql("taskfiles.builds", f"""
     SELECT pandaid, ended FROM task_job
@@ -284,6 +289,11 @@ async def library(txn: Transaction, task_id: int) -> TaskFile | None:
     """What the last build job made that finished."""
     row = await txn.maybe(_LIBRARY, task_id=task_id)
     return _file(row) if row is not None else None
+
+
+async def drop_library(txn: Transaction, task_id: int) -> None:
+    """Another one is to be made, of other sources."""
+    await txn.run(_DROP_LIBRARY, task_id=task_id)
 
 
 async def builds(txn: Transaction, task_id: int, round_nr: int) -> list[tuple[int, JobStatus | None]]:

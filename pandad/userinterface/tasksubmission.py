@@ -152,4 +152,6 @@ async def go_again(txn: Transaction, task: Task, spec: TaskSpec, parameters: Map
     await tasks.go_again(txn, task.id, spec, parameters, digest, may_production(caller, spec.group))
     await tasks.next_round(txn, task.id)
     await taskfiles.try_failed(txn, task.id)
+    if parameters.get("fixedSandbox") != task.parameters.get("fixedSandbox"):
+        await taskfiles.drop_library(txn, task.id)
     await tasks.happened(txn, task.id, TaskEvent.RESUBMITTED, who=caller.identity.subject)
