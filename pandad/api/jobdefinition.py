@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pandad.spec import multistep
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
+from pandad.spec.specialhandling import NO_LOOPING_CHECK, has_tag
 
 NULL = "NULL"  # PanDA's word for nothing; an empty text would vanish in the urlencoded dialect
 
 
-def job_definition(job: JobSpec) -> dict[str, str | int]:
+def job_definition(job: JobSpec) -> dict[str, Any]:
     """All that a pilot needs to run the job."""
     return {**_work(job), **_limits(job), **_inputs(job.inputs), **_outputs(job)}
 
 
-def _work(job: JobSpec) -> dict[str, str | int]:
+def _work(job: JobSpec) -> dict[str, Any]:
+    parameters, steps = multistep.parted(job.jobParameters or "")
     return {
+        **steps,
+        **({"loopingCheck": False} if has_tag(job.specialHandling, NO_LOOPING_CHECK) else {}),
         "PandaID": job.PandaID or 0,
         # Pilots insist on a taskID, and may ask for more jobs "of that task" next: a job without a task has none to give.
         "taskID": _or_null(job.jediTaskID),
@@ -35,7 +40,7 @@ def _work(job: JobSpec) -> dict[str, str | int]:
         "prodUserID": _or_null(job.prodUserID),
         "currentPriority": job.currentPriority,
         "transformation": _or_null(job.transformation),
-        "jobPars": job.jobParameters or "",
+        "jobPars": parameters,
         "swRelease": _or_null(job.AtlasRelease),
         "homepackage": _or_null(job.homepackage),
         "cmtConfig": _or_null(job.cmtConfig),

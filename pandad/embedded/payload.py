@@ -16,6 +16,7 @@ import ast
 import glob
 import json
 import os
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 WORK = "workDir"
+MAIN = "__run_main_exec.sh"  # what the server tells pilots to run in a container
 REPORT = "payload_error_report.json"
 TRIES, PAUSE_S, TIMEOUT_S = 3, 10, 300
 ERROR_EXIT = 1
@@ -67,6 +69,9 @@ def _run_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("-o", dest="outputs", type=_literal(dict), default={}, help="Python dict {name in the command: LFN}")
     parser.add_argument("-p", dest="command", type=unquote, default="", help="the command, urlencoded")
     parser.add_argument("--writeInputToTxt", dest="lists", default="", help="STREAM:FILE,...: write the inputs to text files")
+    steps = parser.add_mutually_exclusive_group()
+    steps.add_argument("--preprocess", action="store_true", help="only get all ready, and write what is to be run in a container")
+    steps.add_argument("--postprocess", action="store_true", help="only give the outputs their names, after that")
     parser.add_argument("--execWithRealFileNames", dest="real_names", action="store_true",
                         help="the command has the LFNs of its outputs")
     return parser.parse_args(arguments)
@@ -99,7 +104,19 @@ def _literal(kind: type) -> Any:
 
 
 def run_command(top: Path, options: argparse.Namespace) -> int:
-    """runGen. The job's inputs lie in `top`, its outputs will."""
+    """runGen, or one of its steps. The job's inputs lie in `top`, its outputs will."""
+    if options.postprocess:
+        return give_names(top, options)
+    folder = made_ready(top, options)
+    command = _with_inputs(options.command or options.script, _streams(options))
+    if options.preprocess:  # a container may have the job's folder under another name
+        (top / MAIN).write_text(f"cd {shlex.quote(os.path.relpath(folder, top))} || exit\n{command}\n")
+        return 0
+    return shell(command, folder) or give_names(top, options)
+
+
+def made_ready(top: Path, options: argparse.Namespace) -> Path:
+    """The folder in which the command runs, with all that it reads."""
     if options.library:
         work = unpacked(top, top / options.library)
     elif options.archive:
@@ -107,17 +124,25 @@ def run_command(top: Path, options: argparse.Namespace) -> int:
     else:
         work = unpacked(top, None)
     folder = _inside(work, options.folder)
-    streams = options.streams or {"IN": options.inputs}
+    streams = _streams(options)
     for name in {name for names in streams.values() for name in names}:
-        (folder / name).symlink_to(top / name)
+        (folder / name).symlink_to(os.path.relpath(top / name, folder))
     for stream, file in (each.split(":", 1) for each in options.lists.split(",") if each):
         (folder / file).write_text("".join(f"{name}\n" for name in streams.get(stream, [])))
-    code = shell(_with_inputs(options.command or options.script, streams), folder)
-    if code == 0:
-        for name, lfn in options.outputs.items():
-            collect(folder, lfn if options.real_names else name, top / lfn)
-        shutil.rmtree(work)
-    return code
+    return folder
+
+
+def give_names(top: Path, options: argparse.Namespace) -> int:
+    """What the command has made becomes the job's outputs."""
+    folder = _inside(top / WORK, options.folder)
+    for name, lfn in options.outputs.items():
+        collect(folder, lfn if options.real_names else name, top / lfn)
+    shutil.rmtree(top / WORK)
+    return 0
+
+
+def _streams(options: argparse.Namespace) -> dict[str, list[str]]:
+    return options.streams or {"IN": options.inputs}
 
 
 def build_library(top: Path, options: argparse.Namespace) -> int:

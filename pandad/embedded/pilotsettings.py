@@ -91,6 +91,7 @@ def queue_description(
         "status": "online",
         "resource_type": "grid",
         "container_type": "",
+        "containers": ["none"],
         "catchall": "mv_final_destination",
         "copytools": {"mv": {"setup": ""}},
         "acopytools": {activity: ["mv"] for activity in ("pr", "pw", "pl")},

@@ -39,7 +39,8 @@ class Drafts:
         """One job of each kind, as they would be submitted."""
         numbers = _Numbers()
         name = spec.input.datasets[0] if spec.input else PSEUDO_DATASET
-        chunk = Chunk([_a_file(1, name, "1")])
+        beside = {each.input.stream: [_a_file(3, each.input.datasets[0], "2")] for each in spec.secondaries}
+        chunk = Chunk([_a_file(1, name, "1")], 1, beside)
         library = _a_file(2, lib_dataset(numbers.id), "lib.tgz") if spec.build else None
         builds = [build_job(numbers, spec)] if spec.build else []
         return [*builds, run_job(numbers, spec, chunk, 1, library)]

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from pandad.jedi.macros import fill
 from pandad.spec.file import FileSpec
 from pandad.spec.job import JobSpec
+from pandad.spec.multistep import joined
 from pandad.spec.task import Chunk, Output, TaskFile, TaskSpec, dataset_name, scope_of
 
-LOCAL = "local"  # prodDBlockToken of a library: it is never read from afar
+LOCAL = "local"  # prodDBlockToken of what is copied to the worker node, never read in place or from afar
 LIB = "lib"
 WHO = "jedi"  # JobSpec.lockedby of a task's job
 
@@ -30,30 +31,38 @@ def run_job(task: Numbers, spec: TaskSpec, chunk: Chunk, serial: int, library: T
     """The job for these files.
 
     :param library: what the build job made.
-    :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs apart stays the same when
-        the chunk is tried again.
+    :param chunk: numbered. :param serial: of the job in its task: names its outputs. What the payload is told to tell its jobs
+        apart stays the same when the chunk is tried again.
     """
-    number = number_of(spec, chunk, serial)
-    inputs = [_read(file, None) for file in chunk.files] if spec.input else []
+    number = chunk.number
+    assert number is not None
+    streams = {spec.input.stream: chunk.files, **chunk.beside} if spec.input else chunk.beside
+    read = {(file.scope, file.lfn): file for files in streams.values() for file in files}
+    inputs = [_read(file, LOCAL if spec.is_staged else None) for file in read.values()]
     values: dict[str, str | Sequence[str]] = {
         "SN": f"{serial:06d}", "SEQNUMBER": str(spec.offset + number), "SURL": spec.source_url,
-        "IN": [file.lfn for file in chunk.files]}
+        **{stream: [file.lfn for file in files] for stream, files in streams.items()}}
     if library is not None:
         values["LIB"] = library.lfn
         inputs.append(_read(library, LOCAL))
-    if not spec.input:
-        values |= {"MAXEVENTS": str(spec.events), "SKIPEVENTS": str((number - 1) * spec.events)}
+    values |= _events(spec, chunk, number)
     outputs = [_output(output, task, values) for output in spec.outputs]
     return _job(task, spec, [*inputs, *outputs], {
         **spec.values, "jobName": f"{spec.container}.{serial:06d}", "prodSourceLabel": spec.label,
-        "jobParameters": _told(spec, values, task.id)})
+        "jobParameters": _with_steps(spec, _told(spec, values, task.id))})
 
 
-def number_of(spec: TaskSpec, chunk: Chunk, serial: int) -> int:
-    """What tells the jobs of a task apart, from 1; the same whenever a chunk is tried."""
+def _events(spec: TaskSpec, chunk: Chunk, number: int) -> dict[str, str]:
+    """Which events a job processes; -1: all of those in its files."""
     if not spec.input:
-        return int(chunk.files[0].lfn)
-    return serial if chunk.number is None else chunk.number
+        before = (number - 1) * spec.events
+        left = spec.all_events - before if spec.all_events else spec.events
+        return {"MAXEVENTS": str(min(spec.events, left)), "SKIPEVENTS": str(before),
+                "FIRSTEVENT": str(spec.event_offset + before + 1)}
+    first = chunk.files[0]
+    counted = sum(file.events or 0 for file in chunk.files)
+    return {"MAXEVENTS": str(counted or -1), "SKIPEVENTS": str(first.start or 0),
+            "FIRSTEVENT": str(spec.event_offset + (first.first or 0) + 1)}
 
 
 def build_job(task: Numbers, spec: TaskSpec) -> JobSpec:
@@ -88,6 +97,14 @@ def written(task: Numbers, spec: TaskSpec) -> list[tuple[str, str]]:
 def _told(spec: TaskSpec, values: Mapping[str, str | Sequence[str]], task_id: int) -> str:
     text = "".join(piece.text + " " * piece.padded for piece in spec.pieces)
     return fill(text.rstrip(" "), values, task_id)
+
+
+def _with_steps(spec: TaskSpec, told: str) -> str:
+    """(PanDA: JobGenerator.makeJobParameters.)"""
+    def filled(text: str) -> str:
+        return text.replace("${TRF_ARGS}", told).replace("${TRF}", spec.values["transformation"])
+
+    return joined(told, {step: {key: filled(text) for key, text in said.items()} for step, said in spec.steps.items()})
 
 
 def _job(task: Numbers, spec: TaskSpec, files: Iterable[FileSpec], values: Mapping[str, Any]) -> JobSpec:

@@ -6,41 +6,39 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from pandad.jedi import inputs
+from pandad.jedi.inputs import DATASET, INPUT, LONGEST, Inputs
 from pandad.jedi.macros import INPUT_FORMS, JOB_ID, MACRO, SERIAL, SERIAL_FORMS, TASK_ID, macros_in
 from pandad.jedi.parameters import ITEM_MEANT, WHERE, Reader
 from pandad.spec.errors import BadRequest
-from pandad.spec.task import Input, Output, Piece, scope_of
+from pandad.spec.task import Output, Piece
 
 CONSTANT, TEMPLATE = "constant", "template"
-INPUT, OUTPUT, LOG, PSEUDO, NUMBER = "input", "output", "log", "pseudo_input", "number"
-LONGEST = 10_000  # characters of one item
-LONGEST_PATTERN = 500
+OUTPUT, LOG, PSEUDO, NUMBER = "output", "log", "pseudo_input", "number"
 MOST_ITEMS = 1000
 SEQUENCE = "SEQNUMBER"
 
-_ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL"})
-_WITHOUT_INPUT = frozenset({"MAXEVENTS", "SKIPEVENTS"})  # only there the server knows how many events there are
+FIRST_EVENT = "FIRSTEVENT"
+
+_ALWAYS = frozenset({SERIAL, SEQUENCE, "SURL", "MAXEVENTS", "SKIPEVENTS"})
 FILE_NAME = re.compile(r"[A-Za-z0-9._@+=-]+")  # as a pilot and the data management take it
-_DATASET = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%-]+/?")
-_READ = re.compile(r"(?:[A-Za-z0-9._-]+:)?[A-Za-z0-9._@+=%*-]+/?")  # with * for any text
-_NO_PATTERN = re.compile(r"\(\?|\\[1-9a-ce-rt-vx-zA-CE-RT-VX-Z]|[*+?}]\+")  # what PostgreSQL reads otherwise than Python
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``files_per_job``: as the input's item says; 0: it does not. ``offset``: of SEQNUMBER. ``apart``: see Splitting."""
+    """``offset``: of SEQNUMBER. ``event_offset``: of FIRSTEVENT."""
 
     pieces: tuple[Piece, ...]
-    input: Input | None
+    inputs: Inputs
     outputs: tuple[Output, ...]
-    files_per_job: int
     offset: int
-    apart: bool
+    event_offset: int
 
 
-def read(task: Reader, has_lib: bool) -> Found:
+def read(task: Reader, *, has_lib: bool, is_counted: bool) -> Found:
     """All items.
 
+    :param is_counted: somebody counts the events of the input.
     :raise BadRequest: names the item by its place, and the key.
     """
     found = task.objects("jobParameters")
@@ -50,24 +48,25 @@ def read(task: Reader, has_lib: bool) -> Found:
         item.refuse_others(ITEM_MEANT)
         if item.needed("type") not in (CONSTANT, TEMPLATE):
             raise item.wrong("type", "is neither constant nor template")
-    inputs = [item for item in found if item.text("param_type") == INPUT]
-    given = _input(task, inputs) if inputs else None
-    known = _ALWAYS | ({"IN"} if given else _WITHOUT_INPUT) | ({"LIB"} if has_lib else set())
+    given = inputs.read(task, found)
+    known = _ALWAYS | ({FIRST_EVENT} if is_counted or not given.first else set()) | ({"LIB"} if has_lib else set())
     offset = max((i.whole("offset") for i in found if i.text("param_type") == PSEUDO), default=0)
-    return Found(_pieces(found, known), given, _outputs(task, found), max((i.whole("nFilesPerJob") for i in inputs), default=0),
-                 offset, any(i.flag("expand") for i in inputs))
+    event_offset = max((i.whole("offset") for i in found if FIRST_EVENT in i.text("value", LONGEST, free=True)), default=0)
+    return Found(_pieces(found, known, given.streams), given, _outputs(task, found), offset, event_offset)
 
 
-def refuse_macros(text: str, known: Collection[str], key: str) -> None:
-    """:raise BadRequest: something in the text stands for nothing that the server could fill in."""
+def refuse_macros(text: str, known: Collection[str], key: str, streams: Collection[str] = ()) -> None:
+    """:param streams: macros that stand for files.
+    :raise BadRequest: something in the text stands for nothing that the server could fill in.
+    """
     for name, form in macros_in(text):
-        forms = SERIAL_FORMS if name == SERIAL else INPUT_FORMS if name == "IN" else ("",)
-        if name not in known or form not in forms:
+        forms = SERIAL_FORMS if name == SERIAL else INPUT_FORMS if name in streams else ("",)
+        if name not in known and name not in streams or form not in forms:
             raise BadRequest(f"{WHERE}.{key}" if not key.startswith(WHERE) else key,
                              f"${{{name}{'/' + form if form else ''}}} stands for nothing here")
 
 
-def _pieces(found: Sequence[Reader], known: Collection[str]) -> tuple[Piece, ...]:
+def _pieces(found: Sequence[Reader], known: Collection[str], streams: Collection[str]) -> tuple[Piece, ...]:
     """What jobs are told, item by item; hidden ones only say what is read and written."""
     pieces = []
     for place, item in enumerate(found):
@@ -75,40 +74,10 @@ def _pieces(found: Sequence[Reader], known: Collection[str]) -> tuple[Piece, ...
         if kind not in ("", INPUT, OUTPUT, LOG, PSEUDO, NUMBER):
             raise item.wrong("param_type", f"{kind!r} is none of input, output, log, pseudo_input, number")
         text = item.text("value", LONGEST, free=True)
-        refuse_macros(text, known, f"{WHERE}.jobParameters[{place}].value")
+        refuse_macros(text, known, f"{WHERE}.jobParameters[{place}].value", streams)
         if not item.flag("hidden"):
             pieces.append(Piece(text, not item.denies("padding")))
     return tuple(pieces)
-
-
-def _input(task: Reader, found: Sequence[Reader]) -> Input:
-    """The one input; it may be named in several items."""
-    first = found[0]
-    for item in found[1:]:
-        if item.text("dataset", LONGEST) != first.text("dataset", LONGEST):
-            raise item.wrong("dataset", "is a second input; a task of this server reads one")
-    datasets = tuple(name.strip() for name in first.needed("dataset", LONGEST).split(",") if name.strip())
-    for name in datasets:
-        if not _READ.fullmatch(name):
-            raise first.wrong("dataset", f"{name!r} is no name of a dataset")
-        if "*" in scope_of(name):
-            raise first.wrong("dataset", f"{name!r} has a * in its scope; write scope:name, with * in the name alone")
-    values = (item.text("value", LONGEST, free=True) for item in task.objects("jobParameters"))
-    if not any(name == "IN" for value in values for name, _ in macros_in(value)):
-        raise first.wrong("value", "has no ${IN}: no job would be told what to read")
-    return Input(datasets, _patterns(first, "include"), _patterns(first, "exclude"), first.texts("files"),
-                 first.whole("offset") or task.whole("nSkipFiles"), task.whole("nFiles"))
-
-
-def _patterns(item: Reader, key: str) -> tuple[str, ...]:
-    for pattern in item.texts(key):
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as problem:
-            raise item.wrong(key, f"{pattern!r:.60} is no regular expression ({problem})") from None
-        if len(pattern) > LONGEST_PATTERN or _NO_PATTERN.search(pattern):
-            raise item.wrong(key, f"{pattern!r:.60} is more than a plain regular expression")
-    return item.texts(key)
 
 
 def _outputs(task: Reader, found: Sequence[Reader]) -> tuple[Output, ...]:
@@ -137,6 +106,6 @@ def _output(item: Reader, kind: str) -> Output:
     if not FILE_NAME.fullmatch(MACRO.sub("0", template).replace(TASK_ID, "0").replace(JOB_ID, "0")):
         raise item.wrong("value", f"{template!r} is no name of a file")
     dataset = item.text("container") or item.needed("dataset")
-    if not _DATASET.fullmatch(dataset):
+    if not DATASET.fullmatch(dataset):
         raise item.wrong("dataset", f"{dataset!r} is no name of a dataset")
     return Output(kind, dataset, template, item.text("destination") or None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-MACRO = re.compile(r"\$\{([A-Za-z_]+)(?:([/:])([^}]*))?\}")
+MACRO = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?:([/:])([^}]*))?\}")
 TASK_ID = "$JEDITASKID"
 JOB_ID = "$PANDAID"  # filled in where jobs are submitted
 SERIAL = "SN"

@@ -6,9 +6,12 @@ A job and the mark on its files are one transaction: whatever dies in between, n
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from itertools import count
 
 from pandad.config import JediConfig
-from pandad.jedi.generator import WHO, build_job, number_of, run_job, written
+from pandad.jedi import beside
+from pandad.jedi.generator import WHO, build_job, run_job, written
 from pandad.jedi.splitter import split
 from pandad.spec.failure import failures_of
 from pandad.spec.job import JobSpec
@@ -76,13 +79,14 @@ class Maker:
         each = 1 if spec.input is None else rule.files or rule.most_files
         files = await taskfiles.ready(txn, task.id, room, room * each + 1)
         chunks = split(files, rule, more=len(files) > room * each)[:room] if spec.input else [Chunk([f]) for f in files[:room]]
+        if not chunks:
+            return 0
+        chunks = await beside.add(txn, task.id, spec, await _numbered(txn, task.id, spec, chunks))
         numbered = list(enumerate(chunks, task.serial + 1))
         specs = [run_job(task, spec, chunk, serial, library) for serial, chunk in numbered]
-        if not specs:
-            return 0
         ids = await self._submit(txn, task, specs)
-        made = [Made(panda_id, number_of(spec, chunk, serial), [file.id for file in chunk.files])
-                for panda_id, (serial, chunk) in zip(ids, numbered, strict=True)]
+        made = [Made(panda_id, chunk.number or 0, [file.id for file in chunk.files])
+                for panda_id, (_, chunk) in zip(ids, numbered, strict=True)]
         await taskfiles.made(txn, task.id, task.round_nr, task.serial + len(made), made, Kind.RUN)
         return len(made)
 
@@ -109,6 +113,14 @@ async def _ended(txn: Transaction, task: Task, spec: TaskSpec, how: TaskEvent, w
     """What it wrote into is closed: should it be set going again it writes elsewhere."""
     await tasks.happened(txn, task.id, how, who=WHO, why=why)
     await datasets.no_more(txn, written(task, spec))
+
+
+async def _numbered(txn: Transaction, task_id: int, spec: TaskSpec, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Each with what tells the jobs of a task apart, from 1: the same whenever it is tried."""
+    if spec.input is None:
+        return [replace(chunk, number=int(chunk.files[0].lfn)) for chunk in chunks]
+    fresh = count(await taskfiles.last_chunk(txn, task_id) + 1)
+    return [chunk if chunk.number is not None else replace(chunk, number=next(fresh)) for chunk in chunks]
 
 
 async def _why(txn: Transaction, task: Task, figures: Figures) -> str | None:

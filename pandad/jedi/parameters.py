@@ -19,17 +19,39 @@ MEANT = frozenset({
     "prodSourceLabel", "workingGroup", "site", "excludedSite", "includedSite", "currentPriority", "taskPriority", "sourceURL",
     "jobParameters", "log", "buildSpec", "noInput", "nEvents", "nEventsPerJob", "nFiles", "nFilesPerJob", "nMaxFilesPerJob",
     "nGBPerJob", "nSkipFiles", "ramCount", "ramCountUnit", "ramUnit", "coreCount", "maxWalltime", "maxAttempt",
-    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode"})
+    "disableAutoRetry", "noWaitParent", "maxFailure", "useSecrets", "debugMode", "reuseSecOnDemand", "nEventsPerFile",
+    "useRealNumEvents", "skipEmptyInput", "container_name", "multiStepExec",
+    "useLocalIO", "forceStaged", "allowInputLAN", "transferType", "noLoopingCheck", "fixedSandbox"})
 
-# For people, for PanDA's monitor, or about what pandad does not do in the first place: scouts, mails, a check for loops.
+# For people, for PanDA's monitor, about what pandad does not do in the first place (scouts, mails), or a guess at what it will
+# measure.
 CHANGE_NOTHING = frozenset({
-    "cliParams", "osInfo", "respectSplitRule", "respectLB", "dsForIN", "noEmail", "skipScout", "messageDriven", "userName",
-    "taskType", "framework", "campaign", "noLoopingCheck", "useLocalIO", "avoidVP", "noThrottle", "ticketID",
-    "ticketSystemType", "official", "fixedSandbox", "reqID", "parentTaskName"})
+    "cliParams", "osInfo", "respectSplitRule", "dsForIN", "noEmail", "skipScout", "messageDriven", "userName", "taskType",
+    "framework", "campaign", "avoidVP", "noThrottle", "ticketID", "ticketSystemType", "official", "reqID", "parentTaskName",
+    "maxCoreCount", "outDiskCount", "outDiskUnit", "cpuTime", "cpuTimeUnit"})
 
 ITEM_MEANT = frozenset({
     "type", "value", "param_type", "dataset", "container", "hidden", "padding", "offset", "include", "exclude", "files",
-    "destination", "expand", "consolidate", "nFilesPerJob"})
+    "destination", "expand", "consolidate", "nFilesPerJob", "ratio", "reusable"})
+
+REFUSED: Mapping[str, str] = {
+    **dict.fromkeys(("mergeOutput", "mergeSpec", "log_merge", "nGBPerMergeJob"),
+                    "no jobs merge outputs here (prun --mergeOutput); submit a task that reads them and merges them itself"),
+    "preproSpec": "good run lists are not looked up here (prun --goodRunListXML); name the datasets (--inDS)",
+    "waitInput": "events are not picked here (prun --eventPickEvtList); name datasets (--inDS)",
+    **dict.fromkeys(("addNthFieldToLFN", "useFileAsSourceLFN"),
+                    "names of outputs have no part of another name here (prun --addNthFieldOfInDSToLFN, "
+                    "--addNthFieldOfInFileToLFN); submit a task for each dataset"),
+    "pfnList": "what is in no dataset cannot be read here (prun --pfnList); have the command fetch it",
+    "skipFilesUsedBy": "files of other tasks are not known here (prun --skipFilesUsedBy); pick files (--match, --antiMatch, "
+                       "--inputFileList)",
+    "osMatching": "queues do not say their system here (prun --osMatching); name queues (--site)",
+    "respectLB": "lumi blocks are not known here (prun --respectLB); say how many files go into a job (--nFilesPerJob)",
+    "tarBallViaDDM": "sources are uploaded here (prun --tarBallViaDDM); say --inTarBall",
+    "token": "space tokens are not known here (prun --spaceToken); name the endpoint (--destSE)",
+    "allowNoOutput": "each output must be there (prun --allowNoOutput); have the command make an empty one",
+}
+"""Of what clients can ask for and pandad does not do: why, and what to do instead."""
 
 
 def is_said(value: Any) -> bool:
@@ -39,9 +61,7 @@ def is_said(value: Any) -> bool:
 
 def refuse_unknown(parameters: Mapping[str, Any]) -> None:
     """:raise BadRequest: names a key that asks for what pandad does not do."""
-    for key, value in parameters.items():
-        if key not in MEANT and key not in CHANGE_NOTHING and is_said(value):
-            raise BadRequest(f"{WHERE}.{key}", "is not supported by this server; submit without it")
+    Reader(parameters).refuse_others(MEANT | CHANGE_NOTHING)
 
 
 class Reader:
@@ -138,11 +158,15 @@ class Reader:
             found.append(Reader(value, f"{self._where}.{key}[{place}]"))
         return found
 
+    def said(self) -> list[str]:
+        """The keys that ask for something."""
+        return [key for key, value in self._values.items() if is_said(value)]
+
     def refuse_others(self, known: frozenset[str]) -> None:
         """Refuse what asks for something else than these keys can."""
         for key, value in self._values.items():
             if key not in known and is_said(value):
-                raise self.wrong(key, "is not supported by this server; submit without it")
+                raise self.wrong(key, REFUSED.get(key, "is not supported by this server; submit without it"))
 
     def says(self, key: str) -> bool:
         """Whether something was asked for."""

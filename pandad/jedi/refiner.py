@@ -5,19 +5,21 @@ Every mistake raises BadRequest with the key in the sender's own spelling. (PanD
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from pandad.config import JediConfig
 from pandad.jedi import items
+from pandad.jedi.inputs import LONGEST, Inputs
 from pandad.jedi.parameters import Reader, refuse_unknown
 from pandad.spec import sitewish
 from pandad.spec.errors import BadRequest
 from pandad.spec.job import NOT_WANTED, NOTHING_BUT
-from pandad.spec.specialhandling import DEBUG_MODE, USE_SECRETS
-from pandad.spec.task import Build, Splitting, TaskSpec
+from pandad.spec.multistep import STEPS
+from pandad.spec.specialhandling import DEBUG_MODE, NO_LOOPING_CHECK, USE_SECRETS
+from pandad.spec.task import Build, Counting, Secondary, Splitting, TaskSpec
 
 USER_PRIORITY = 1000
 DEFAULT_VO = "wlcg"  # prun's own default
@@ -25,7 +27,11 @@ DEFAULT_MEMORY_MB = 2000  # per core (PanDA: AtlasAnalTaskRefiner)
 MOST_JOBS = 1_000_000
 GB = 10**9
 RUN, ATHENA, BUILD = "runGen-00-00-02", "runAthena-00-00-12", "buildGen-00-00-01"
+CONTAINER = "runcontainer"
+DIRECT = "direct"  # transferType
+SANDBOX = re.compile(r"-a [^ ]+")
 ATHENA_BUILD = "buildJob-00-00-03"
+PROGRAM, OPTIONS = ("command", "args"), ("containerExec", "containerImage", "execArgs")  # of a step
 
 
 def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
@@ -34,11 +40,13 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
     :raise BadRequest: names the key that cannot be meant.
     """
     refuse_unknown(parameters)
-    read = Reader(parameters)
+    read = Reader(_with_sandbox(parameters))
     source_url = _url(read, "sourceURL")
     build = _build(read, config, source_url)
-    found = items.read(read, has_lib=build is not None)
-    if found.input is None and not read.flag("noInput"):
+    counting = _counting(read)
+    found = items.read(read, has_lib=build is not None, is_counted=counting is not None)
+    first = found.inputs.first
+    if first is None and not read.flag("noInput"):
         raise read.wrong("jobParameters", 'has no item of param_type "input"; say noInput if the task reads none')
     events = max(read.whole("nEventsPerJob"), 1)
     return TaskSpec(
@@ -46,10 +54,24 @@ def refine(parameters: Mapping[str, Any], config: JediConfig) -> TaskSpec:
         label=read.text("prodSourceLabel", 20) or "user", group=read.text("workingGroup", 20) or None,
         processing_type=read.text("processingType", 64) or None,
         priority=read.whole("currentPriority", -10_000) or read.whole("taskPriority", -10_000) or USER_PRIORITY,
-        pieces=found.pieces, input=found.input, outputs=found.outputs, offset=found.offset,
-        pseudo_files=0 if found.input else _jobs(read, events), events=0 if found.input else events,
-        splitting=replace(_splitting(read, found.files_per_job, config), apart=found.apart), source_url=source_url, build=build,
-        waits=not read.flag("noWaitParent"), values=_values(read, config, source_url))
+        pieces=found.pieces, input=first, secondaries=_secondaries(found.inputs.secondaries, config), outputs=found.outputs,
+        offset=found.offset, event_offset=found.event_offset, pseudo_files=0 if first else _jobs(read, events),
+        events=0 if first else events, all_events=0 if first else read.whole("nEvents"), counting=counting if first else None,
+        splitting=_splitting(read, found.inputs, bool(first and counting), config),
+        source_url=source_url, build=build, waits=not read.flag("noWaitParent"), steps=_steps(read),
+        is_staged=_is_staged(read), values=_values(read, config, source_url))
+
+
+def _with_sandbox(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With new sources in the place of those of the first time (prun --useNewCode)."""
+    new = Reader(parameters).text("fixedSandbox")
+    if not new:
+        return parameters
+    found = [{**item, "value": f"-a {new}"} if isinstance(item, Mapping) and SANDBOX.fullmatch(str(item.get("value"))) else item
+             for item in Reader(parameters).items("jobParameters")]
+    build = Reader(parameters).below("buildSpec")
+    return {**parameters, "jobParameters": found} if build is None else {
+        **parameters, "jobParameters": found, "buildSpec": {**parameters["buildSpec"], "archiveName": new}}
 
 
 def _jobs(read: Reader, events: int) -> int:
@@ -60,18 +82,36 @@ def _jobs(read: Reader, events: int) -> int:
     return jobs
 
 
-def _splitting(read: Reader, files_per_job: int, config: JediConfig) -> Splitting:
-    files = read.whole("nFilesPerJob") or files_per_job
+def _counting(read: Reader) -> Counting | None:
+    """Of a task with input: it may want so many events in all or in each job, or none of the files without any."""
+    per_job = read.whole("nEventsPerJob")
+    counting = Counting(per_job, read.whole("nEventsPerFile"), read.whole("nEvents"), per_job > 0 or read.flag("skipEmptyInput"))
+    return None if counting == Counting() else counting
+
+
+def _splitting(read: Reader, inputs: Inputs, by_events: bool, config: JediConfig) -> Splitting:
+    files = read.whole("nFilesPerJob") or inputs.files_per_job
     most = read.whole("nMaxFilesPerJob") or config.most_files_per_job
     if files > config.most_files_per_job:
         raise read.wrong("nFilesPerJob", f"{files} is more than this server puts into a job, {config.most_files_per_job}")
     gigabytes = read.whole("nGBPerJob", -1)
     if gigabytes < 0:
         raise read.wrong("nGBPerJob", "must be a number of gigabytes on this server")
-    if files and not gigabytes:
-        return Splitting(files=files)
+    events = read.whole("nEventsPerJob") if by_events else 0
+    if (files or events) and not gigabytes:
+        return Splitting(files=files, most_files=0 if files else min(most, config.most_files_per_job), events=events,
+                         apart=inputs.apart)
     return Splitting(files=files, most_files=min(most, config.most_files_per_job),
-                     most_bytes=(gigabytes or config.gb_per_job) * GB)
+                     most_bytes=(gigabytes or config.gb_per_job) * GB, events=events, apart=inputs.apart)
+
+
+def _secondaries(found: tuple[Secondary, ...], config: JediConfig) -> tuple[Secondary, ...]:
+    for each in found:
+        many = max(each.per_job, each.ratio)
+        if many > config.most_files_per_job:
+            raise BadRequest("task_parameters.jobParameters", f"wants {many} files of ${{{each.input.stream}}} in a job; "
+                             f"this server puts {config.most_files_per_job} into one")
+    return found
 
 
 def _url(read: Reader, key: str) -> str:
@@ -103,17 +143,40 @@ def _script(read: Reader, config: JediConfig, source_url: str, name: str) -> str
     return f"{site}/trf/user/{name}"
 
 
+def _is_staged(read: Reader) -> bool:
+    """(prun --forceStaged, --transferType file.)"""
+    return read.flag("useLocalIO") or read.flag("forceStaged") or read.text("transferType") == "file"
+
+
+def _steps(read: Reader) -> dict[str, dict[str, str]]:
+    """Of a payload in a container (prun --containerImage)."""
+    spec = read.below("multiStepExec")
+    if spec is None:
+        return {}
+    spec.refuse_others(STEPS)
+    steps = {}
+    for key in spec.said():
+        step = spec.below(key)
+        assert step is not None
+        step.refuse_others(frozenset(OPTIONS if key == "containerOptions" else PROGRAM))
+        steps[key] = {name: step.text(name, LONGEST) for name in step.said()}
+    return steps
+
+
 def _values(read: Reader, config: JediConfig, source_url: str) -> dict[str, Any]:
     """JobSpec attributes of all jobs."""
     cores = max(read.whole("coreCount"), 1)
-    athena = "athena" in read.text("processingType", 64)
-    tags = [tag for key, tag in (("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE)) if read.flag(key)]
+    processing = read.text("processingType", 64)
+    script = ATHENA if "athena" in processing else CONTAINER if "cont" in processing.split("-") else RUN
+    tags = [tag for key, tag in (
+        ("useSecrets", USE_SECRETS), ("debugMode", DEBUG_MODE), ("noLoopingCheck", NO_LOOPING_CHECK)) if read.flag(key)]
     return {
-        "transformation": read.text("transPath") or _script(read, config, source_url, ATHENA if athena else RUN),
+        "transformation": read.text("transPath") or _script(read, config, source_url, script),
+        "container_name": read.text("container_name", 200) or None,
         "cmtConfig": read.text("architecture") or None, "AtlasRelease": read.text("transUses", 64) or None,
         "homepackage": read.text("transHome", 80) or None, "coreCount": cores, "minRamCount": _memory_mb(read, cores),
         "maxWalltime": 3600 * read.whole("maxWalltime") or None, "maxAttempt": _attempts(read),
-        "specialHandling": ",".join(tags) or None, **_where(read)}
+        "specialHandling": ",".join(tags) or None, "transferType": _transfer(read), **_where(read)}
 
 
 def _memory_mb(read: Reader, cores: int) -> int:
@@ -130,9 +193,22 @@ def _attempts(read: Reader) -> int:
     return -1 if read.flag("disableAutoRetry") else min(said, default=0)
 
 
+def _transfer(read: Reader) -> str | None:
+    """How jobs read: "direct": in place, at queues that allow it (prun --useDirectIOSites); None: as the queue has it."""
+    lan, kind = read.text("allowInputLAN"), read.text("transferType")
+    if lan not in ("", "only"):
+        raise read.wrong("allowInputLAN", f"{lan!r} is not only; leave it out, and jobs read as each queue has it")
+    if kind not in ("", DIRECT, "file"):
+        raise read.wrong("transferType", f"{kind!r}: queues say the protocol here (prun --transferType); say direct or file")
+    return DIRECT if lan or kind == DIRECT else None
+
+
 def _where(read: Reader) -> dict[str, Any]:
     """(PanDA: site, includedSite, excludedSite.)"""
     avoided: list[str] = []
+    if "AUTO" in read.texts("includedSite"):
+        raise read.wrong("includedSite", "AUTO beside others is not supported by this server (prun --site); name queues or "
+                         "patterns, or none")
     for key, mark in (("includedSite", NOTHING_BUT), ("excludedSite", NOT_WANTED)):
         avoided += sitewish.named(list(read.texts(key)), mark)
     return {"computingSite": ",".join(read.texts("site")) or None, "avoided": avoided}

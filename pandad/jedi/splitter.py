@@ -36,12 +36,15 @@ def _cut(files: Iterable[TaskFile], rule: Splitting) -> Iterator[list[TaskFile]]
 
 
 def _fits(chunk: Sequence[TaskFile], file: TaskFile, rule: Splitting) -> bool:
-    size = sum(f.size or 0 for f in chunk) + (file.size or 0)
-    if rule.apart and file.dataset != chunk[-1].dataset:
+    """The rest of a file begins a job: its events follow on those of another only from the first one on."""
+    together = [*chunk, file]
+    if _is_full(chunk, rule) or file.start or rule.apart and file.dataset != chunk[-1].dataset:
         return False
-    return not _is_full(chunk, rule) and not (rule.most_bytes and size > rule.most_bytes)
+    return not (rule.most_bytes and sum(f.size or 0 for f in together) > rule.most_bytes
+                or rule.events and sum(f.events or 0 for f in together) > rule.events)
 
 
 def _is_full(chunk: Sequence[TaskFile], rule: Splitting) -> bool:
     limits = [limit for limit in (rule.files, rule.most_files) if limit]
-    return bool(limits) and len(chunk) >= min(limits)
+    enough = rule.events and sum(f.events or 0 for f in chunk) >= rule.events
+    return bool(enough) or bool(limits) and len(chunk) >= min(limits)

@@ -83,7 +83,7 @@ KEYS: Mapping[str, str] = {
     "cmtconfigs": "more platforms, a list",
     "releases": "software, a list; AUTO or ANY is any",
     "tags": "software tags, a list of names or of tables with project, release and cmtconfig",
-    "containers": "where containers may come from; any is anywhere",
+    "containers": "how names of containers may begin, a list; any is anyhow, none is that there are no containers",
     "is_cvmfs": "whether CVMFS is there",
     "architectures": "processors: CPUs and GPUs",
     "wnconnectivity": "network of the worker nodes: full, http or none, and #IPv4 or #IPv6",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 DEBUG_MODE = "dm"
 USE_SECRETS = "us"  # the job wants its owner's secrets
+NO_LOOPING_CHECK = "lc"  # its pilot does not look whether the payload still does anything
 
 
 def has_tag(text: str | None, tag: str) -> bool:

@@ -112,7 +112,7 @@ class FileStatus(StrEnum):
 
     READY = "ready"        # to be put into a job
     RUNNING = "running"    # is in one
-    FINISHED = "finished"  # was in one that finished; of an output: is there
+    FINISHED = "finished"  # was in one that finished; of an output, and of a second input: is there
     FAILED = "failed"      # was in one that came to another end
 
 

@@ -4,40 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pandad.spec.jobstatus import FINAL, JobStatus
-from pandad.spec.task import Figures, Input, KnownFile, TaskFile
+from pandad.spec.task import Counting, Figures, Input, KnownFile, TaskFile
 from pandad.spec.taskstatus import FileStatus, Kind
 from pandad.taskbuffer.pool import Row
 from pandad.taskbuffer.statement import as_json, listed, sql
 from pandad.taskbuffer.store import Transaction
 
 CLOSED_TRIES = 3  # jobs of a file that pandad itself closed before they ran: then another one is made
+NEVER = 2**62  # events: more than there are
 INPUTS = "('input', 'pseudo_input')"
-_FILE = "f.id, f.dataset, d.name, d.container, f.scope, f.lfn, f.guid, f.fsize, f.checksum, f.status, f.chunk, f.attemptnr"
+_FILE = ("f.id, f.dataset, d.name, d.container, f.scope, coalesce(f.part_of, f.lfn), f.guid, f.fsize, f.checksum, f.status, "
+         "f.chunk, f.attemptnr, f.startevent, f.nevents, f.firstevent")
 
 _ENSURE = sql("taskfiles.ensure", """
     INSERT INTO task_dataset (jeditaskid, type, name, container)
     SELECT %(task_id)s::bigint, * FROM unnest(%(types)s::text[], %(names)s::text[], %(containers)s::text[])
     ON CONFLICT (jeditaskid, type, name) DO NOTHING""")
 
-# By dataset in the order that the task names them, then by name: skip and most mean the same files each time. A file that the
-# task has already in another of its datasets is none that it lacks.
-_ADD = sql("taskfiles.add", f"""
-    WITH found AS (
+# By dataset in the order that the task names them, then by name: skip and most mean the same files each time.
+_FOUND = """
         SELECT d.id AS dataset, d.container, n.* FROM jsonb_to_recordset(%(files)s::jsonb) AS
-            n(name text, place int, scope text, lfn text, guid text, size bigint, checksum text)
-        JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND d.name = n.name
+            n(name text, place int, scope text, lfn text, guid text, size bigint, checksum text, events bigint)
+        JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.type = %(type)s::text AND d.name = n.name
         WHERE (cardinality(%(include)s::text[]) = 0 OR n.lfn ~ ANY (%(include)s::text[]))
           AND NOT n.lfn ~ ANY (%(exclude)s::text[])
           AND (cardinality(%(only)s::text[]) = 0 OR n.lfn = ANY (%(only)s::text[]))
-        ORDER BY n.place, n.lfn, n.scope OFFSET %(skip)s::bigint LIMIT nullif(%(most)s::bigint, 0))
+        ORDER BY n.place, n.lfn, n.scope OFFSET %(skip)s::bigint LIMIT nullif(%(most)s::bigint, 0)"""
+
+# A file that the task has already in another dataset of the input that it processes is none that it lacks.
+_ADD = sql("taskfiles.add", f"""
+    WITH found AS ({_FOUND})
     INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status)
-    SELECT dataset, scope, lfn, guid, size, checksum, '{FileStatus.READY}' FROM found WHERE NOT EXISTS (
+    SELECT dataset, scope, lfn, guid, size, checksum, %(status)s::text FROM found
+    WHERE %(type)s::text <> 'input' OR NOT EXISTS (
         SELECT FROM task_dataset d JOIN task_file f ON f.dataset = d.id
         WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND f.scope = found.scope AND f.lfn = found.lfn)
     ORDER BY place, lfn, scope
     ON CONFLICT (dataset, scope, lfn) DO NOTHING""", planned_each_time=True)
+
+# New files are cut where the events of all of them, one behind the other, reach a multiple of step.
+_ADD_COUNTED = sql("taskfiles.add_counted", f"""
+    WITH found AS ({_FOUND}),
+    had AS (
+        SELECT f.scope, coalesce(f.part_of, f.lfn) AS lfn, f.firstevent + f.nevents AS upto
+        FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'input'),
+    fresh AS (
+        SELECT dataset, place, scope, lfn, guid, size, checksum, coalesce(nullif(%(per_file)s::bigint, 0), events) AS events,
+               (SELECT coalesce(max(upto), 0) FROM had) AS base
+        FROM found WHERE (scope, lfn) NOT IN (SELECT scope, lfn FROM had)
+          AND NOT (%(skip_empty)s::boolean AND events IS NOT DISTINCT FROM 0)),
+    counted AS (
+        SELECT *, (sum(events) OVER (ORDER BY place, lfn, scope))::bigint - events AS before FROM fresh),
+    wanted AS (
+        SELECT *, least(before + events, %(cut_at)s::bigint - base) AS upto FROM counted
+        WHERE before IS NOT NULL AND (%(most_events)s::bigint = 0 OR base + before < %(most_events)s::bigint)),
+    parts AS (SELECT coalesce(sum(upto - before) / %(step)s::bigint, 0) + count(*) AS number FROM wanted),
+    cut AS (
+        SELECT w.*, greatest(before, k * %(step)s::bigint) AS start, least(upto, (k + 1) * %(step)s::bigint) AS stop
+        FROM wanted w CROSS JOIN LATERAL generate_series(before / %(step)s::bigint, (upto - 1) / %(step)s::bigint) AS k
+        WHERE (SELECT number FROM parts) <= %(most_parts)s::bigint),
+    made AS (
+        INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status, part_of, startevent, nevents, firstevent)
+        SELECT dataset, scope, CASE WHEN stop - start = events THEN lfn ELSE concat(lfn, ':', start - before) END, guid, size,
+               checksum, '{FileStatus.READY}', CASE WHEN stop - start < events THEN lfn END, start - before, stop - start,
+               base + start
+        FROM cut ORDER BY place, lfn, scope, start
+        ON CONFLICT (dataset, scope, lfn) DO NOTHING)
+    SELECT (SELECT number FROM parts)::bigint, (SELECT min(lfn) FROM fresh WHERE events IS NULL)""", planned_each_time=True)
 
 _ADD_PSEUDO = sql("taskfiles.add_pseudo", f"""
     INSERT INTO task_file (dataset, scope, lfn, status)
@@ -72,9 +109,36 @@ _FRESH = sql("taskfiles.fresh", f"""
     WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS} AND f.chunk IS NULL
     ORDER BY f.id LIMIT %(files)s""", planned_each_time=True)
 
+_LAST_CHUNK = sql("taskfiles.last_chunk", f"""
+    SELECT coalesce(max(f.chunk), 0) FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS}""")
+
+_PLACES = sql("taskfiles.places", f"""
+    SELECT * FROM (
+        SELECT f.id, row_number() OVER (ORDER BY f.id) - 1 AS place FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type IN {INPUTS}) AS all_of_them
+    WHERE id = ANY (%(ids)s::bigint[])""", planned_each_time=True)
+
+_HELD = sql("taskfiles.held", """
+    SELECT coalesce(sum(nfiles), 0)::bigint FROM task_dataset
+    WHERE jeditaskid = %(task_id)s::bigint AND type = 'secondary' AND container = ANY (%(containers)s::text[])""")
+
+_AT = sql("taskfiles.at", f"""
+    SELECT place, {_FILE} FROM (
+        SELECT f.id, row_number() OVER (ORDER BY f.id) - 1 AS place FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'secondary' AND d.container = ANY (%(containers)s::text[])
+    ) AS placed
+    JOIN task_file f USING (id) JOIN task_dataset d ON d.id = f.dataset
+    WHERE place = ANY (%(places)s::bigint[])""", planned_each_time=True)
+
 _LIBRARY = sql("taskfiles.library", f"""
     SELECT {_FILE} FROM task_dataset d JOIN task_file f ON f.dataset = d.id
-    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' ORDER BY f.id DESC LIMIT 1""")
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' AND f.status = '{FileStatus.FINISHED}'
+    ORDER BY f.id DESC LIMIT 1""")
+
+_DROP_LIBRARY = sql("taskfiles.drop_library", f"""
+    UPDATE task_file f SET status = '{FileStatus.FAILED}' FROM task_dataset d
+    WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'lib' AND f.dataset = d.id""")
 
 _BUILDS = sql("taskfiles.builds", f"""
     SELECT pandaid, ended FROM task_job
@@ -140,18 +204,48 @@ class Made:
     files: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """``parts``: as many as there are, or would be, of new files. ``unknown``: one whose number of events is not known."""
+
+    parts: int
+    unknown: str | None
+
+
 async def ensure(txn: Transaction, task_id: int, datasets: Collection[tuple[str, str, str]]) -> None:
     """The task has these datasets: type, name, container."""
     types, names, containers = map(list, zip(*datasets, strict=True)) if datasets else ([], [], [])
     await txn.run(_ENSURE, task_id=task_id, types=types, names=names, containers=containers)
 
 
-async def add(txn: Transaction, task_id: int, wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]]) -> int:
-    """Of these datasets' files those that the task wants and has not got; how many are new."""
-    rows = [{"name": name, "place": place, **asdict(file)} for place, (name, files) in enumerate(known) for file in files]
+async def add(txn: Transaction, task_id: int, wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]], *,
+              second: bool) -> int:
+    """Of these datasets' files those that the task wants and has not got; how many are new.
+
+    :param second: they are of a second input.
+    """
     return await txn.run(
-        _ADD, task_id=task_id, files=as_json(rows), include=list(wanted.include), exclude=list(wanted.exclude),
-        only=list(wanted.files), skip=wanted.skip, most=wanted.most)
+        _ADD, task_id=task_id, type="secondary" if second else "input",
+        status=FileStatus.FINISHED if second else FileStatus.READY, **_wish(wanted, known))
+
+
+async def add_counted(txn: Transaction, task_id: int, wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]],
+                      counting: Counting, most: int) -> Counted:
+    """The same, of the input whose events are counted; files that go into several jobs in parts.
+
+    :param most: parts: if there would be more, nothing is done.
+    """
+    number, unknown = await txn.one(
+        _ADD_COUNTED, task_id=task_id, type="input", per_file=counting.per_file, skip_empty=counting.skip_empty,
+        step=counting.per_job or NEVER, most_events=counting.most, most_parts=most,
+        cut_at=counting.most if counting.per_job and counting.most else None, **_wish(wanted, known))
+    return Counted(number, unknown)
+
+
+def _wish(wanted: Input, known: Sequence[tuple[str, Sequence[KnownFile]]]) -> dict[str, Any]:
+    rows = [{"name": name, "place": place, **asdict(file)} for place, (name, files) in enumerate(known) for file in files]
+    return {"files": as_json(rows), "include": list(wanted.include), "exclude": list(wanted.exclude), "only": list(wanted.files),
+            "skip": wanted.skip, "most": wanted.most}
 
 
 async def add_pseudo(txn: Transaction, task_id: int, count: int) -> int:
@@ -176,10 +270,36 @@ async def ready(txn: Transaction, task_id: int, chunks: int, files: int) -> list
     return [_file(row) for row in rows]
 
 
+async def last_chunk(txn: Transaction, task_id: int) -> int:
+    """The highest number that a chunk was given; 0: none was."""
+    return int((await txn.one(_LAST_CHUNK, task_id=task_id))[0])
+
+
+async def places(txn: Transaction, task_id: int, ids: Sequence[int]) -> dict[int, int]:
+    """Where these files stand among all that the task processes, from 0."""
+    return dict(await txn.many(_PLACES, task_id=task_id, ids=list(ids)))
+
+
+async def held(txn: Transaction, task_id: int, containers: Sequence[str]) -> int:
+    """How many files a second input of these datasets has."""
+    return int((await txn.one(_HELD, task_id=task_id, containers=list(containers)))[0])
+
+
+async def at(txn: Transaction, task_id: int, containers: Sequence[str], places: Sequence[int]) -> dict[int, TaskFile]:
+    """The files at these places of a second input, from 0."""
+    rows = await txn.many(_AT, task_id=task_id, containers=list(containers), places=list(places))
+    return {row[0]: _file(row[1:]) for row in rows}
+
+
 async def library(txn: Transaction, task_id: int) -> TaskFile | None:
     """What the last build job made that finished."""
     row = await txn.maybe(_LIBRARY, task_id=task_id)
     return _file(row) if row is not None else None
+
+
+async def drop_library(txn: Transaction, task_id: int) -> None:
+    """Another one is to be made, of other sources."""
+    await txn.run(_DROP_LIBRARY, task_id=task_id)
 
 
 async def builds(txn: Transaction, task_id: int, round_nr: int) -> list[tuple[int, JobStatus | None]]:
@@ -227,6 +347,7 @@ async def open_jobs(txn: Transaction, task_id: int) -> list[int]:
 
 
 def _file(row: Row) -> TaskFile:
-    file_id, dataset, name, container, scope, lfn, guid, size, checksum, status, chunk, attempt = row
+    file_id, dataset, name, container, scope, lfn, guid, size, checksum, status, chunk, attempt, start, events, first = row
     return TaskFile(id=file_id, dataset=dataset, name=name, container=container, scope=scope, lfn=lfn, guid=guid, size=size,
-                    checksum=checksum, status=FileStatus(status), chunk=chunk, attempt=attempt)
+                    checksum=checksum, status=FileStatus(status), chunk=chunk, attempt=attempt, start=start,
+                    events=events, first=first)

@@ -54,7 +54,8 @@ _DATASETS = sql("taskviews.datasets", """
     SELECT id, type, name, container FROM task_dataset WHERE jeditaskid = %(task_id)s::bigint ORDER BY id""")
 
 _FILES = sql("taskviews.files", """
-    SELECT f.dataset, f.id, f.scope, f.lfn, f.status FROM task_file f WHERE f.dataset = ANY (%(datasets)s::bigint[])
+    SELECT f.dataset, f.id, f.scope, coalesce(f.part_of, f.lfn), f.status FROM task_file f
+    WHERE f.dataset = ANY (%(datasets)s::bigint[])
     ORDER BY f.dataset, f.id LIMIT %(limit)s""", planned_each_time=True)
 
 _STATISTICS = sql("taskviews.statistics", f"""

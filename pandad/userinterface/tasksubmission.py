@@ -131,8 +131,7 @@ async def _new(txn: Transaction, wish: TaskWish, config: JediConfig) -> TaskRece
                            "are the most; wait for some of them, or kill them")
     if wish.parent is not None and await tasks.find(txn, wish.parent) is None:
         raise BadRequest(PARENT_UNKNOWN, f"there is no task {wish.parent}")
-    wanted = wish.spec.input
-    for pattern in await tasks.bad_patterns(txn, [*wanted.include, *wanted.exclude] if wanted else []):
+    for pattern in await tasks.bad_patterns(txn, [p for wanted in wish.spec.inputs for p in (*wanted.include, *wanted.exclude)]):
         raise BadRequest("task_parameters.jobParameters", f"{pattern!r} is no plain regular expression")
     task_id = await tasks.insert(txn, NewTask(
         spec=wish.spec, owner=wish.owner, user_name=wish.caller.name, production=wish.production, host=wish.caller.host,
@@ -154,4 +153,6 @@ async def go_again(txn: Transaction, task: Task, spec: TaskSpec, parameters: Map
     await tasks.go_again(txn, task.id, spec, parameters, digest, may_production(caller, spec.group))
     await tasks.next_round(txn, task.id)
     await taskfiles.try_failed(txn, task.id)
+    if parameters.get("fixedSandbox") != task.parameters.get("fixedSandbox"):
+        await taskfiles.drop_library(txn, task.id)
     await tasks.happened(txn, task.id, TaskEvent.RESUBMITTED, who=caller.identity.subject)

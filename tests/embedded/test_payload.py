@@ -118,6 +118,21 @@ def test_inputs(node: Node) -> None:
     assert outcome.returncode == 0 and (node.folder / "lfn").read_text() == "b.1,a.2 a.1\n", outcome.stderr
 
 
+def test_in_steps(node: Node) -> None:
+    """What comes before a container makes all ready, what is to run there runs where the pilot says, and then outputs get their
+    names; also where the container has the folder under another name."""
+    (node.folder / "a.1").write_text("in")
+    arguments = (f"""-a {node.uploaded({"run/x": "up"})} -r run -i "['a.1']" -o "{{'out': 'lfn'}}" """
+                 '-p "cat%20%25IN%20x%20%3E%20out"')
+    assert node.run_gen(f"--preprocess {arguments}").returncode == 0
+    moved = node.folder.rename(node.folder.with_name("srv"))
+    subprocess.run(["/bin/sh", "__run_main_exec.sh"], cwd=moved, check=True, timeout=LIMIT_S)
+    moved.rename(node.folder)
+    outcome = node.run_gen(f"--postprocess {arguments}")
+    assert outcome.returncode == 0 and (node.folder / "lfn").read_text() == "inup", outcome.stderr
+    assert not (node.folder / "workDir").exists()
+
+
 @pytest.mark.parametrize(("command", "code"), [("exit%203", 3), ("kill%20-9%20%24%24", 137), ("no-such-command", 127)])
 def test_the_commands_own_failure(node: Node, command: str, code: int) -> None:
     """When the command fails its exit code is the job's, and there is no report of this program's."""

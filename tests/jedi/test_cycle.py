@@ -116,6 +116,26 @@ async def test_a_build_that_fails(world: TaskWorld) -> None:
 
 
 @ensureDeferred
+async def test_new_sources(world: TaskWorld) -> None:
+    """prun --useNewCode under the same name: what failed runs with new sources, of which a new library is built."""
+    world.shelf.put("user.ann.input1/", "a.root", "b.root")
+    first = parameters("build", nFilesPerJob=1)
+    task_id = await world.submit(first)
+    await world.work(task_id, lambda job: JobStatus.FAILED if "000002" in (job.jobName or "") else JobStatus.FINISHED)
+    assert await world.submit({**first, "fixedSandbox": "sources.new.tar.gz"}) == task_id
+    await world.work(task_id)
+    old, *_, new, run = await world.jobs_of(task_id)
+    assert "-i sources.e3b7" in (old.jobParameters or "") and "-i sources.new.tar.gz" in (new.jobParameters or "")
+    assert f"-l {new.outputs[0].lfn} " in (run.jobParameters or "") and "b.root" in (run.jobParameters or "")
+    assert await world.task_status(task_id) is TaskStatus.DONE
+
+    plain = await world.submit(fixedSandbox="jobO.new.tar.gz")
+    await world.rounds()
+    (job,) = await world.jobs_of(plain)
+    assert "-a jobO.new.tar.gz" in (job.jobParameters or "")
+
+
+@ensureDeferred
 async def test_input_that_is_not_there(store: Store) -> None:
     """An unknown dataset breaks the task at once, with its name; what is not known now, or empty, is waited for, and not for
     ever."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from taskworld import parameters
 
+from pandad.api.jobdefinition import job_definition
 from pandad.config import JediConfig
 from pandad.jedi.drafts import Drafts
 from pandad.jedi.generator import build_job, run_job
@@ -32,7 +33,7 @@ def a_job(sample: str, names: list[str], serial: int = 3, number: int | None = N
              for n, lfn in enumerate(names)]
     spec = refine(parameters(sample, **but), JediConfig())
     library = TaskFile(id=9, dataset=2, name="l", container="l", scope="panda", lfn="lib.tgz") if spec.build else None
-    return run_job(Numbers(), spec, Chunk(files, number), serial, library)
+    return run_job(Numbers(), spec, Chunk(files, number or serial), serial, library)
 
 
 NAMES = st.lists(st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True), min_size=1, max_size=20, unique=True)
@@ -98,7 +99,23 @@ def test_more_attempts() -> None:
     for said, got in ((3, 5), (0, 0)):
         spec = refine(parameters(maxAttempt=said), JediConfig())
         file = TaskFile(id=1, dataset=1, name="x", container="x", scope="", lfn="1")
-        assert run_job(More(), spec, Chunk([file]), 1, None).maxAttempt == got
+        assert run_job(More(), spec, Chunk([file], 1), 1, None).maxAttempt == got
+
+
+@pytest.mark.parametrize(("said", "transfer", "tokens"), [
+    ({}, None, [None, "local"]), ({"useLocalIO": 1}, None, ["local", "local"]),
+    ({"useLocalIO": 1, "transferType": "file"}, None, ["local", "local"]),
+    ({"allowInputLAN": "only"}, "direct", [None, "local"])])
+def test_how_input_is_read(said: dict[str, Any], transfer: str | None, tokens: list[str | None]) -> None:
+    """Copied to the worker node where that is asked for, or in place and nowhere else; the library is always copied."""
+    job = a_job("build", ["a"], **said)
+    assert (job.transferType, [f.prodDBlockToken for f in job.inputs]) == (transfer, tokens)
+
+
+def test_no_check_for_loops() -> None:
+    """Its pilot is told so."""
+    assert job_definition(a_job("build", ["a"], noLoopingCheck=True))["loopingCheck"] is False
+    assert "loopingCheck" not in job_definition(a_job("build", ["a"]))
 
 
 def test_samples_of_all_kinds() -> None:

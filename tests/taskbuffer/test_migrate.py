@@ -104,6 +104,9 @@ ROWS = {
     21: """INSERT INTO avoidance (pandaid, queue, until, why) VALUES (1, 'Q', now(), 'its input is stuck');
            UPDATE errand SET obstacle = 'quota'""",
     22: "UPDATE dataset SET nomore = true",
+    23: """INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'secondary', 'b', 'b' FROM task;
+           INSERT INTO task_file (dataset, scope, lfn, status, part_of, startevent, nevents, firstevent)
+               SELECT id, 'user.alice', 'in:5', 'finished', 'in', 5, 7, 5 FROM task_dataset WHERE type = 'secondary'""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -350,7 +350,7 @@ FILES = [FileName("user", f"f{number}") for number in range(7, 40000, 2000)]
         (lambda txn: carriage.of_job(txn, 7), "placement_job_pkey", 5),
         (lambda txn: txn.many(avoidance._OVER, limit=50), "avoidance_until", 50),
         (lambda txn: placements.hindered(txn, 60, 50), "errand_obstacle", 10),
-        (lambda txn: avoidance.is_over(txn), "avoidance_until", 1),
+        (lambda txn: txn.many(avoidance._IS_OVER), "avoidance_until", 1),
         (lambda txn: avoidance.of_job(txn, 7), "avoidance_once", 1),
     ],
 )

@@ -300,8 +300,8 @@ async def test_too_many(world: TaskWorld) -> None:
 
 
 ODD: list[tuple[dict[str, Any], str]] = [
-    ({"jobParameters": [{"type": "template", "param_type": "input", "value": "${IN}", "dataset": "a", "include": "x{300}"}]},
-     "is no plain regular expression"),
+    ({"jobParameters": [{"type": "template", "param_type": "input", "value": "${IN}", "dataset": "a", "include": "x{300}"}],
+      "noInput": False}, "is no plain regular expression"),
     ({"taskName": "x\ud800"}, "holds what is no JSON"),
     ({"taskName": "user.a.\x1b[2J/"}, r"taskName: holds the control or formatting character U\+001B"),
     ({"site": "A\u202e"}, r"site: holds the control or formatting character U\+202E"),
