@@ -1,5 +1,6 @@
 """Calls that somebody else's page has a browser send, with the certificate of the person before it (CSRF). Browsers say whose
-page it is in `Sec-Fetch-Site`, older ones in `Origin`, and no page can change that. Programs send neither."""
+page it is in `Sec-Fetch-Site`, older ones in `Origin`, and no page can change that. Programs send neither, or, as PanDA's
+clients and pilots with a token do, the name of a VO as `Origin`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 
 from pandad.spec.errors import Forbidden
 
+_NO_SERVER = b"null"  # the Origin of a page that hides where it is from
 _OWN = frozenset({b"same-origin", b"none"})  # none: a person's own doing, as an address that was typed
 
 
@@ -24,7 +26,10 @@ def check_page(request: Any) -> None:
     :raise ForeignPage: it does not.
     """
     site, origin = request.getHeader(b"sec-fetch-site"), request.getHeader(b"origin")
-    if site is None and origin is None:
-        return
-    if site not in _OWN if site is not None else origin.lower() != b"https://" + (request.getHeader(b"host") or b"").lower():
+    if site is not None:
+        ours = site in _OWN
+    else:
+        is_page = origin is not None and (b"://" in origin or origin == _NO_SERVER)
+        ours = not is_page or origin.lower() == b"https://" + (request.getHeader(b"host") or b"").lower()
+    if not ours:
         raise ForeignPage(origin or site)

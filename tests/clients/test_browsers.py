@@ -43,6 +43,6 @@ def test_a_form_on_a_foreign_page(sandbox: Sandbox, alice: User, says: dict[str,
         assert status == refusal and "a page of another server" in said, said
     assert alice.data("status", ids=[panda_id])[0]["jobStatus"] not in ("cancelled", "closed")
     own = {"Origin": f"https://{HOST}:{sandbox.config.server.tls_port}", "Sec-Fetch-Site": "same-origin"}
-    for headers in (own, {}):
+    for headers in (own, {}, {"Origin": "sandbox"}):
         assert "a page of another server" not in posted(sandbox, "/api/v1/job/kill", f"job_ids={panda_id}", headers)[1]
     assert alice.data("status", ids=[panda_id])[0]["jobStatus"] in ("cancelled", "closed")

@@ -103,8 +103,8 @@ def sample(attribute: Attribute, number: int) -> Any:
     if attribute.name in LABELS:
         return LABELS[attribute.name]
     if attribute.kind is str:
-        text = f"{number} ünï\"'\\&=+%\t{attribute.name}"
-        return text[:attribute.limit] if attribute.limit else text * 50
+        text = f"{number} ünï\"'\\&=+%{attribute.name}"
+        return text[:attribute.limit] if attribute.limit else f"{text}\t" * 50
     if attribute.kind is datetime:
         return datetime(2020, 1, 1, 12, 30, number % 60, 123456)
     return attribute.kind(number) + (0.5 if attribute.kind is float else 0)

@@ -291,8 +291,7 @@ SERVER = (
 SCHEMA = (
     Ill("no schema yet", lambda p: p.database("template0"), "schema-none", "start pandad"),
     Ill("older", in_the_database("DELETE FROM schema_version WHERE number = (SELECT max(number) FROM schema_version)"),
-        "schema-behind",
-      "start pandad"),
+        "schema-behind", "pandad upgrade"),
     Ill("newer", in_the_database("INSERT INTO schema_version VALUES (999, 'later', 'x')"), "schema-ahead", "newer pandad"),
     Ill("migration edited", in_the_database("UPDATE schema_version SET digest = 'x' WHERE number = 3"), "schema-changed",
         "install"),

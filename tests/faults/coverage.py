@@ -121,6 +121,8 @@ NOT_CUT: Mapping[str, str] = {
                     "tests/dataservice/cuts.py cuts it"),
     **dict.fromkeys(("finisher_heard", "ddm_told"), "hearsay: what it brings forward comes anyway"),
     "reload_noted": "the audit of what changed in a file: one statement, again later if it was not stored",
+    **dict.fromkeys(("avoidance_write", "placements_leave"),
+                    "one transaction at a Rucio: what is due, and was not done, is found in the next round"),
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""
