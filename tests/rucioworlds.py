@@ -212,7 +212,6 @@ class PoorDatasets(RucioDatasets):
 
 
 POOR = "poor"
-CHORES = Path(__file__).parent / "embedded" / "ruciochores.py"
 TABLES = "dids, deleted_dids, updated_dids, messages, messages_history, replicas, requests, rse_usage"
 # What registering and attaching leaves, in a hundredth of the time.
 _FILL = ("""
@@ -325,7 +324,7 @@ class RealRucioWorld(RucioWorld):
 
     async def chores(self) -> None:
         """What has run out goes; what was put into datasets gets to where rules want it."""
-        await self.stand._run_to_end([str(CHORES)])
+        await self.stand.chores()
 
     def tell_again(self) -> int:
         """Have hermes tell anew what it has told; how much that is."""

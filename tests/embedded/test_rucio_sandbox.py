@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,9 +26,10 @@ from pandad.cli.submission import submission
 from pandad.dataservice.ddm import FileName
 from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import PAYLOAD_BASE_URL, PilotProcess, PilotSettings, missing_requirements, prepare_pilot
+from pandad.embedded.rucio.admin import RestError
 from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
 from pandad.embedded.rucio.surroundings import CONTENT, FAR, SAMPLE
-from pandad.embedded.sandbox import HOST, QUEUE, Sandbox
+from pandad.embedded.sandbox import ENDPOINT, HOST, QUEUE, Sandbox
 from pandad.spec.jobstatus import FINAL, JobStatus
 from pandad.spec.reason import Reason
 from pandad.tomlsource import Source
@@ -117,6 +118,41 @@ async def test_there_and_back(sandbox: Sandbox) -> None:
         await DeferredList([pilot.finished], consumeErrors=True)
     home = path_of(sandbox.storage.parent / FAR, OUTPUT)
     assert home is not None and home.read_bytes() == CONTENT.upper()
+
+
+@ensureDeferred
+async def test_rules_and_datasets_are_looked_after(sandbox: Sandbox) -> None:
+    """As at a real site, by Rucio's own daemons: a rule brings what comes into its dataset later; a dataset that was erased goes,
+    and its rule."""
+    assert sandbox.rucio is not None
+    admin = await deferToThread(sandbox.rucio.stand.admin)
+    grows, rule = "/dids/user.alice/user.alice.grows", {
+        "dids": [{"scope": "user.alice", "name": "user.alice.grows"}], "copies": 1, "rse_expression": ENDPOINT, "account": "root",
+        "activity": "Analysis Output", "lifetime": None}
+    sample = {"scope": "user.alice", "name": SAMPLE}
+
+    def call(method: str, path: str, body: object = None) -> Deferred[Any]:
+        return deferToThread(lambda: admin.call(method, path, body))
+
+    async def until(seen: Callable[[], Any], wanted: Callable[[Any], bool]) -> None:
+        for _ in range(int(LIMIT_S / POLL_S)):
+            if wanted(found := await deferToThread(seen)):
+                return
+            await deferLater(reactor, POLL_S)
+        raise AssertionError(found)
+
+    await call("POST", grows, {"type": "DATASET"})
+    (rule_id,) = await call("POST", "/rules/", rule)
+    await call("POST", "/dids/attachments", {
+        "attachments": [{"scope": "user.alice", "name": "user.alice.grows", "dids": [sample]}]})
+    await until(lambda: admin.call("GET", f"/rules/{rule_id}")["locks_ok_cnt"], lambda held: bool(held == 1))
+    path = path_of(sandbox.storage, FileName("user.alice", SAMPLE))
+    assert path is not None and path.read_bytes() == CONTENT
+    await call("POST", f"{grows}/meta/lifetime", {"value": 0})
+    search = "/dids/user.alice/dids/search?type=dataset&name=user.alice.grows"
+    await until(lambda: admin.lines("GET", search), lambda left: not left)
+    with pytest.raises(RestError, match="RuleNotFound"):
+        await call("GET", f"/rules/{rule_id}")
 
 
 @ensureDeferred

@@ -26,6 +26,7 @@ from pandad.spec.errors import PandadError
 
 DATABASE = "rucio"
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+CHORES = Path(__file__).with_name("chores.py")
 TLS_FRONT = Path(__file__).with_name("tlsfront.py")
 APPLICATION = "rucio.web.rest.flaskapi.v1.main:application"
 LISTENING_FD = 3
@@ -34,6 +35,7 @@ STOP_LIMIT_S = 10.0
 POLL_S = 0.1
 LOG_TAIL_LINES = 20
 HERMES_S = 2  # between two times that it looks for news
+CHORES_S = 2  # between two rounds of the daemons that look after rules and datasets
 PACKAGES = Path(__file__).parents[3]  # where pandad is imported from
 
 
@@ -126,13 +128,22 @@ class RucioStand:
         settings.write_hermes(endpoint, user, password)
         await self._run_to_end([str(self._python.with_name("rucio-hermes")), "--run-once"], settings.hermes_file)
 
+    async def chores(self) -> None:
+        """Have what was put into datasets follow their rules, and what has run out go, once.
+
+        :raise RucioError: it did not come to its end.
+        """
+        await self._run_to_end([str(CHORES), "0"])
+
     def follow(self, endpoint: str, user: str, password: str, ca_file: Path) -> None:
-        """From now on have files moved as rules demand (agent.py), and have hermes do as in `tell` every HERMES_S."""
+        """From now on have files moved as rules demand (agent.py), rules and datasets looked after (chores.py), and have hermes
+        do as in `tell` every HERMES_S."""
         settings = self._settings()
         settings.write_hermes(endpoint, user, password)
         hermes = [str(self._python.with_name("rucio-hermes")), "--sleep-time", str(HERMES_S)]
         mover = ["-m", agent.__name__, self.url, self.account, self.user, str(self.password_file), "--retry-stuck"]
         self._daemons += [self._spawn(hermes, {}, settings.hermes_file, REQUESTS_CA_BUNDLE=str(ca_file)),
+                          self._spawn([str(CHORES), str(CHORES_S)], {}),
                           self._spawn(mover, {}, None, Path(sys.executable), PYTHONPATH=str(PACKAGES))]
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
