@@ -87,6 +87,7 @@ BROAD_EXCEPT: Mapping[str, str] = {
     "taskbuffer/batch.py": "every question of a round hears of its error",
     "dataservice/outbox.py": "an errand that cannot be settled stops no other",
     "jobdispatcher/watcher.py": "a job that cannot be ended stops no other",
+    "embedded/rucio/chores.py": "a round of Rucio's daemons that fails is followed by another, as theirs are",
     "api/errors.py": "the border to the client: a 500 with an incident number",
     "cli/main.py": "the border of the process",
 }
@@ -99,6 +100,7 @@ WALL_CLOCK: Mapping[str, str] = {
     "cli/check.py": "so are those that it looks at",
     "cli/doctor.py": "and it says how long it took",
     "embedded/rucio/agent.py": "a process of its own",
+    "embedded/rucio/chores.py": "a process of its own",
     "embedded/payload.py": "likewise, on a worker node",
     "cli/job.py": "a person waits at a terminal",
     "cli/jobsubmit.py": "a person waits at a terminal",

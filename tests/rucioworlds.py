@@ -34,7 +34,7 @@ from pandad.dataserviceconfig import RucioConfig
 from pandad.embedded.issuer import Issuer
 from pandad.embedded.rucio import agent
 from pandad.embedded.rucio.admin import furnish
-from pandad.embedded.rucio.stand import RucioStand
+from pandad.embedded.rucio.stand import CHORES, RucioStand
 
 REACTOR: Any = reactor
 NOW_S = 1.8e9  # of the wall clock, which nothing here goes by
@@ -324,7 +324,7 @@ class RealRucioWorld(RucioWorld):
 
     async def chores(self) -> None:
         """What has run out goes; what was put into datasets gets to where rules want it."""
-        await self.stand.chores()
+        await self.stand._run_to_end([str(CHORES), "0"])
 
     def tell_again(self) -> int:
         """Have hermes tell anew what it has told; how much that is."""

@@ -26,7 +26,7 @@ _ENSURE = sql("taskfiles.ensure", """
 
 # By dataset in the order that the task names them, then by name: skip and most mean the same files each time.
 _FOUND = """
-        SELECT d.id AS dataset, d.container, n.* FROM jsonb_to_recordset(%(files)s::jsonb) AS
+        SELECT d.id AS dataset, n.* FROM jsonb_to_recordset(%(files)s::jsonb) AS
             n(name text, place int, scope text, lfn text, guid text, size bigint, checksum text, events bigint)
         JOIN task_dataset d ON d.jeditaskid = %(task_id)s::bigint AND d.type = %(type)s::text AND d.name = n.name
         WHERE (cardinality(%(include)s::text[]) = 0 OR n.lfn ~ ANY (%(include)s::text[]))
@@ -34,15 +34,18 @@ _FOUND = """
           AND (cardinality(%(only)s::text[]) = 0 OR n.lfn = ANY (%(only)s::text[]))
         ORDER BY n.place, n.lfn, n.scope OFFSET %(skip)s::bigint LIMIT nullif(%(most)s::bigint, 0)"""
 
-# A file that the task has already in another dataset of the input that it processes is none that it lacks.
+# A file that the task has already in another dataset of the input that it processes is none that it lacks. How many there are of
+# both PostgreSQL cannot know, so that they are laid side by side and not looked for one by one.
 _ADD = sql("taskfiles.add", f"""
-    WITH found AS ({_FOUND})
+    WITH found AS ({_FOUND}),
+    side_by_side AS (
+        SELECT dataset, place, scope, lfn, guid, size, checksum, false AS had FROM found UNION ALL
+        SELECT NULL, NULL, f.scope, coalesce(f.part_of, f.lfn), NULL, NULL, NULL, true
+        FROM task_dataset d JOIN task_file f ON f.dataset = d.id
+        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND %(type)s::text = 'input'),
+    compared AS (SELECT *, bool_or(had) OVER (PARTITION BY scope, lfn) AS known FROM side_by_side)
     INSERT INTO task_file (dataset, scope, lfn, guid, fsize, checksum, status)
-    SELECT dataset, scope, lfn, guid, size, checksum, %(status)s::text FROM found
-    WHERE %(type)s::text <> 'input' OR NOT EXISTS (
-        SELECT FROM task_dataset d JOIN task_file f ON f.dataset = d.id
-        WHERE d.jeditaskid = %(task_id)s::bigint AND d.type = 'input' AND f.scope = found.scope AND f.lfn = found.lfn)
-    ORDER BY place, lfn, scope
+    SELECT dataset, scope, lfn, guid, size, checksum, %(status)s::text FROM compared WHERE NOT known ORDER BY place, lfn, scope
     ON CONFLICT (dataset, scope, lfn) DO NOTHING""", planned_each_time=True)
 
 # New files are cut where the events of all of them, one behind the other, reach a multiple of step.

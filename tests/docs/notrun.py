@@ -11,6 +11,7 @@ NOT_RUN: Mapping[str, Mapping[str, int]] = {
     "docs/how-to/add-a-site.md": {"needs a grid": 1},
     "docs/how-to/move-from-panda-server.md": {"needs a grid": 1},
     "docs/how-to/pilot-factory.md": {"needs a real pilot": 1},
+    "docs/how-to/prun.md": {"needs Rucio": 1},
     "docs/reference/preplacement.md": {"needs Rucio": 2},
     "docs/tutorial/sandbox.md": {"make runs it": 1},
 }

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from clients.demos import PILOTS
+from clients.shell import Shell
+from docs.blocks import REPOSITORY, read
 from pytest_twisted import blockon, ensureDeferred
 from ruciokills.kills import kills
 from ruciokills.points import some
@@ -28,7 +30,7 @@ from pandad.dataservice.local import path_of
 from pandad.embedded.pilot import PAYLOAD_BASE_URL, PilotProcess, PilotSettings, missing_requirements, prepare_pilot
 from pandad.embedded.rucio.admin import RestError
 from pandad.embedded.rucio.install import RucioUnavailable, prepare_rucio
-from pandad.embedded.rucio.surroundings import CONTENT, FAR, SAMPLE
+from pandad.embedded.rucio.surroundings import CONTENT, DATASET, FAR, INSIDE, SAMPLE
 from pandad.embedded.sandbox import ENDPOINT, HOST, QUEUE, Sandbox
 from pandad.spec.jobstatus import FINAL, JobStatus
 from pandad.spec.reason import Reason
@@ -73,6 +75,69 @@ def sandbox(request: pytest.FixtureRequest, open_directory: Path) -> Iterator[Sa
     blockon(Deferred.fromCoroutine(made.stop()))
 
 
+class OfTask:
+    """A task of prun, as its owner sees it, and its datasets at Rucio."""
+
+    def __init__(self, sandbox: Sandbox, number: int) -> None:
+        assert sandbox.rucio is not None
+        self._stand, self._number = sandbox.rucio.stand, number
+        self._client = connect({**sandbox.environment(), "PANDA_AUTH": "oidc",
+                                "PANDA_AUTH_ID_TOKEN": sandbox.pki.token("alice").read_text()})
+
+    async def status(self, wanted: Container[str]) -> str:
+        """Its state, when it is one of these."""
+        try:
+            return await _until(lambda: str(self._client.get("task/get_status", task_id=self._number)), wanted)
+        except AssertionError as error:
+            why = [await deferToThread(lambda i: self._client.get("job/why", job_id=i)["summary"], job["PandaID"])
+                   for job in await self.jobs()]
+            raise AssertionError(error, why) from None
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """All of them."""
+        ids = await deferToThread(lambda: self._client.get("task/get_job_ids", task_id=self._number))
+        return list(await deferToThread(lambda: self._client.post("job/get_description", job_ids=ids)))
+
+    async def activated(self) -> None:
+        """Return when its jobs wait for pilots alone."""
+        def states() -> str:
+            ids = self._client.get("task/get_job_ids", task_id=self._number)
+            return ",".join({job["jobStatus"] for job in self._client.post("job/get_description", job_ids=ids)})
+
+        await _until(states, {JobStatus.ACTIVATED})
+
+    async def inside(self, container: str) -> list[tuple[str, list[str]]]:
+        """The datasets of a container, and their files."""
+        def asked() -> list[tuple[str, list[str]]]:
+            admin = self._stand.admin()
+            return [(each["name"], [file["name"] for file in admin.lines("GET", f"/dids/user.alice/{each['name']}/files")])
+                    for each in admin.lines("GET", f"/dids/user.alice/{container}/dids")]
+
+        return await deferToThread(asked)
+
+    async def closed(self, dataset: str) -> None:
+        """Return when it is."""
+        await _until(lambda: str(self._stand.admin().call("GET", f"/dids/user.alice/{dataset}")["open"]), {"False"})
+
+
+async def _until(ask: Callable[[], str], wanted: Container[str]) -> str:
+    said = ""
+    for _ in range(int(LIMIT_S / POLL_S)):
+        said = await deferToThread(ask)
+        if said in wanted:
+            return said
+        await deferLater(reactor, POLL_S)
+    raise AssertionError(said)
+
+
+async def _settings(sandbox: Sandbox, workdir: str) -> PilotSettings:
+    """Of a pilot for its queue."""
+    return PilotSettings(
+        source=await deferToThread(prepare_pilot, PILOTS), workdir=sandbox.directory / workdir, queue=QUEUE, host=HOST,
+        tls_port=sandbox.config.server.tls_port, http_port=sandbox.config.server.http_port,
+        proxy_file=sandbox.pki.proxy("pilot"), ca_dir=sandbox.pki.ca_directory, storage_root=sandbox.storage)
+
+
 class Sent:
     """The job, as its owner sees it. ``reasons``: all that `why` gave."""
 
@@ -106,10 +171,7 @@ async def test_there_and_back(sandbox: Sandbox) -> None:
     assert path is not None and path.read_bytes() == CONTENT
     if lacking:
         pytest.skip("no pilot can be run here safely: " + "; ".join(lacking))
-    pilot = PilotProcess(PilotSettings(
-        source=await deferToThread(prepare_pilot, PILOTS), workdir=sandbox.directory / "pilot", queue=QUEUE, host=HOST,
-        tls_port=sandbox.config.server.tls_port, http_port=sandbox.config.server.http_port,
-        proxy_file=sandbox.pki.proxy("pilot"), ca_dir=sandbox.pki.ca_directory, storage_root=sandbox.storage))
+    pilot = PilotProcess(await _settings(sandbox, "pilot"))
     await pilot.start(reactor)
     try:
         assert await job.until(ENDED) == JobStatus.FINISHED
@@ -134,25 +196,57 @@ async def test_rules_and_datasets_are_looked_after(sandbox: Sandbox) -> None:
     def call(method: str, path: str, body: object = None) -> Deferred[Any]:
         return deferToThread(lambda: admin.call(method, path, body))
 
-    async def until(seen: Callable[[], Any], wanted: Callable[[Any], bool]) -> None:
-        for _ in range(int(LIMIT_S / POLL_S)):
-            if wanted(found := await deferToThread(seen)):
-                return
-            await deferLater(reactor, POLL_S)
-        raise AssertionError(found)
-
     await call("POST", grows, {"type": "DATASET"})
     (rule_id,) = await call("POST", "/rules/", rule)
     await call("POST", "/dids/attachments", {
         "attachments": [{"scope": "user.alice", "name": "user.alice.grows", "dids": [sample]}]})
-    await until(lambda: admin.call("GET", f"/rules/{rule_id}")["locks_ok_cnt"], lambda held: bool(held == 1))
+    await _until(lambda: str(admin.call("GET", f"/rules/{rule_id}")["locks_ok_cnt"]), {"1"})
     path = path_of(sandbox.storage, FileName("user.alice", SAMPLE))
     assert path is not None and path.read_bytes() == CONTENT
     await call("POST", f"{grows}/meta/lifetime", {"value": 0})
     search = "/dids/user.alice/dids/search?type=dataset&name=user.alice.grows"
-    await until(lambda: admin.lines("GET", search), lambda left: not left)
+    await _until(lambda: str(admin.lines("GET", search)), {"[]"})
     with pytest.raises(RestError, match="RuleNotFound"):
         await call("GET", f"/rules/{rule_id}")
+
+
+@ensureDeferred
+async def test_prun_with_input(sandbox: Sandbox, open_directory: Path) -> None:
+    """What the page tells a newcomer to type: prun with a dataset whose files are far away. Its job waits until they have come by
+    a rule, the real pilot runs it, the output is in the dataset of the task in the container that prun names, which is closed,
+    and the task is done."""
+    folder = open_directory / "prun-with-input"
+    folder.mkdir()
+    shell = Shell(sandbox, "oidc", folder)
+    (block,) = [b for b in read(REPOSITORY / "docs/how-to/prun.md").blocks if b.notes.get("not run") == "needs Rucio"]
+    typed = await deferToThread(shell.lines, block.text.replace("DIR", str(sandbox.directory)))
+    assert typed.exit_code == 0, typed
+    task = OfTask(sandbox, typed.task)
+    assert await task.status({"running"}) == "running"
+    await task.activated()
+    for lfn, content in INSIDE.items():
+        near = path_of(sandbox.storage, FileName("user.alice", lfn))
+        assert near is not None and near.read_bytes() == content
+    if lacking:
+        pytest.skip("no pilot can be run here safely: " + "; ".join(lacking))
+    pilot = PilotProcess(await _settings(sandbox, "pilot-prun"))
+    await pilot.start(reactor)
+    try:
+        assert await task.status({"done", "finished", "failed", "broken"}) == "done"
+    finally:
+        pilot.kill()
+        await DeferredList([pilot.finished], consumeErrors=True)
+    ((job,),) = [await task.jobs()]
+    assert {(f["lfn"], f["prodDBlock"]) for f in job["Files"] if f["type"] == "input"} == {
+        (lfn, f"user.alice:{DATASET}") for lfn in INSIDE}
+    written = await task.inside("user.alice.read_out.txt")
+    assert [name for name, _ in written] == [f"user.alice.read_out.txt.{typed.task}"]
+    ((lfn,),) = [lfns for _, lfns in written]
+    path = path_of(sandbox.storage, FileName("user.alice", lfn))
+    assert path is not None and path.read_bytes() == b"".join(INSIDE.values())
+    ((_, logs),) = await task.inside("user.alice.read.log")
+    assert logs == [f["lfn"] for f in job["Files"] if f["type"] == "log"]
+    await task.closed(f"user.alice.read_out.txt.{typed.task}")
 
 
 @ensureDeferred

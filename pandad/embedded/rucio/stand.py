@@ -128,13 +128,6 @@ class RucioStand:
         settings.write_hermes(endpoint, user, password)
         await self._run_to_end([str(self._python.with_name("rucio-hermes")), "--run-once"], settings.hermes_file)
 
-    async def chores(self) -> None:
-        """Have what was put into datasets follow their rules, and what has run out go, once.
-
-        :raise RucioError: it did not come to its end.
-        """
-        await self._run_to_end([str(CHORES), "0"])
-
     def follow(self, endpoint: str, user: str, password: str, ca_file: Path) -> None:
         """From now on have files moved as rules demand (agent.py), rules and datasets looked after (chores.py), and have hermes
         do as in `tell` every HERMES_S."""

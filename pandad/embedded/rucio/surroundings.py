@@ -20,6 +20,7 @@ from pandad.embedded.rucio.stand import RucioStand
 FAR = "FAR_DISK"
 SCOPES = ("panda", "user.alice", "user.bob")
 SAMPLE, CONTENT = "hello.txt", b"hello from far away\n"
+DATASET, INSIDE = "user.alice.greetings", {"greeting.1.txt": b"hello\n", "greeting.2.txt": b"from far away\n"}
 HERMES = "hermes"
 
 CONFIG = """
@@ -35,7 +36,7 @@ callback_password_file = "{callback_file}"
 
 
 class Surroundings:
-    """All of it below `directory`. ``near``: the endpoint of the sandbox's queue; FAR has a file and no queue."""
+    """All of it below `directory`. ``near``: the endpoint of the sandbox's queue; FAR has files and no queue."""
 
     def __init__(self, reactor: Any, directory: Path, postgres: EmbeddedPostgres, cache: Path, identity: str, near: str) -> None:
         self._reactor, self._home, self._postgres, self._cache = reactor, directory, postgres, cache
@@ -62,7 +63,7 @@ class Surroundings:
         return self._home / "callback-password"
 
     async def start(self) -> None:
-        """Return when the server answers, with endpoints, scopes and a file. The first time it is installed, which takes minutes.
+        """Return when the server answers, with endpoints, scopes and files. The first time it is installed, which takes minutes.
 
         :raise RucioUnavailable: it is not to be had. :raise RucioError: it does not come up.
         """
@@ -91,12 +92,16 @@ class Surroundings:
             await self.stand.stop()
 
     def _fill(self, admin: Admin) -> None:
-        """A file far away; and the near folder is a pilot's to write to, who may be another account."""
-        entry = {"scope": SCOPES[1], "name": SAMPLE, "bytes": len(CONTENT), "adler32": f"{zlib.adler32(CONTENT):08x}"}
-        admin.ensure("POST", "/replicas", {"rse": FAR, "files": [entry]})
-        path = path_of(admin, Transfer(SCOPES[1], SAMPLE, FAR))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(CONTENT)
+        """Files far away; and the near folder is a pilot's to write to, who may be another account."""
+        for name, content in {SAMPLE: CONTENT, **INSIDE}.items():
+            entry = {"scope": SCOPES[1], "name": name, "bytes": len(content), "adler32": f"{zlib.adler32(content):08x}"}
+            admin.ensure("POST", "/replicas", {"rse": FAR, "files": [entry]})
+            path = path_of(admin, Transfer(SCOPES[1], name, FAR))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        admin.ensure("POST", f"/dids/{SCOPES[1]}/{DATASET}", {"type": "DATASET"})
+        inside = {"scope": SCOPES[1], "name": DATASET, "dids": [{"scope": SCOPES[1], "name": name} for name in INSIDE]}
+        admin.call("POST", "/dids/attachments", {"attachments": [inside], "ignore_duplicate": True})
         account = contained_account()
         if account.drop:
             os.chown(self.storage, account.uid, account.gid)
