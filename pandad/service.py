@@ -41,6 +41,7 @@ from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
 from pandad.api.v1.file_server import FileServer
+from pandad.api.v1.harvester import Harvester
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -211,6 +212,7 @@ class Pandad(MultiService):
             TaskViews(Views(self._store)),
             Explain(self._reasons, self._queue_reasons, DryRun(self._store, sources)),
             Statistics(Demand(self._store, self._reactor, self._config.shares, self.admission.people)),
+            Harvester(workers),
             Creds(secrets, lending),
             Account(accounts),
             LegacyCreds(lending),

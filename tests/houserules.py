@@ -74,6 +74,7 @@ STATE_WORDS: Mapping[str, str] = {
     "taskbuffer/fsck_rows.py": "status words of files",
     "cli/loop.py": "the heading of a column of times",
     "reasons.py": "headings of columns of counts",
+    "taskbuffer/workers.py": "words of Harvester for its workers",
     "userinterface/demand.py": "figures are called by the states that they count",
     "taskbuffer/tasklist.py": "figures of files",
     "monitor/overall.py": "figures are called by the states that they count",

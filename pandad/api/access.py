@@ -84,6 +84,13 @@ DEBUG_AS_PILOT = Access(
 PILOT = Access(
     name="PILOT", says="pilots (role pilot, production or admin)", limited=True, reach=Reach.NOTHING,
     roles=frozenset({Role.PILOT, Role.PRODUCTION}))
+# What it says may end jobs, and a limited proxy is in the hands of one.
+HARVESTER = Access(
+    name="HARVESTER", says="Harvesters (role pilot, production or admin) with a full proxy, a certificate or a token",
+    reach=Reach.NOTHING, roles=PILOT.roles)
+FACTORY = Access(
+    name="FACTORY", says="who runs factories of pilots (role production or admin)", reach=Reach.NOTHING,
+    roles=frozenset({Role.PRODUCTION}))
 TELLS_OF_DATA = Access(
     name="TELLS_OF_DATA", says="the data management system (role ddm)", reach=Reach.NOTHING, roles=frozenset({Role.DDM}))
 # The rooms see to it that without a role one gets nothing but his own user jobs, and updates only what he got.

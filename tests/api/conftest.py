@@ -34,6 +34,7 @@ from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
 from pandad.api.v1.file_server import FileServer
+from pandad.api.v1.harvester import Harvester
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -53,6 +54,7 @@ from pandad.spec.jobstatus import JobStatus
 from pandad.spec.task import Task as StoredTask
 from pandad.spec.taskstatus import TaskStatus
 from pandad.taskbuffer.census import Census
+from pandad.taskbuffer.harvesters import Command
 from pandad.taskbuffer.ownjobs import Listed, Page, Wish
 from pandad.taskbuffer.taskviews import TaskView
 from pandad.userinterface.accounts import LinkCode
@@ -146,6 +148,26 @@ class HeartbeatStandIn(Room):
 class WorkersStandIn(Room):
     async def update_status(self, caller: Caller, status: Any) -> None:
         await self.note(caller, status)
+
+    async def last(self, harvester_id: str) -> int:
+        return 7
+
+    async def counts(self) -> dict[str, Any]:
+        return {"Q": {"h": {"user": {"SCORE": {"running": 5}}}}}
+
+    async def sweep(self, queue: str, which: Any) -> int:
+        await self.note("sweep", queue, which)
+        return 2
+
+    async def commands(self, harvester_id: str, most: int) -> list[Command]:
+        await self.note("commands", harvester_id, most)
+        return [Command(3, "KILL_WORKERS:Q", {"status": "ALL"}, datetime(2026, 1, 2, tzinfo=UTC))]
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        async def said(*asked: Any) -> None:
+            await self.note(verb, *asked)
+
+        return said
 
 
 class JobsStandIn(Room):
@@ -554,13 +576,14 @@ def standing(directory: Path) -> Api:
     why: Any = WhyStandIn()
     demand: Any = DemandStandIn()
     tasks: Any = TasksStandIn()
+    workers: Any = rooms[2]
     task_views: Any = TaskViewsStandIn()
     (trf := directory / "trf").mkdir()
     (cache := directory / "cache").mkdir()
     uploads = CacheStandIn(cache)
     handlers = [
         Pilot(*rooms, job_secrets), Job(jobs, rooms[0], debug), Creds(secrets, lending),  # type: ignore[arg-type]
-        Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
+        Harvester(workers), Account(accounts), LegacyCreds(lending), Explain(why, why, why), Statistics(demand),
         System(), Metaconfig(accounts), Workflow(), Legacy(*rooms, job_secrets), LegacyUser(debug, secrets),  # type: ignore[arg-type]
         Files(DescriptionsStandIn(), CacheFolder(cache, lambda: 0.0), trf), FileServer(uploads),
         Task(tasks), TaskViews(task_views),

@@ -47,6 +47,12 @@ ROUTES: Covered = {
     "/api/v1/job/get_description": READS,
     "/api/v1/job/get_description_incl_archive": READS,
     "/api/v1/job/list": READS,
+    **dict.fromkeys([f"/api/v1/harvester/{word}" for word in (
+        "heartbeat", "update_workers", "report_worker_statistics", "add_dialogs", "update_service_metrics",
+        "acknowledge_commands", "add_sweep_command")], "what it says replaces what was said before, whole"),
+    "/api/v1/harvester/acquire_commands": "a command whose answer was lost is told again",
+    "/api/v1/harvester/get_worker_statistics": READS,
+    "/api/v1/harvester/get_current_worker_id": READS,
     "/api/v1/job/get_metadata_for_analysis_jobs": READS,
     "/api/v1/job/kill": (s.killed_early, s.killed_in_slot),
     "/api/v1/job/set_debug_mode": (s.debugged,),
@@ -123,6 +129,11 @@ NOT_CUT: Mapping[str, str] = {
     "reload_noted": "the audit of what changed in a file: one statement, again later if it was not stored",
     **dict.fromkeys(("avoidance_write", "placements_leave"),
                     "one transaction at a Rucio: what is due, and was not done, is found in the next round"),
+    **dict.fromkeys(("count_workers", "harvester_beat", "harvester_dialogs", "harvester_metrics", "update_workers"),
+                    "one transaction; a Harvester says it again, and soon something newer"),
+    "harvester_commands": "a command whose answer was lost is told again",
+    "harvester_done": "one statement; who did not hear says it again",
+    "sweep": "one statement; the same command again takes the place of the first",
     "upgrade": "one transaction under a lock, all of it or nothing; whoever starts next does it again",
 }
 """By name, the transactions that no life has under the scalpel, and why not."""

@@ -16,7 +16,7 @@ class Use(NamedTuple):
 READS = "reads only"
 SAME = "the same again changes nothing"
 PILOT, CLIENT, HARVESTER = "pilots", "panda-client", "Harvester"
-PANDAD, PEOPLE, OPERATORS = "the command `pandad`", "people in a browser", "monitors"
+PANDAD, PEOPLE, OPERATORS, MONITORS = "the command `pandad`", "people in a browser", "operators", "monitors"
 VERB = "is answered by the state it finds: what was done already is refused with code 4, or done again"
 
 API = "/api/v1/"
@@ -45,6 +45,14 @@ USES: Mapping[str, Use] = {
     f"{API}pilot/update_jobs_bulk": Use(HARVESTER, "as updateJob, row by row; only refused rows are to be sent again"),
     f"{API}pilot/update_worker_status": Use("coming pilots", SAME),
     f"{API}pilot/get_job_status": Use("tools", READS),
+    # Harvester
+    **{f"{API}harvester/{word}": Use(HARVESTER, SAME) for word in (
+        "heartbeat", "update_workers", "report_worker_statistics", "add_dialogs", "update_service_metrics",
+        "acknowledge_commands")},
+    f"{API}harvester/get_worker_statistics": Use(HARVESTER, READS),
+    f"{API}harvester/get_current_worker_id": Use("a Harvester that lost its database", READS),
+    f"{API}harvester/acquire_commands": Use(HARVESTER, "gives what was not told within the hour"),
+    f"{API}harvester/add_sweep_command": Use(OPERATORS, "the newest takes the place of one that was not acknowledged"),
     # credentials
     f"{API}creds/set_user_secrets": Use("pbook", SAME),
     f"{API}creds/get_user_secrets": Use("pbook", READS),
@@ -113,8 +121,8 @@ USES: Mapping[str, Use] = {
     "/docs": Use(PEOPLE, READS),
     "/auth/<name>": Use("panda-client, before its first token", READS),
     "/ddm/callback": Use("Rucio's hermes", "is heard again, and changes nothing"),
-    "/healthz": Use(OPERATORS, READS),
-    "/startupz": Use(OPERATORS, READS),
+    "/healthz": Use(MONITORS, READS),
+    "/startupz": Use(MONITORS, READS),
     "/readyz": Use("load balancers", READS),
     "/metrics": Use("Prometheus", READS),
     "/metrics/demand": Use("autoscalers", READS),

@@ -165,6 +165,21 @@ CALLS: Mapping[str, Call] = {
     "/api/v1/job/submit of production": _post(lambda job, queue: submitting(prodSourceLabel="managed"), of_a_job=False),
     "/api/v1/job/submit of production for phys": _post(
         lambda job, queue: submitting(prodSourceLabel="managed", workingGroup="phys"), of_a_job=False),
+    "/api/v1/harvester/heartbeat": _post(lambda job, queue: {"harvester_id": "h", "data": {"sw_version": "1"}}, of_a_job=False),
+    "/api/v1/harvester/update_workers": _post(
+        lambda job, queue: {"harvester_id": "h", "workers": [{"workerID": 1, "status": "running"}]}, _first, of_a_job=False),
+    "/api/v1/harvester/report_worker_statistics": _post(
+        lambda job, queue: {"harvester_id": "h", "panda_queue": "Q0", "statistics": '{"user": {"SCORE": {"running": 1}}}'},
+        of_a_job=False),
+    "/api/v1/harvester/get_worker_statistics": _get(of_a_job=False),
+    "/api/v1/harvester/get_current_worker_id": _get(harvester_id="h", of_a_job=False),
+    "/api/v1/harvester/add_dialogs": _post(
+        lambda job, queue: {"harvester_id": "h", "dialogs": [{"diagID": 1, "diagMessage": "x"}]}, of_a_job=False),
+    "/api/v1/harvester/update_service_metrics": _post(
+        lambda job, queue: {"harvester_id": "h", "metrics": [["2026-01-01 00:00:00.0", "host", {"cpu": 5}]]}, of_a_job=False),
+    "/api/v1/harvester/add_sweep_command": _post(lambda job, queue: {"panda_queue": "Q0"}, of_a_job=False),
+    "/api/v1/harvester/acquire_commands": _post(lambda job, queue: {"harvester_id": "h", "n_commands": 5}, of_a_job=False),
+    "/api/v1/harvester/acknowledge_commands": _post(lambda job, queue: {"command_ids": [1]}, of_a_job=False),
     # what is lent
     "/api/v1/creds/get_proxy": _get(dn="robot", of_a_job=False),
     "/api/v1/creds/get_key_pair": _get(public_key_name="k", private_key_name="k", of_a_job=False),

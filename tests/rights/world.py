@@ -29,6 +29,7 @@ from pandad.api.v1.account import Account
 from pandad.api.v1.creds import Creds
 from pandad.api.v1.explain import Explain
 from pandad.api.v1.file_server import FileServer
+from pandad.api.v1.harvester import Harvester
 from pandad.api.v1.job import Job
 from pandad.api.v1.metaconfig import Metaconfig
 from pandad.api.v1.pilot import Pilot
@@ -93,7 +94,9 @@ SIGNS = """
         (SELECT count(*) FROM task),
         (SELECT md5(string_agg(j::text, '')) FROM job j WHERE pandaid = %(id)s), (SELECT count(*) FROM job),
         (SELECT count(*) FROM audit), (SELECT count(*) FROM link_code), (SELECT md5(string_agg(s::text, '')) FROM user_secret s),
-        (SELECT md5(string_agg(w::text, '')) FROM worker w), (SELECT count(*) FROM job_debug)"""
+        (SELECT md5(string_agg(w::text, '')) FROM worker w), (SELECT count(*) FROM job_debug),
+        (SELECT md5(string_agg(x, '')) FROM (SELECT h::text FROM harvester h UNION ALL SELECT c::text FROM worker_count c
+            UNION ALL SELECT n::text FROM harvester_note n UNION ALL SELECT o::text FROM harvester_command o) AS t(x))"""
 
 
 class Proofs:
@@ -191,7 +194,8 @@ def _handlers(store: Store, vault: Vault) -> Sequence[object]:
         Pilot(dispatcher, heartbeat, workers, along), Legacy(dispatcher, heartbeat, workers, along), Creds(secrets, lends),
         FileServer(Cache(store, CacheFolder(Path("none"), lambda: 0.0), CacheConfig(), reactor)),
         LegacyCreds(lends), LegacyUser(debug, secrets), Job(Jobs(store), dispatcher, debug), Account(accounts),
-        Task(Tasks(store, Drafts(JediConfig()), JediConfig(), UserInterfaceConfig())), TaskViews(Views(store)),
+        Harvester(workers), TaskViews(Views(store)),
+        Task(Tasks(store, Drafts(JediConfig()), JediConfig(), UserInterfaceConfig())),
         Explain(whys.explain, whys.queues, whys.dry_run), Statistics(Demand(store, CLOCK, SharesConfig())),
         System(), Metaconfig(accounts), Workflow(), Ddm(Bulletin(store, [hear_of_placements])),
         *pages(store, CLOCK, MonitorConfig(), whys.explain, whys.queues, _no_complaints))

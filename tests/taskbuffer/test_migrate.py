@@ -107,6 +107,12 @@ ROWS = {
     23: """INSERT INTO task_dataset (jeditaskid, type, name, container) SELECT jeditaskid, 'secondary', 'b', 'b' FROM task;
            INSERT INTO task_file (dataset, scope, lfn, status, part_of, startevent, nevents, firstevent)
                SELECT id, 'user.alice', 'in:5', 'finished', 'in', 5, 7, 5 FROM task_dataset WHERE type = 'secondary'""",
+    24: """INSERT INTO harvester (id) VALUES ('h');
+           UPDATE worker SET told = '{}';
+           INSERT INTO worker_count (harvesterid, queue, jobtype, resourcetype, status, workers)
+               VALUES ('h', 'Q', 'user', 'SCORE', 'running', 5);
+           INSERT INTO harvester_note (harvesterid, kind, key, note) VALUES ('h', 'dialog', '1', '{}');
+           INSERT INTO harvester_command (harvesterid, command, params) VALUES ('h', 'KILL_WORKERS:Q', '{}')""",
 }
 """For each migration rows of every table that it makes, so that the next one meets data."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from pandad.api.jobdefinition import job_definition
+from pandad.api.replyschema import Free
 from pandad.spec.job import JobSpec
 from pandad.spec.resourcetype import ResourceType
 
@@ -77,6 +78,16 @@ class StatusAndCommand(TypedDict):
 
     status: str
     command: str
+
+
+class HarvesterCommand(TypedDict):
+    """What a Harvester is to do, in its own words."""
+
+    command_id: int
+    command: str
+    params: dict[str, Free]
+    ack_requested: bool
+    creation_date: str
 
 
 class ResourceTypes(TypedDict):
